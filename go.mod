@@ -1,0 +1,19 @@
+module github.com/onnx-tinyq/onnx-tinyq
+
+go 1.26.0
+
+require (
+	github.com/google/go-cmp v0.7.0
+	github.com/inconshreveable/mousetrap v1.1.0
+	github.com/jedib0t/go-pretty/v6 v6.8.3
+	github.com/mitchellh/colorstring v0.0.0-20190213212951-d06e56a500db
+	github.com/rivo/uniseg v0.4.7
+	github.com/rogpeppe/go-internal v1.16.0
+	github.com/schollz/progressbar/v3 v3.19.1
+	github.com/spf13/cobra v1.10.2
+	github.com/spf13/pflag v1.1.0
+	golang.org/x/sync v0.24.0
+	golang.org/x/sys v0.49.0
+	golang.org/x/term v0.47.0
+	google.golang.org/protobuf v1.36.12
+)

@@ -1,0 +1,168 @@
+package onnx
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+)
+
+// source is where a model was read from; for one decoded from memory it is empty.
+type source struct {
+	path string
+	info fs.FileInfo
+	file mapping
+	root *os.Root // the folder, opened when external data is first wanted
+
+	mu       sync.Mutex
+	closed   bool
+	attached map[string]*attachment
+}
+
+// attachment is an external data file, opened once and shared by its tensors.
+type attachment struct {
+	mapping
+	info fs.FileInfo
+	err  error
+}
+
+// Open reads a model from a file, which is mapped into memory where the system
+// can do that and must not change until the model is closed. External data is
+// read from the file's folder, and only from there.
+func Open(path string) (*Model, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("onnx: %w", err)
+	}
+	defer file.Close()
+	info, err := file.Stat()
+	if err != nil {
+		return nil, fmt.Errorf("onnx: %w", err)
+	}
+	if info.IsDir() {
+		return nil, fmt.Errorf("onnx: %s is a folder: name the model's file in it", path)
+	}
+	s := &source{path: path, info: info, attached: map[string]*attachment{}}
+	if s.file, err = mapFile(file, info); err != nil {
+		return nil, fmt.Errorf("onnx: reading %s: %w", path, err)
+	}
+	m, err := decodeModel(s.file.data, s)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("%s: %w", path, err), s.close())
+	}
+	return m, nil
+}
+
+// Path is the file the model was opened from, "" if it was decoded from memory
+// or made by hand.
+func (m *Model) Path() string {
+	if m.source == nil {
+		return ""
+	}
+	return m.source.path
+}
+
+// Close gives the model's file and external data files back. The model, its
+// clones and the payloads of its tensors cannot be used afterwards. Closing a
+// model that was not opened from a file, or closing it again, does nothing.
+func (m *Model) Close() error {
+	if m.source == nil {
+		return nil
+	}
+	return m.source.close()
+}
+
+func (s *source) close() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return nil
+	}
+	s.closed = true
+	errs := []error{s.file.unmap()}
+	for _, a := range s.attached {
+		errs = append(errs, a.unmap())
+	}
+	if s.root != nil {
+		errs = append(errs, s.root.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// external opens a file of external data. Its location is a slash-separated
+// path inside the model's folder.
+func (s *source) external(location string) (*attachment, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return nil, errors.New("external data: the model is closed")
+	}
+	if s.path == "" {
+		return nil, fmt.Errorf("external data in %q: the model was read from memory, so there is no folder to find it in", location)
+	}
+	if a := s.attached[location]; a != nil {
+		return a, a.err
+	}
+	a := &attachment{}
+	a.err = s.attach(a, location)
+	s.attached[location] = a
+	return a, a.err
+}
+
+func (s *source) attach(a *attachment, location string) error {
+	if s.root == nil {
+		root, err := os.OpenRoot(filepath.Dir(s.path))
+		if err != nil {
+			return fmt.Errorf("external data: %w", err)
+		}
+		s.root = root
+	}
+	name, err := localName(location)
+	if err != nil {
+		return err
+	}
+	// A look before opening keeps a device from being opened at all, and the
+	// open does not wait for a writer should a pipe have taken the file's place.
+	info, err := s.root.Stat(name)
+	if err != nil {
+		return fmt.Errorf("external data: %w", err)
+	}
+	if !info.Mode().IsRegular() {
+		return fmt.Errorf("external data: %q is not a regular file", location)
+	}
+	file, err := s.root.OpenFile(name, os.O_RDONLY|openNonblock, 0)
+	if err != nil {
+		return fmt.Errorf("external data: %w", err)
+	}
+	defer file.Close()
+	if a.info, err = file.Stat(); err != nil {
+		return fmt.Errorf("external data: %w", err)
+	}
+	if !a.info.Mode().IsRegular() {
+		return fmt.Errorf("external data: %q is not a regular file", location)
+	}
+	if a.mapping, err = mapFile(file, a.info); err != nil {
+		return fmt.Errorf("external data: reading %q: %w", location, err)
+	}
+	return nil
+}
+
+// localName turns a location into a name to open inside the model's folder.
+// The root would refuse what leaves the folder; a location that tries is refused
+// even where it comes back.
+func localName(location string) (string, error) {
+	var elements []string
+	for element := range strings.SplitSeq(location, "/") {
+		if element != "." {
+			elements = append(elements, element)
+		}
+	}
+	name, err := filepath.Localize(strings.Join(elements, "/"))
+	if err != nil || len(elements) == 0 {
+		return "", fmt.Errorf("external data: location %q is not a path inside the model's folder", location)
+	}
+	return name, nil
+}
