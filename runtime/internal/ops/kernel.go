@@ -1,0 +1,110 @@
+// Package ops holds the executor's operators: one literal table of kernels for
+// each family, in the family's file, and the machinery that they share.
+package ops
+
+import (
+	"context"
+
+	"github.com/onnx-tinyq/onnx-tinyq/onnx"
+	"github.com/onnx-tinyq/onnx-tinyq/runtime/tensor"
+)
+
+// Kernel is one line of a family's table: an operator as it is from the opset
+// version Since on, until another line of the same operator takes over. An
+// operator whose attributes or types only grew needs one line.
+type Kernel struct {
+	Domain, Op string
+	Since      int
+	Build      Builder
+}
+
+// Builder reads a node's attributes once, when a graph is compiled, and gives
+// the function that runs the node. Its error says what is wrong with the node.
+type Builder func(n *Node) (Run, error)
+
+// Run computes a node's outputs from its inputs. It may run in several
+// goroutines at once, so what the Builder prepared is only read. An absent
+// input is nil; inputs beyond those the node has are not in the slice. It never
+// writes to its inputs, but an output may share an input's elements. An output
+// that the node leaves out may be nil.
+type Run func(c *Call, in []tensor.Value) ([]tensor.Value, error)
+
+// Node is a node as its Builder sees it.
+type Node struct {
+	*onnx.Node
+	// Opset is the version in force of the operator set of the node's domain.
+	Opset int
+	// Constants holds, for each input, its value if it is known when the graph
+	// is compiled, else nil.
+	Constants []tensor.Value
+	// Body compiles the graph attribute of that name.
+	Body func(attr string) (Body, error)
+}
+
+// Body is a compiled graph attribute: a branch of If, a body of Loop or Scan.
+type Body interface {
+	// Inputs and Outputs count the body's own.
+	Inputs() int
+	Outputs() int
+	// Run runs the body with its outer names bound as they are in the call.
+	Run(c *Call, in []tensor.Value) ([]tensor.Value, error)
+}
+
+// Call is one run of one node.
+type Call struct {
+	// Context ends long work early.
+	Context context.Context
+	// Threads is the most goroutines that the kernel may use.
+	Threads int
+	// Frame is the executor's own: where a Body finds its outer names.
+	Frame any
+}
+
+// Tensors makes a Builder of a function that works on tensors alone: sequences
+// and optionals among the inputs are an error, an absent input is nil.
+func Tensors(build func(n *Node) (func(c *Call, in []*tensor.Tensor) ([]*tensor.Tensor, error), error)) Builder {
+	return func(n *Node) (Run, error) {
+		run, err := build(n)
+		if err != nil {
+			return nil, err
+		}
+		return func(c *Call, in []tensor.Value) ([]tensor.Value, error) {
+			operands := make([]*tensor.Tensor, len(in))
+			for i, v := range in {
+				t, err := asTensor(i, v)
+				if err != nil {
+					return nil, err
+				}
+				operands[i] = t
+			}
+			results, err := run(c, operands)
+			if err != nil {
+				return nil, err
+			}
+			out := make([]tensor.Value, len(results))
+			for i, t := range results {
+				if t != nil {
+					out[i] = t
+				}
+			}
+			return out, nil
+		}, nil
+	}
+}
+
+// Single is Tensors for operators with one output.
+func Single(build func(n *Node) (func(c *Call, in []*tensor.Tensor) (*tensor.Tensor, error), error)) Builder {
+	return Tensors(func(n *Node) (func(c *Call, in []*tensor.Tensor) ([]*tensor.Tensor, error), error) {
+		run, err := build(n)
+		if err != nil {
+			return nil, err
+		}
+		return func(c *Call, in []*tensor.Tensor) ([]*tensor.Tensor, error) {
+			t, err := run(c, in)
+			if err != nil {
+				return nil, err
+			}
+			return []*tensor.Tensor{t}, nil
+		}, nil
+	})
+}

@@ -1,0 +1,26 @@
+package ops
+
+// families lists the operators' tables; each stands in its family's file.
+var families = [][]Kernel{}
+
+// Lookup finds the kernel of an operator in force at an opset version: the one
+// with the largest Since that is not above it. known says whether the operator
+// is in the table at any version.
+func Lookup(domain, op string, opset int) (k *Kernel, known bool) {
+	if domain == "ai.onnx" {
+		domain = ""
+	}
+	for _, family := range families {
+		for i := range family {
+			candidate := &family[i]
+			if candidate.Domain != domain || candidate.Op != op {
+				continue
+			}
+			known = true
+			if candidate.Since <= opset && (k == nil || candidate.Since > k.Since) {
+				k = candidate
+			}
+		}
+	}
+	return k, known
+}
