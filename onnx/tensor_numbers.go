@@ -23,7 +23,7 @@ func (t *Tensor) Float32s() ([]float32, error) {
 	case BFloat16:
 		return elements(b, 2, func(b []byte) float32 { return math.Float32frombits(uint32(le.Uint16(b)) << 16) }), nil
 	}
-	format, ok := smallFloats[t.Type]
+	format, ok := smallFloatOf(t.Type)
 	if !ok {
 		return nil, fmt.Errorf("onnx: tensor %q: its type %v is not a float type", t.Name, t.Type)
 	}
@@ -149,74 +149,4 @@ func (t *Tensor) codes(b []byte) ([]uint16, error) {
 		have -= width
 	}
 	return out, nil
-}
-
-// smallFloat describes a float format of at most 16 bits: a sign bit above
-// exponent and mantissa bits (none in an unsigned format), and which codes are
-// not numbers.
-type smallFloat struct {
-	exponent, mantissa int
-	bias               int
-	unsigned           bool
-	special            specialCodes
-}
-
-type specialCodes int
-
-const (
-	ieee        specialCodes = iota // the top exponent is infinity and NaN
-	onlyNaN                         // all exponent and mantissa bits set is NaN; no infinity
-	negZeroNaN                      // the code of negative zero is NaN; no infinity
-	allFinite                       // every code is a number
-	topNaNPower                     // a power of two; the top code is NaN
-)
-
-var smallFloats = map[DType]smallFloat{
-	Float16:        {exponent: 5, mantissa: 10, bias: 15, special: ieee},
-	Float8E4M3FN:   {exponent: 4, mantissa: 3, bias: 7, special: onlyNaN},
-	Float8E4M3FNUZ: {exponent: 4, mantissa: 3, bias: 8, special: negZeroNaN},
-	Float8E5M2:     {exponent: 5, mantissa: 2, bias: 15, special: ieee},
-	Float8E5M2FNUZ: {exponent: 5, mantissa: 2, bias: 16, special: negZeroNaN},
-	Float8E8M0:     {exponent: 8, mantissa: 0, bias: 127, unsigned: true, special: topNaNPower},
-	Float4E2M1:     {exponent: 2, mantissa: 1, bias: 1, special: allFinite},
-	Float6E2M3:     {exponent: 2, mantissa: 3, bias: 1, special: allFinite},
-	Float6E3M2:     {exponent: 3, mantissa: 2, bias: 3, special: allFinite},
-}
-
-// decode gives the number that a code stands for; float32 holds them all.
-func (s smallFloat) decode(code uint16) float32 {
-	exponentMask, mantissaMask := 1<<s.exponent-1, 1<<s.mantissa-1
-	exponent := int(code) >> s.mantissa & exponentMask
-	mantissa := int(code) & mantissaMask
-	negative := !s.unsigned && code>>(s.exponent+s.mantissa)&1 != 0
-	nan := float32(math.NaN())
-	switch {
-	case s.special == topNaNPower:
-		if exponent == exponentMask {
-			return nan
-		}
-		return float32(math.Ldexp(1, exponent-s.bias))
-	case s.special == onlyNaN && exponent == exponentMask && mantissa == mantissaMask:
-		return nan
-	case s.special == negZeroNaN && negative && exponent == 0 && mantissa == 0:
-		return nan
-	case s.special == ieee && exponent == exponentMask:
-		if mantissa != 0 {
-			return nan
-		}
-		if negative {
-			return float32(math.Inf(-1))
-		}
-		return float32(math.Inf(1))
-	}
-	if exponent == 0 {
-		exponent = 1 // subnormal: the same scale, without the leading one
-	} else {
-		mantissa |= 1 << s.mantissa
-	}
-	v := math.Ldexp(float64(mantissa), exponent-s.bias-s.mantissa)
-	if negative {
-		v = math.Copysign(v, -1)
-	}
-	return float32(v)
 }
