@@ -1,0 +1,186 @@
+package rewrite
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/bmatcuk/doublestar/v4"
+
+	"github.com/onnx-tinyq/onnx-tinyq/onnx"
+)
+
+// Activations says in which type a rewritten layer computes.
+type Activations string
+
+// The recipes. All store weights as int8.
+const (
+	// W8A32 keeps the type that the model computes in.
+	W8A32 Activations = "w8a32"
+	// W8A16 computes each rewritten layer in 16 bit, with casts around it.
+	W8A16 Activations = "w8a16"
+)
+
+// Target says which runtimes a graph is written for: see the package's documentation.
+type Target string
+
+// The targets.
+const (
+	// Portable writes DequantizeLinear where the model's opset has the form that
+	// is needed, else what Fold writes.
+	Portable Target = "portable"
+	// Fold writes Cast and Mul, which every runtime knows, and which those that
+	// fold constants turn back into a float weight when they load the model.
+	Fold Target = "fold"
+)
+
+// Granularity says how many weights share one scale.
+type Granularity string
+
+// The granularities.
+const (
+	// PerChannel gives each output channel a scale of its own.
+	PerChannel Granularity = "channel"
+	// PerTensor gives a weight one scale.
+	PerTensor Granularity = "tensor"
+)
+
+// Recipe says what to quantize, and into which form. Its zero value is W8A32,
+// portable, per channel, for every MatMul and Gemm.
+type Recipe struct {
+	Activations Activations // W8A32 if empty
+	// SixteenBit is the type in which W8A16 computes: onnx.Float16, which the
+	// zero value stands for, or onnx.BFloat16.
+	SixteenBit  onnx.DType
+	Target      Target      // Portable if empty
+	Granularity Granularity // PerChannel if empty
+	// Ops are the operators whose weights are quantized; all of Operators if nil.
+	Ops []string
+	// Include and Exclude are globs on the name of a node, the name of its
+	// weight, or its operator: * stands for any characters, ? for one, [ab] for
+	// one of several, {a,b} for alternatives. Where Include has any, a node has
+	// to match one of them; a node that matches one of Exclude is left alone. A
+	// glob that matches no node that could be rewritten is an error.
+	Include, Exclude []string
+	// MinBytes leaves weights alone that take fewer bytes as floats.
+	MinBytes int64
+	// SkipNonfinite leaves layers alone whose weights hold NaN or infinities,
+	// which are an error otherwise.
+	SkipNonfinite bool
+}
+
+// Operators lists the operators whose weights a Recipe can quantize.
+func Operators() []string { return []string{"MatMul", "Gemm"} }
+
+// normal is the recipe with its defaults filled in, or what is wrong with it.
+func (r Recipe) normal() (Recipe, error) {
+	defaults := func(field *string, value string) {
+		if *field == "" {
+			*field = value
+		}
+	}
+	defaults((*string)(&r.Activations), string(W8A32))
+	defaults((*string)(&r.Target), string(Portable))
+	defaults((*string)(&r.Granularity), string(PerChannel))
+	if r.SixteenBit == onnx.Undefined {
+		r.SixteenBit = onnx.Float16
+	}
+	if r.Ops == nil {
+		r.Ops = Operators()
+	}
+	switch {
+	case r.Activations != W8A32 && r.Activations != W8A16:
+		return r, fmt.Errorf("rewrite: recipe %q is not one of w8a32, w8a16", r.Activations)
+	case r.SixteenBit != onnx.Float16 && r.SixteenBit != onnx.BFloat16:
+		return r, fmt.Errorf("rewrite: activation type %v is not one of float16, bfloat16", r.SixteenBit)
+	case r.Target != Portable && r.Target != Fold:
+		return r, fmt.Errorf("rewrite: target %q is not one of portable, fold", r.Target)
+	case r.Granularity != PerChannel && r.Granularity != PerTensor:
+		return r, fmt.Errorf("rewrite: granularity %q is not one of channel, tensor", r.Granularity)
+	case r.MinBytes < 0:
+		return r, errors.New("rewrite: a minimum of bytes cannot be negative")
+	}
+	for _, op := range r.Ops {
+		if !slices.Contains(Operators(), op) {
+			return r, fmt.Errorf("rewrite: the weights of %s cannot be quantized, only those of %s", op, strings.Join(Operators(), ", "))
+		}
+	}
+	return r, nil
+}
+
+// selection is the recipe's globs at work.
+type selection struct {
+	include, exclude []*glob
+}
+
+// glob is a pattern that remembers whether it ever matched.
+type glob struct {
+	pattern string
+	matched bool
+}
+
+func newSelection(include, exclude []string) (*selection, error) {
+	s := &selection{}
+	for _, list := range []struct {
+		from []string
+		to   *[]*glob
+	}{{include, &s.include}, {exclude, &s.exclude}} {
+		for _, pattern := range list.from {
+			if !doublestar.ValidatePattern(flat(pattern)) {
+				return nil, fmt.Errorf("rewrite: %q is not a glob: a [ or { may want its closing mate, or a \\ before it", pattern)
+			}
+			*list.to = append(*list.to, &glob{pattern: flat(pattern)})
+		}
+	}
+	return s, nil
+}
+
+// flat makes the slashes that exporters put into names ordinary characters, so
+// that * stands for any of them.
+func flat(s string) string { return strings.ReplaceAll(s, "/", "\x1f") }
+
+// match says whether a pattern matches one of the names.
+func (g *glob) match(names []string) bool {
+	for _, name := range names {
+		if doublestar.MatchUnvalidated(g.pattern, flat(name)) {
+			g.matched = true
+			return true
+		}
+	}
+	return false
+}
+
+// refuses gives the reason why names are not selected, or nothing. Every glob
+// is asked, so that each learns whether it is of use.
+func (s *selection) refuses(names ...string) string {
+	reason := ""
+	included := len(s.include) == 0
+	for _, g := range s.include {
+		if g.match(names) {
+			included = true
+		}
+	}
+	if !included {
+		reason = "no --include glob matches it"
+	}
+	for _, g := range s.exclude {
+		if g.match(names) {
+			reason = fmt.Sprintf("--exclude %q matches it", strings.ReplaceAll(g.pattern, "\x1f", "/"))
+		}
+	}
+	return reason
+}
+
+// unmatched is an error that names the globs which matched nothing.
+func (s *selection) unmatched() error {
+	var errs []error
+	for _, list := range [][]*glob{s.include, s.exclude} {
+		for _, g := range list {
+			if !g.matched {
+				errs = append(errs, fmt.Errorf("rewrite: the glob %q matches no node, weight or operator that could be rewritten: `onnx-tinyq plan` without it lists them", strings.ReplaceAll(g.pattern, "\x1f", "/")))
+			}
+		}
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,308 @@
+package rewrite
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+
+	"github.com/onnx-tinyq/onnx-tinyq/onnx"
+	"github.com/onnx-tinyq/onnx-tinyq/quantops"
+)
+
+// weight is a constant on its way to int8. All sites that read the same
+// constant in the same way share one.
+type weight struct {
+	name   string
+	home   *onnx.Scope  // where its constants are stored
+	source *onnx.Tensor // where its floats are read
+	flip   bool         // the source is stored transposed
+	dims   []int64      // as stored in int8
+	axis   int          // of dims, along which scales lie; -1: one scale
+	before int64        // bytes as floats
+	dtype  onnx.DType
+	read   []int64 // dims as the node reads it
+	scale  onnx.DType
+
+	once   sync.Once
+	scales *quantops.Scales
+	err    error
+}
+
+// weightKey tells weights apart.
+type weightKey struct {
+	scope  *onnx.Scope
+	name   string // of the source, or of the value where it is computed
+	flip   bool
+	axis   int
+	dtype  onnx.DType
+	scale  onnx.DType
+	source *onnx.Tensor
+}
+
+// weight finds or makes the weight of a layer.
+func (q *quantizer) weight(l *linear, f form) *weight {
+	c := l.weight
+	axis := l.axis
+	if q.recipe.Granularity == PerTensor {
+		axis = -1
+	}
+	source, flip, direct := stored(c, l.transpose)
+	key := weightKey{scope: c.Scope, name: c.Root, flip: flip, axis: axis, dtype: c.Type, scale: f.scale, source: c.Source}
+	if !direct {
+		// The steps between source and value differ from value to value.
+		key.name = valueName(l)
+	}
+	if w := q.weights[key]; w != nil {
+		return w
+	}
+	w := &weight{
+		name: c.Root, home: c.Scope, source: source, flip: flip,
+		dims: l.dims, axis: axis, before: weightBytes(c), dtype: c.Type, read: c.Dims, scale: f.scale,
+	}
+	q.weights[key] = w
+	return w
+}
+
+// valueName is the name under which a layer reads its weight.
+func valueName(l *linear) string {
+	if len(l.weight.Path) > 0 {
+		return l.weight.Path[len(l.weight.Path)-1].Outputs[0]
+	}
+	return l.weight.Root
+}
+
+// stored finds the tensor to read a constant's elements from with as little as
+// possible between: a weight behind a Transpose is read where it lies, and
+// transposed (or not, if twice) on the way. Behind anything else the constant's
+// own computed form is read, and direct is false.
+func stored(c *onnx.Constant, transpose bool) (source *onnx.Tensor, flip, direct bool) {
+	flip = transpose
+	for _, node := range c.Path {
+		switch node.OpType {
+		case "Identity":
+		case "Constant":
+			if node.Attr("sparse_value") != nil {
+				return c.Tensor(c.Root), transpose, false
+			}
+		case "Transpose":
+			perm := node.Attr("perm")
+			if len(c.Dims) != 2 || len(c.Source.Dims) != 2 {
+				return c.Tensor(c.Root), transpose, false
+			}
+			if perm == nil || slices.Equal(perm.Ints, []int64{1, 0}) {
+				flip = !flip
+			}
+		default:
+			return c.Tensor(c.Root), transpose, false
+		}
+	}
+	if c.Source.Data == nil || c.Source.Type != c.Type {
+		return c.Tensor(c.Root), transpose, false
+	}
+	return c.Source, flip, true
+}
+
+// site is the weight's line of the report.
+func (w *weight) site(f form) Site {
+	return Site{
+		Weight:      w.name,
+		Dims:        w.read,
+		DType:       w.dtype,
+		Axis:        w.axis,
+		Form:        f.String(),
+		BytesBefore: w.before,
+		BytesAfter:  w.after(f),
+	}
+}
+
+// after is what the weight takes as int8, with scales and zero points.
+func (w *weight) after(f form) int64 {
+	elements, scales := int64(1), int64(1)
+	for _, d := range w.dims {
+		elements *= d
+	}
+	if w.axis >= 0 {
+		scales = w.dims[w.axis]
+	}
+	size := elements + scales*int64(f.scale.Bits())/8
+	if f.linear {
+		size += scales // zero points
+	}
+	return size
+}
+
+// finish completes a site's line once the form is final.
+func (w *weight) finish(b *Builder, i int, f form) {
+	site := &b.Sites[i]
+	site.Form, site.BytesAfter = f.String(), w.after(f)
+	if w.scales.Substituted > 0 {
+		site.Note = fmt.Sprintf("%d channels of zeros, or too small to scale, became zeros", w.scales.Substituted)
+	}
+}
+
+// prepareAll reads several weights for their scales.
+func prepareAll(weights []*weight) func(context.Context) error {
+	return func(ctx context.Context) error {
+		for _, w := range weights {
+			if err := w.prepare(ctx); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+}
+
+// prepare reads the weight for its scales. What it finds is kept, so a weight
+// with several sites is read once; whether a failure is a reason or an error
+// is for ready to say, in the order of the graph.
+func (w *weight) prepare(context.Context) error {
+	w.once.Do(func() { w.scales, w.err = w.measure() })
+	return nil
+}
+
+// measure finds the scales, in the stored type where that can hold them and in
+// float32 else.
+func (w *weight) measure() (*quantops.Scales, error) {
+	floats, err := w.floats()
+	if err != nil {
+		return nil, err
+	}
+	scales, err := quantops.Measure(floats, quantops.Scheme{Scale: floatTypes[w.scale]})
+	if err == nil && scales.Underflow > 0 && scales.Overflow == 0 {
+		scales, err = quantops.Measure(floats, quantops.Scheme{})
+	}
+	return scales, err
+}
+
+// floatTypes are the types that weights and scales may have.
+var floatTypes = map[onnx.DType]quantops.FloatType{
+	onnx.Float:    quantops.Float32Type,
+	onnx.Double:   quantops.Float64Type,
+	onnx.Float16:  quantops.Float16Type,
+	onnx.BFloat16: quantops.BFloat16Type,
+}
+
+// floats are the weight's elements as they are stored, seen as a batch of
+// matrices.
+func (w *weight) floats() (*quantops.Weights, error) {
+	data, err := w.source.Data.Bytes()
+	if err != nil {
+		return nil, fmt.Errorf("weight %q: %w", w.name, err)
+	}
+	size, err := w.source.ByteLen()
+	if err != nil || size != int64(len(data)) {
+		return nil, fmt.Errorf("weight %q: %d bytes are stored, its type and dims ask for %d", w.name, len(data), size)
+	}
+	dims := make([]int, len(w.source.Dims))
+	for i, d := range w.source.Dims {
+		dims[i] = int(d)
+	}
+	view := &quantops.Weights{
+		Type: floatTypes[w.source.Type], Data: data,
+		Batch: 1, Rows: 1, Columns: dims[len(dims)-1], Flip: w.flip,
+	}
+	if rank := len(dims); rank >= 2 {
+		view.Rows = dims[rank-2]
+		for _, d := range dims[:rank-2] {
+			view.Batch *= d
+		}
+	}
+	switch alongColumns := w.axis == len(dims)-1; {
+	case w.axis < 0:
+		view.Axis = quantops.Whole
+	case alongColumns != w.flip: // the axis counts dims as stored in int8
+		view.Axis = quantops.AlongColumns
+	default:
+		view.Axis = quantops.AlongRows
+	}
+	return view, nil
+}
+
+// ready says whether the weight can be quantized as planned: its error is a
+// *Skip where the layer is to be left alone.
+func (w *weight) ready(recipe Recipe) error {
+	var nonfinite *quantops.NonfiniteError
+	switch {
+	case errors.As(w.err, &nonfinite) && recipe.SkipNonfinite:
+		return &Skip{Reason: fmt.Sprintf("in its weight %q, %v", w.name, nonfinite)}
+	case nonfinite != nil:
+		return fmt.Errorf("in the weight %q, %w: it has no scale. --nonfinite skip leaves such layers as they are", w.name, nonfinite)
+	case w.err != nil:
+		return w.err
+	case w.scales.Overflow > 0:
+		return &Skip{Reason: fmt.Sprintf("its weight %q has values that float16 cannot hold, or could not once quantized: the largest is 65504", w.name)}
+	}
+	return nil
+}
+
+// actual is the planned form, with float32 scales if 16 bit cannot hold them.
+func (q *quantizer) actual(scope *onnx.Scope, w *weight, planned form) form {
+	if floatTypes[planned.scale] != w.scales.Scheme.Scale {
+		return q.wide(scope, planned)
+	}
+	return planned
+}
+
+// perChannel says whether the weight has a scale for each channel.
+func (w *weight) perChannel() bool { return w.axis >= 0 }
+
+// quantizedTensor is the int8 weight: a promise that is kept when it is written.
+func (w *weight) quantizedTensor() *onnx.Tensor {
+	return onnx.NewTensor(w.name+"_quantized", onnx.Int8, w.dims, promise{w})
+}
+
+// scaleTensor holds the scales: a vector, or a scalar for one, and with
+// broadcast in the shape that multiplies the weight.
+func (w *weight) scaleTensor(dtype onnx.DType, broadcast bool) *onnx.Tensor {
+	t := onnx.FloatTensor(w.name+"_scale", w.scaleDims(broadcast), w.scales.Values)
+	if dtype != onnx.Float {
+		return storedAs(t, w.scales.Values, dtype)
+	}
+	return t
+}
+
+// zeroPointTensor holds a zero for each scale. It is never left out: without
+// one, a runtime has taken the weight for uint8.
+func (w *weight) zeroPointTensor() *onnx.Tensor {
+	return onnx.Int8Tensor(w.name+"_zero_point", w.scaleDims(false), make([]int8, len(w.scales.Values)))
+}
+
+func (w *weight) scaleDims(broadcast bool) []int64 {
+	switch {
+	case !w.perChannel():
+		return nil
+	case !broadcast:
+		return []int64{w.dims[w.axis]}
+	}
+	dims := []int64{w.dims[w.axis]}
+	for range w.dims[w.axis+1:] {
+		dims = append(dims, 1)
+	}
+	return dims
+}
+
+// promise computes the int8 weight when its bytes are asked for.
+type promise struct{ w *weight }
+
+// Len is one byte for each weight.
+func (p promise) Len() int64 {
+	n := int64(1)
+	for _, d := range p.w.dims {
+		n *= d
+	}
+	return n
+}
+
+// Bytes quantizes the weight: in each call anew, so that no more than one is in
+// memory while a model is written.
+func (p promise) Bytes() ([]byte, error) {
+	floats, err := p.w.floats()
+	if err != nil {
+		return nil, err
+	}
+	q := make([]byte, p.Len())
+	quantops.Quantize(q, floats, p.w.scales)
+	return q, nil
+}
