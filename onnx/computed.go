@@ -135,7 +135,7 @@ func dense(name string, s *SparseTensor) *Tensor {
 		return nil
 	}
 	t := &Tensor{Name: name, Type: s.Values.Type, Dims: s.Dims, Data: &scattered{sparse: s}}
-	n, err := t.ByteLen()
+	n, err := t.byteLen()
 	if err != nil || n > denseAllowance && n/denseFactor > s.Values.Data.Len()+s.Indices.Data.Len() {
 		return nil
 	}
@@ -171,14 +171,10 @@ func (s *scattered) Bytes() ([]byte, error) {
 
 // places turns the indices, linear or by axis, into linear ones that are in range.
 func (s *SparseTensor) places() ([]int64, error) {
-	count := s.Values.Dims[0]
-	byAxis := len(s.Indices.Dims) == 2
-	switch {
-	case len(s.Indices.Dims) == 1 && s.Indices.Dims[0] == count:
-	case byAxis && s.Indices.Dims[0] == count && s.Indices.Dims[1] == int64(len(s.Dims)):
-	default:
-		return nil, fmt.Errorf("indices of dims %v do not fit %d values in %v", s.Indices.Dims, count, s.Dims)
+	if !s.indicesFit() {
+		return nil, fmt.Errorf("indices of dims %v do not fit values of dims %v in %v", s.Indices.Dims, s.Values.Dims, s.Dims)
 	}
+	count, byAxis := s.Values.Dims[0], len(s.Indices.Dims) == 2
 	raw, err := s.Indices.RawBytes()
 	if err != nil {
 		return nil, err
@@ -207,4 +203,13 @@ func (s *SparseTensor) places() ([]int64, error) {
 		}
 	}
 	return places, nil
+}
+
+// indicesFit reports whether there is one index, linear or one for each axis,
+// for each value.
+func (s *SparseTensor) indicesFit() bool {
+	values, indices := s.Values.Dims, s.Indices.Dims
+	return s.Indices.Type == Int64 && len(values) == 1 &&
+		(len(indices) == 1 && indices[0] == values[0] ||
+			len(indices) == 2 && indices[0] == values[0] && indices[1] == int64(len(s.Dims)))
 }

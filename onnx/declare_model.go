@@ -13,7 +13,21 @@ func (m *Model) fields(f *fields) {
 	one(f, 7, "graph", &m.Graph)
 	list(f, 8, "opset_import", &m.Opsets)
 	list(f, 14, "metadata_props", &m.Metadata)
+	many(f, 20, "training_info", &m.training)
 	many(f, 25, "functions", &m.Functions)
+}
+
+// trainingInfo is a view of a TrainingInfoProto. Nothing here looks at training;
+// its graphs are known so that tensors of theirs in external data move along.
+type trainingInfo struct {
+	initialization, algorithm *Graph
+
+	message
+}
+
+func (t *trainingInfo) fields(f *fields) {
+	one(f, 1, "initialization", &t.initialization)
+	one(f, 2, "algorithm", &t.algorithm)
 }
 
 func (o *OpsetImport) fields(f *fields) {

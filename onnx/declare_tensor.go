@@ -143,7 +143,7 @@ func (t *Tensor) findData() (tensorData, error) {
 
 // claim is the length that dims and type ask for, 0 if they make no sense.
 func (t *Tensor) claim() int64 {
-	n, err := t.ByteLen()
+	n, err := t.byteLen()
 	if err != nil {
 		return 0
 	}

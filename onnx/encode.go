@@ -63,10 +63,11 @@ type encoder struct {
 // fill lays out a changed message: its base's records in their order, each known
 // field at the place of its first record; what the base had no place for follows.
 func (e *encoder) fill(out *output, base []byte, v fielder) {
+	if e.err != nil {
+		return
+	}
 	if e.depth > maxDepth {
-		if e.err == nil {
-			e.err = fmt.Errorf("onnx: messages are nested more than %d deep, or a graph is inside itself", maxDepth)
-		}
+		e.err = fmt.Errorf("onnx: messages are nested more than %d deep, or a graph is inside itself", maxDepth)
 		return
 	}
 	e.depth++

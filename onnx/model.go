@@ -20,7 +20,8 @@ type Model struct {
 	Metadata        []Property
 
 	message
-	source *source
+	source   *source
+	training []*trainingInfo
 }
 
 // OpsetImport names the version of one operator set that a model or a function uses.

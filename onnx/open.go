@@ -92,6 +92,8 @@ func (s *source) close() error {
 	return errors.Join(errs...)
 }
 
+var errNoFolder = errors.New("the model was read from memory, so there is no folder to find it in")
+
 // external opens a file of external data. Its location is a slash-separated
 // path inside the model's folder.
 func (s *source) external(location string) (*attachment, error) {
@@ -101,7 +103,7 @@ func (s *source) external(location string) (*attachment, error) {
 		return nil, errors.New("external data: the model is closed")
 	}
 	if s.path == "" {
-		return nil, fmt.Errorf("external data in %q: the model was read from memory, so there is no folder to find it in", location)
+		return nil, fmt.Errorf("external data in %q: %w", location, errNoFolder)
 	}
 	if a := s.attached[location]; a != nil {
 		return a, a.err

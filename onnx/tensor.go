@@ -2,6 +2,7 @@ package onnx
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"math"
 	"math/bits"
@@ -46,10 +47,13 @@ func Int8Tensor(name string, dims []int64, v []int8) *Tensor {
 func (t *Tensor) Elements() (int64, error) {
 	n, err := product(t.Dims)
 	if err != nil {
-		return 0, fmt.Errorf("onnx: tensor %q: %w", t.Name, err)
+		return 0, t.wrong(err)
 	}
 	return n, nil
 }
+
+// wrong says which tensor an error is about.
+func (t *Tensor) wrong(err error) error { return fmt.Errorf("onnx: tensor %q: %w", t.Name, err) }
 
 func product(dims []int64) (int64, error) {
 	n, empty := uint64(1), false
@@ -78,17 +82,25 @@ func product(dims []int64) (int64, error) {
 // than a byte are packed and the last byte filled up. String and unknown types
 // have none: an error.
 func (t *Tensor) ByteLen() (int64, error) {
-	n, err := t.Elements()
+	n, err := t.byteLen()
+	if err != nil {
+		return 0, t.wrong(err)
+	}
+	return n, nil
+}
+
+func (t *Tensor) byteLen() (int64, error) {
+	n, err := product(t.Dims)
 	if err != nil {
 		return 0, err
 	}
 	size := t.Type.Bits()
 	if size == 0 {
-		return 0, fmt.Errorf("onnx: tensor %q: type %v has no size in bytes", t.Name, t.Type)
+		return 0, fmt.Errorf("type %v has no size in bytes", t.Type)
 	}
 	high, low := bits.Mul64(uint64(n), uint64(size))
 	if high != 0 || low > math.MaxInt64-7 {
-		return 0, fmt.Errorf("onnx: tensor %q: dims %v of type %v: the number of bits is beyond 64 bits", t.Name, t.Dims, t.Type)
+		return 0, fmt.Errorf("dims %v of type %v: the number of bits is beyond 64 bits", t.Dims, t.Type)
 	}
 	return int64(low+7) / 8, nil
 }
@@ -97,27 +109,34 @@ func (t *Tensor) ByteLen() (int64, error) {
 // without reading them: of a payload by its length, of String by the number of
 // strings.
 func (t *Tensor) CheckSize() error {
+	if err := t.checkSize(); err != nil {
+		return t.wrong(err)
+	}
+	return nil
+}
+
+func (t *Tensor) checkSize() error {
 	if t.Type == String {
-		n, err := t.Elements()
+		n, err := product(t.Dims)
 		if err == nil && int64(len(t.Strings)) != n {
-			err = fmt.Errorf("onnx: tensor %q: dims %v ask for %d strings, there are %d", t.Name, t.Dims, n, len(t.Strings))
+			err = fmt.Errorf("dims %v ask for %d strings, there are %d", t.Dims, n, len(t.Strings))
 		}
 		return err
 	}
-	want, err := t.ByteLen()
+	want, err := t.byteLen()
 	if err != nil {
 		return err
 	}
 	have := int64(0)
 	if s, ok := t.Data.(*stored); ok && (s.external != nil || s.err != nil) {
 		if have, err = s.externalLen(); err != nil {
-			return fmt.Errorf("onnx: tensor %q: %w", t.Name, err)
+			return err
 		}
 	} else if t.Data != nil {
 		have = t.Data.Len()
 	}
 	if have != want {
-		return fmt.Errorf("onnx: tensor %q: dims %v of type %v ask for %d bytes, there are %d", t.Name, t.Dims, t.Type, want, have)
+		return fmt.Errorf("dims %v of type %v ask for %d bytes, there are %d", t.Dims, t.Type, want, have)
 	}
 	return nil
 }
@@ -125,9 +144,8 @@ func (t *Tensor) CheckSize() error {
 // RawBytes reads the payload and holds it to the length that dims and type ask
 // for. The bytes belong to the payload: callers do not write to them.
 func (t *Tensor) RawBytes() ([]byte, error) {
-	want, err := t.ByteLen()
-	if err != nil {
-		return nil, err
+	if t.Type == String {
+		return nil, t.wrong(errors.New("strings have no bytes in a row: read Strings"))
 	}
 	if err := t.CheckSize(); err != nil {
 		return nil, err
@@ -135,12 +153,13 @@ func (t *Tensor) RawBytes() ([]byte, error) {
 	if t.Data == nil {
 		return nil, nil
 	}
+	want := t.Data.Len()
 	b, err := t.Data.Bytes()
 	if err != nil {
-		return nil, fmt.Errorf("onnx: tensor %q: %w", t.Name, err)
+		return nil, t.wrong(err)
 	}
 	if int64(len(b)) != want {
-		return nil, fmt.Errorf("onnx: tensor %q: its payload promised %d bytes and gave %d", t.Name, want, len(b))
+		return nil, t.wrong(fmt.Errorf("its payload promised %d bytes and gave %d", want, len(b)))
 	}
 	return b, nil
 }

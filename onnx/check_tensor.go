@@ -1,0 +1,45 @@
+package onnx
+
+import (
+	"errors"
+	"unicode/utf8"
+)
+
+// textAt warns of a text that is not UTF-8; its place is worked out only then.
+func (c *checker) textAt(place func() string, what, s string) {
+	if !utf8.ValidString(s) {
+		c.warn(place(), "%s %q is not valid UTF-8", what, s)
+	}
+}
+
+// tensor holds a tensor's length to its dims and type, and its external data to
+// the file they lie in.
+func (c *checker) tensor(place func() string, t *Tensor) {
+	err := t.checkSize()
+	if s, ok := t.Data.(*stored); ok && s.external != nil && err == nil {
+		_, err = s.externalBytes()
+	}
+	switch {
+	case errors.Is(err, errNoFolder):
+		c.warn(place(), "tensor %q: %v", t.Name, err)
+	case err != nil:
+		c.fail(place(), "tensor %q: %w", t.Name, err)
+	}
+}
+
+func (c *checker) sparse(place func() string, s *SparseTensor) {
+	if s.Values == nil || s.Indices == nil {
+		c.fail(place(), "a sparse tensor lacks its values or its indices")
+		return
+	}
+	c.tensor(place, s.Values)
+	c.tensor(place, s.Indices)
+	if _, err := product(s.Dims); err != nil {
+		c.fail(place(), "sparse tensor %q: %w", s.Values.Name, err)
+		return
+	}
+	if !s.indicesFit() {
+		c.fail(place(), "sparse tensor %q: indices of dims %v do not fit values of dims %v in %v",
+			s.Values.Name, s.Indices.Dims, s.Values.Dims, s.Dims)
+	}
+}
