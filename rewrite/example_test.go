@@ -129,7 +129,7 @@ func ExamplePlan_Apply() {
 	}
 	fmt.Println(len(result.Sites), "weights are int8 now,", len(result.Skips), "nodes were left alone")
 	// Output:
-	// 
+	// 10 weights are int8 now, 4 nodes were left alone
 }
 
 // floats is a float tensor's name and shape.

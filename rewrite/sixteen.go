@@ -50,7 +50,10 @@ func (q *quantizer) matchSixteenBit(at At, l *linear) *Match {
 	f := q.form(at.Scope, narrow, !native)
 	w := q.weight(l, f)
 	match := &Match{Sites: []Site{w.site(f)}, Prepare: w.prepare}
-	added := biasOf(at.Scope, l)
+	var added *bias
+	if !native {
+		added = biasOf(at.Scope, l) // in a model of the same type the Add is as it should be
+	}
 	if added != nil {
 		match.Replaces = []*onnx.Node{l.node, added.node}
 	}
@@ -75,7 +78,7 @@ func (q *quantizer) matchSixteenBit(at At, l *linear) *Match {
 		if added != nil {
 			result = added.node.Outputs[0]
 		}
-		if native && added == nil {
+		if native {
 			b.Add(node)
 			w.finish(b, 0, f)
 			return nil
@@ -90,16 +93,12 @@ func (q *quantizer) matchSixteenBit(at At, l *linear) *Match {
 			}
 			sum := added.node.Clone()
 			sum.Inputs = []string{product, constant}
-			if !native {
-				product = b.Name(result + "_" + narrow.String())
-				sum.Outputs = []string{product}
-			}
+			product = b.Name(result + "_" + narrow.String())
+			sum.Outputs = []string{product}
 			b.Add(sum)
 		}
-		if !native {
-			b.Define(result, "Cast", []string{product}, onnx.IntAttr("to", int64(l.weight.Type)))
-			b.Remember(b.Scope, sixteenBit{result, narrow}, product)
-		}
+		b.Define(result, "Cast", []string{product}, onnx.IntAttr("to", int64(l.weight.Type)))
+		b.Remember(b.Scope, sixteenBit{result, narrow}, product)
 		w.finish(b, 0, f)
 		return nil
 	}
