@@ -97,6 +97,9 @@ func (t *Tensor) settle(d *decoder, _ uint64) error {
 	case data.isExternal:
 		t.External, s.err = parseExternal(data.external)
 		s.external, s.source, s.claim = t.External, d.source, t.claim()
+		if d.source.locations != nil {
+			d.source.locations[t.External.Location] = true
+		}
 	case data.hasRaw:
 		s.inline = data.raw
 	case t.Type == String:

@@ -17,6 +17,8 @@ type source struct {
 	file mapping
 	root *os.Root // the folder, opened when external data is first wanted
 
+	locations map[string]bool // of all external data that the model refers to
+
 	mu       sync.Mutex
 	closed   bool
 	attached map[string]*attachment
@@ -25,8 +27,7 @@ type source struct {
 // attachment is an external data file, opened once and shared by its tensors.
 type attachment struct {
 	mapping
-	info fs.FileInfo
-	err  error
+	err error
 }
 
 // Open reads a model from a file, which is mapped into memory where the system
@@ -45,7 +46,7 @@ func Open(path string) (*Model, error) {
 	if info.IsDir() {
 		return nil, fmt.Errorf("onnx: %s is a folder: name the model's file in it", path)
 	}
-	s := &source{path: path, info: info, attached: map[string]*attachment{}}
+	s := &source{path: path, info: info, locations: map[string]bool{}, attached: map[string]*attachment{}}
 	if s.file, err = mapFile(file, info); err != nil {
 		return nil, fmt.Errorf("onnx: reading %s: %w", path, err)
 	}
@@ -114,23 +115,49 @@ func (s *source) external(location string) (*attachment, error) {
 	return a, a.err
 }
 
-func (s *source) attach(a *attachment, location string) error {
+// refersTo reports whether a file is the model's source or one with its
+// external data. What cannot be found is not that file.
+func (s *source) refersTo(info fs.FileInfo) bool {
+	if s.info == nil {
+		return false
+	}
+	if os.SameFile(info, s.info) {
+		return true
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for location := range s.locations {
+		if _, own, err := s.look(location); err == nil && os.SameFile(info, own) {
+			return true
+		}
+	}
+	return false
+}
+
+// look finds the file at a location without opening it.
+func (s *source) look(location string) (name string, info fs.FileInfo, err error) {
 	if s.root == nil {
 		root, err := os.OpenRoot(filepath.Dir(s.path))
 		if err != nil {
-			return fmt.Errorf("external data: %w", err)
+			return "", nil, fmt.Errorf("external data: %w", err)
 		}
 		s.root = root
 	}
-	name, err := localName(location)
-	if err != nil {
-		return err
+	if name, err = localName(location); err != nil {
+		return "", nil, err
 	}
+	if info, err = s.root.Stat(name); err != nil {
+		return "", nil, fmt.Errorf("external data: %w", err)
+	}
+	return name, info, nil
+}
+
+func (s *source) attach(a *attachment, location string) error {
 	// A look before opening keeps a device from being opened at all, and the
 	// open does not wait for a writer should a pipe have taken the file's place.
-	info, err := s.root.Stat(name)
+	name, info, err := s.look(location)
 	if err != nil {
-		return fmt.Errorf("external data: %w", err)
+		return err
 	}
 	if !info.Mode().IsRegular() {
 		return fmt.Errorf("external data: %q is not a regular file", location)
@@ -140,13 +167,13 @@ func (s *source) attach(a *attachment, location string) error {
 		return fmt.Errorf("external data: %w", err)
 	}
 	defer file.Close()
-	if a.info, err = file.Stat(); err != nil {
+	if info, err = file.Stat(); err != nil {
 		return fmt.Errorf("external data: %w", err)
 	}
-	if !a.info.Mode().IsRegular() {
+	if !info.Mode().IsRegular() {
 		return fmt.Errorf("external data: %q is not a regular file", location)
 	}
-	if a.mapping, err = mapFile(file, a.info); err != nil {
+	if a.mapping, err = mapFile(file, info); err != nil {
 		return fmt.Errorf("external data: reading %q: %w", location, err)
 	}
 	return nil

@@ -109,23 +109,10 @@ func (m *Model) mayReplace(target string) error {
 	if !info.Mode().IsRegular() {
 		return fmt.Errorf("%s is there and not a regular file", target)
 	}
-	if m.source == nil || m.source.info == nil {
-		return nil
+	if m.source != nil && m.source.refersTo(info) {
+		return fmt.Errorf("%s is what the model is read from: choose another name", target)
 	}
-	if os.SameFile(info, m.source.info) {
-		return fmt.Errorf("%s is the file that the model is read from: choose another name", target)
-	}
-	var clash error
-	mapTensors(m, func(t *Tensor, _ tensorRole) *Tensor {
-		if t.External != nil && clash == nil {
-			// A file that cannot be opened is no obstacle; reading it is.
-			if file, err := m.source.external(t.External.Location); err == nil && os.SameFile(info, file.info) {
-				clash = fmt.Errorf("%s holds external data of the model that is written (tensor %q): choose another name", target, t.Name)
-			}
-		}
-		return t
-	})
-	return clash
+	return nil
 }
 
 // pending is a file that is written under another name beside its target.
