@@ -3,7 +3,6 @@ package onnx
 import (
 	"fmt"
 	"io"
-	"math"
 	"slices"
 
 	"google.golang.org/protobuf/encoding/protowire"
@@ -27,7 +26,10 @@ func Encode(w io.Writer, m *Model) error {
 		return fmt.Errorf("onnx: the model takes %d bytes, more than a file may hold (%d): "+
 			"write it with WriteFile, which can put its weights in external data", out.size, int64(maxFile))
 	}
-	return out.writeTo(w, nil)
+	if err := out.writeTo(w, nil); err != nil {
+		return fmt.Errorf("onnx: %w", err)
+	}
+	return nil
 }
 
 // EncodeTensor writes a tensor as a TensorProto file, as ONNX's test data are.
@@ -39,7 +41,10 @@ func EncodeTensor(w io.Writer, t *Tensor) error {
 	if out.size > maxFile {
 		return fmt.Errorf("onnx: tensor %q takes %d bytes, more than a file may hold (%d)", t.Name, out.size, int64(maxFile))
 	}
-	return out.writeTo(w, nil)
+	if err := out.writeTo(w, nil); err != nil {
+		return fmt.Errorf("onnx: %w", err)
+	}
+	return nil
 }
 
 // layOut works out every byte of a message but those of its payloads.
@@ -213,11 +218,14 @@ func (w *writer) nest(out *output, number protowire.Number, base []byte, v field
 	out.merge(&in)
 }
 
+// longestPayload is more than any disk holds, and keeps sums from overflowing.
+const longestPayload = 1 << 56
+
 // payload writes a promise of bytes.
 func (w *writer) payload(number protowire.Number, tensor string, p Payload) {
 	out := w.field(number, protowire.BytesType)
 	length := p.Len()
-	if length < 0 || length > math.MaxInt64/4 {
+	if length < 0 || length > longestPayload {
 		if w.err == nil {
 			w.err = fmt.Errorf("onnx: tensor %q: its payload claims a length of %d bytes", tensor, length)
 		}

@@ -119,13 +119,13 @@ func writePayload(w io.Writer, tensor string, p Payload, length int64) error {
 	if to, ok := p.(io.WriterTo); ok {
 		counted := &countingWriter{w: w, left: length}
 		if _, err := to.WriteTo(counted); err != nil {
-			return fmt.Errorf("onnx: tensor %q: %w", tensor, err)
+			return fmt.Errorf("tensor %q: %w", tensor, err)
 		}
 		written = length - counted.left
 	} else {
 		b, err := p.Bytes()
 		if err != nil {
-			return fmt.Errorf("onnx: tensor %q: %w", tensor, err)
+			return fmt.Errorf("tensor %q: %w", tensor, err)
 		}
 		written = int64(len(b))
 		if written == length {
@@ -135,7 +135,7 @@ func writePayload(w io.Writer, tensor string, p Payload, length int64) error {
 		}
 	}
 	if written != length {
-		return fmt.Errorf("onnx: tensor %q: its payload promised %d bytes and gave %d", tensor, length, written)
+		return fmt.Errorf("tensor %q: its payload promised %d bytes and gave %d", tensor, length, written)
 	}
 	return nil
 }

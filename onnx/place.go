@@ -86,10 +86,13 @@ func place(m *Model, mode ExternalMode, location string, limit int64) (*placemen
 func placeOutside(m *Model, last tensorRole, location string) (*placement, error) {
 	p := &placement{}
 	moved := mapTensors(m, func(t *Tensor, role tensorRole) *Tensor {
-		if role > last || t.Data == nil || t.Data.Len() < externalFrom {
+		if role > last || t.Data == nil {
 			return t
 		}
 		length := t.Data.Len()
+		if length < externalFrom || length > longestPayload { // of the latter layOut complains
+			return t
+		}
 		align := int64(vectorSize)
 		if length >= pagesFrom {
 			align = pageSize
