@@ -1,7 +1,21 @@
 package ops
 
 // families lists the operators' tables; each stands in its family's file.
-var families = [][]Kernel{}
+var families = [][]Kernel{
+	constantFamily,
+	controlFamily,
+	concatFamily,
+	expandFamily,
+	findFamily,
+	gatherFamily,
+	matMulFamily,
+	padFamily,
+	reshapeFamily,
+	scatterFamily,
+	sequenceFamily,
+	sliceFamily,
+	transposeFamily,
+}
 
 // Lookup finds the kernel of an operator in force at an opset version: the one
 // with the largest Since that is not above it. known says whether the operator

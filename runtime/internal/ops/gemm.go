@@ -1,0 +1,132 @@
+package ops
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/onnx-tinyq/onnx-tinyq/runtime/tensor"
+)
+
+// gemm is alpha·a·b + beta·c, with a and b transposed where asked.
+type gemm struct {
+	transA, transB bool
+	alpha, beta    float32
+	// broadcast says that c may be smaller than the product: always from opset 7
+	// on, before that only where the attribute says so.
+	broadcast bool
+}
+
+func buildGemm(n *Node) (single, error) {
+	g := gemm{
+		transA: n.Int("transA", 0) != 0, transB: n.Int("transB", 0) != 0,
+		alpha: n.Float("alpha", 1), beta: n.Float("beta", 1),
+		broadcast: n.Opset >= 7 || n.Int("broadcast", 0) != 0,
+	}
+	return func(c *Call, in []*tensor.Tensor) (*tensor.Tensor, error) {
+		return g.run(c, in[0], in[1], operand(in, 2))
+	}, nil
+}
+
+// plan checks the shapes: a is (M, K), or (K, M) with transA, b is (K, N), or
+// (N, K) with transB, c, which may be nil, broadcasts to (M, N).
+func (g gemm) plan(a, b, c *tensor.Tensor) (*batchedProduct, error) {
+	if a.Rank() != 2 || b.Rank() != 2 {
+		return nil, fmt.Errorf("operands of shape %v and %v: want two matrices", a.Shape(), b.Shape())
+	}
+	p := &batchedProduct{
+		m: a.Shape()[0], k: a.Shape()[1], n: b.Shape()[1],
+		a: []int{0}, b: []int{0}, transposed: g.transB,
+	}
+	if g.transA {
+		p.m, p.k = p.k, p.m
+	}
+	depth := b.Shape()[0]
+	if g.transB {
+		p.n, depth = depth, p.n
+	}
+	if depth != p.k {
+		return nil, fmt.Errorf("operands of shape %v and %v (transA %t, transB %t): %d columns cannot be multiplied by %d rows",
+			a.Shape(), b.Shape(), g.transA, g.transB, p.k, depth)
+	}
+	p.shape = []int{p.m, p.n}
+	if _, err := checkedCount(p.shape); err != nil {
+		return nil, err
+	}
+	if c == nil {
+		return p, nil
+	}
+	if c.DType() != a.DType() {
+		return nil, fmt.Errorf("c of type %v: want %v, that of a", c.DType(), a.DType())
+	}
+	shape, err := broadcastShapes(c.Shape(), p.shape)
+	if err != nil || !slices.Equal(shape, p.shape) || !g.broadcast && !slices.Equal(c.Shape(), p.shape) {
+		return nil, fmt.Errorf("c of shape %v cannot be added to a product of shape %v", c.Shape(), p.shape)
+	}
+	return p, nil
+}
+
+func (g gemm) run(call *Call, a, b, c *tensor.Tensor) (*tensor.Tensor, error) {
+	p, err := g.plan(a, b, c)
+	if err != nil {
+		return nil, err
+	}
+	if g.transA {
+		if a, err = transpose(a, []int{1, 0}); err != nil {
+			return nil, err
+		}
+	}
+	y, err := p.run(call, numeric(a), numeric(b))
+	if err != nil {
+		return nil, err
+	}
+	var addend *tensor.Tensor
+	if c != nil {
+		addend = numeric(c)
+	}
+	switch sums := y.Any().(type) {
+	case []float32:
+		scaleAndAdd(g, p, sums, addend)
+		return ofReals(a.DType(), p.shape, sums)
+	case []float64:
+		scaleAndAdd(g, p, sums, addend)
+	case []int32:
+		scaleAndAdd(g, p, sums, addend)
+	case []int64:
+		scaleAndAdd(g, p, sums, addend)
+	case []uint32:
+		scaleAndAdd(g, p, sums, addend)
+	case []uint64:
+		scaleAndAdd(g, p, sums, addend)
+	}
+	return y.WithShape(p.shape), nil
+}
+
+// scaleAndAdd turns the product y into alpha·y + beta·c in place.
+func scaleAndAdd[T multiplicand](g gemm, p *batchedProduct, y []T, c *tensor.Tensor) {
+	if g.alpha != 1 {
+		for i, v := range y {
+			y[i] = scaled(v, g.alpha)
+		}
+	}
+	if c == nil {
+		return
+	}
+	addend, _ := tensor.Data[T](c)
+	strides := broadcastStrides(c.Shape(), p.shape)
+	for i := range p.m {
+		row := y[i*p.n : (i+1)*p.n]
+		from := i * strides[0]
+		for j := range row {
+			row[j] += scaled(addend[from], g.beta)
+			from += strides[1]
+		}
+	}
+}
+
+// scaled is v·by, rounded once to T: a double holds the product of two floats exactly.
+func scaled[T multiplicand](v T, by float32) T {
+	if by == 1 {
+		return v
+	}
+	return T(float64(v) * float64(by))
+}

@@ -1,0 +1,176 @@
+package ops
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/onnx-tinyq/onnx-tinyq/onnx"
+	"github.com/onnx-tinyq/onnx-tinyq/runtime/tensor"
+)
+
+var matMulFamily = []Kernel{
+	{Op: "MatMul", Since: 1, Build: needs(2, Single(buildMatMul))},
+	{Op: "Gemm", Since: 1, Build: needs(3, Single(buildGemm))},
+	{Op: "Gemm", Since: 11, Build: needs(2, Single(buildGemm))},
+}
+
+func buildMatMul(*Node) (single, error) {
+	return func(c *Call, in []*tensor.Tensor) (*tensor.Tensor, error) {
+		return matMul(c, in[0], in[1])
+	}, nil
+}
+
+// matMul is NumPy's matmul: the last two axes are matrices, (M, K) times (K, N),
+// the axes before them a batch, which broadcasts. An operand of rank 1 is a row
+// on the left and a column on the right, and its axis of size 1 is left out of
+// the result. 16-bit floats are multiplied and summed in float32.
+func matMul(c *Call, a, b *tensor.Tensor) (*tensor.Tensor, error) {
+	p, err := planMatMul(a.Shape(), b.Shape())
+	if err != nil {
+		return nil, err
+	}
+	y, err := p.run(c, a, b)
+	if err != nil {
+		return nil, err
+	}
+	return y.WithShape(p.shape), nil
+}
+
+// batchedProduct is a batched matrix product laid over given shapes: y = a·b,
+// of one m×k and one k×n matrix for each of the batch.
+type batchedProduct struct {
+	shape   []int // of the result, as NumPy has it
+	m, k, n int
+	// a and b say which matrix of each operand makes each matrix of the result.
+	a, b []int
+	// transposed says that b's matrices are stored n×k.
+	transposed bool
+}
+
+// planMatMul lays out NumPy's matmul.
+func planMatMul(a, b []int) (*batchedProduct, error) {
+	if len(a) == 0 || len(b) == 0 {
+		return nil, fmt.Errorf("operands of shape %v and %v: a scalar has no matrix", a, b)
+	}
+	left, right := a, b
+	if len(a) == 1 {
+		left = []int{1, a[0]}
+	}
+	if len(b) == 1 {
+		right = []int{b[0], 1}
+	}
+	p := &batchedProduct{m: left[len(left)-2], k: left[len(left)-1], n: right[len(right)-1]}
+	if right[len(right)-2] != p.k {
+		return nil, fmt.Errorf("operands of shape %v and %v: %d columns cannot be multiplied by %d rows", a, b, p.k, right[len(right)-2])
+	}
+	leftBatch, rightBatch := left[:len(left)-2], right[:len(right)-2]
+	batch, err := broadcastShapes(leftBatch, rightBatch)
+	if err != nil {
+		return nil, fmt.Errorf("batches of operands of shape %v and %v: %w", a, b, err)
+	}
+	p.shape = slices.Clone(batch)
+	if len(a) > 1 {
+		p.shape = append(p.shape, p.m)
+	}
+	if len(b) > 1 {
+		p.shape = append(p.shape, p.n)
+	}
+	if _, err := checkedCount(slices.Concat(batch, []int{p.m, p.n})); err != nil {
+		return nil, err
+	}
+	if len(rightBatch) == 0 || tensor.Count(rightBatch) == 1 {
+		// One matrix on the right: all of the left is one tall matrix.
+		p.m *= tensor.Count(batch)
+		p.a, p.b = []int{0}, []int{0}
+		return p, nil
+	}
+	p.a = batchOffsets(leftBatch, batch)
+	p.b = batchOffsets(rightBatch, batch)
+	return p, nil
+}
+
+// batchOffsets numbers the matrices of an operand for each of a broadcast batch.
+func batchOffsets(own, batch []int) []int {
+	offsets := make([]int, 0, tensor.Count(batch))
+	if cap(offsets) > 0 {
+		eachOffset(batch, broadcastStrides(own, batch), 0, func(offset int) { offsets = append(offsets, offset) })
+	}
+	return offsets
+}
+
+// run multiplies tensors of the planned shapes and of one type. The result's
+// shape is (batch, m, n).
+func (p *batchedProduct) run(c *Call, a, b *tensor.Tensor) (*tensor.Tensor, error) {
+	if a.DType() != b.DType() {
+		return nil, fmt.Errorf("operands of type %v and %v: want one type", a.DType(), b.DType())
+	}
+	switch a.DType() {
+	case onnx.Float:
+		return multiplyTensors[float32](c, p, a, b)
+	case onnx.Double:
+		return multiplyTensors[float64](c, p, a, b)
+	case onnx.Int32:
+		return multiplyTensors[int32](c, p, a, b)
+	case onnx.Int64:
+		return multiplyTensors[int64](c, p, a, b)
+	case onnx.Uint32:
+		return multiplyTensors[uint32](c, p, a, b)
+	case onnx.Uint64:
+		return multiplyTensors[uint64](c, p, a, b)
+	case onnx.Float16, onnx.BFloat16:
+		y, err := multiplyTensors[float32](c, p, numeric(a), numeric(b))
+		if err != nil {
+			return nil, err
+		}
+		sums, _ := tensor.Data[float32](y)
+		return ofReals(a.DType(), y.Shape(), sums)
+	}
+	return nil, fmt.Errorf("operands of type %v cannot be multiplied", a.DType())
+}
+
+func multiplyTensors[T multiplicand](c *Call, p *batchedProduct, a, b *tensor.Tensor) (*tensor.Tensor, error) {
+	left, _ := tensor.Data[T](a)
+	right, _ := tensor.Data[T](b)
+	y := make([]T, len(p.a)*p.m*p.n)
+	if err := multiply(c, p, y, left, right); err != nil {
+		return nil, err
+	}
+	return tensor.New([]int{len(p.a), p.m, p.n}, y), nil
+}
+
+const (
+	// productRows and productColumns bound the piece of the result that one
+	// goroutine makes at a time, productDepth how much of k it goes along before
+	// it turns to the next columns: a block of b is then some 256 KiB of floats,
+	// which stays in the second-level cache for all rows of the piece.
+	productRows    = 64
+	productColumns = 256
+	productDepth   = 256
+	// productGrain is how many multiplications are worth a goroutine's while.
+	productGrain = 1 << 16
+)
+
+// multiply adds the planned product of a and b to y.
+func multiply[T multiplicand](c *Call, p *batchedProduct, y, a, b []T) error {
+	down := (p.m + productRows - 1) / productRows
+	across := (p.n + productColumns - 1) / productColumns
+	grain := productGrain / max(1, min(p.m, productRows)*min(p.n, productColumns)*p.k)
+	return c.parallel(len(p.a)*down*across, grain, func(from, to int) {
+		for piece := from; piece < to; piece++ {
+			product, row, column := piece/(down*across), piece/across%down*productRows, piece%across*productColumns
+			rows, columns := min(productRows, p.m-row), min(productColumns, p.n-column)
+			left := a[p.a[product]*p.m*p.k:]
+			right := b[p.b[product]*p.k*p.n:]
+			target := matrix[T]{y[product*p.m*p.n+row*p.n+column:], p.n}
+			for t := 0; t < p.k && c.Context.Err() == nil; t += productDepth {
+				depth := min(productDepth, p.k-t)
+				source := matrix[T]{left[row*p.k+t:], p.k}
+				if p.transposed {
+					addProductTransposed(target, source, matrix[T]{right[column*p.k+t:], p.k}, rows, columns, depth)
+				} else {
+					addProduct(target, source, matrix[T]{right[t*p.n+column:], p.n}, rows, depth, columns)
+				}
+			}
+		}
+	})
+}

@@ -1,0 +1,118 @@
+package ops
+
+import (
+	"slices"
+
+	"github.com/onnx-tinyq/onnx-tinyq/runtime/tensor"
+)
+
+// layout says where in a slice the elements of a box lie: element (i, j, ...)
+// at offset + i·strides[0] + j·strides[1] + .... A stride of 0 repeats, a
+// negative one runs backwards.
+type layout struct {
+	offset  int
+	strides []int
+}
+
+// rowMajor is the layout of a dense tensor.
+func rowMajor(shape []int) layout {
+	strides := make([]int, len(shape))
+	step := 1
+	for axis := len(shape) - 1; axis >= 0; axis-- {
+		strides[axis] = step
+		step *= shape[axis]
+	}
+	return layout{strides: strides}
+}
+
+// at is the same layout, of a box that begins at the given coordinate.
+func (l layout) at(coordinate []int) layout {
+	for axis, i := range coordinate {
+		l.offset += i * l.strides[axis]
+	}
+	return l
+}
+
+// move copies a box of the given shape from one layout to another. Boxes that
+// lie in one slice must not overlap. The order of copying is move's own: the
+// box is brought to as few axes as can be, and the innermost two are those that
+// are nearest to contiguous in the destination and in the source.
+func move(to elements, toLayout layout, from elements, fromLayout layout, shape []int) {
+	axes := mergeAxes(shape, toLayout.strides, fromLayout.strides)
+	if axes == nil {
+		return
+	}
+	slices.SortStableFunc(axes, func(a, b moveAxis) int { return magnitude(b.to) - magnitude(a.to) })
+	inner := len(axes) - 1
+	across := 0
+	for axis := range inner {
+		if magnitude(axes[axis].from) <= magnitude(axes[across].from) {
+			across = axis
+		}
+	}
+	p := plane{
+		rows: 1, columns: axes[inner].size,
+		to: toLayout.offset, from: fromLayout.offset,
+		toStep: axes[inner].to, fromStep: axes[inner].from,
+	}
+	outer := axes[:inner]
+	if inner > 0 {
+		row := axes[across]
+		p.rows, p.toRow, p.fromRow = row.size, row.to, row.from
+		outer = slices.Delete(outer, across, across+1)
+	}
+	eachPlane(outer, p, func(p plane) { to.copyPlane(p, from) })
+}
+
+// moveAxis is an axis of a box that is copied: its size and its strides.
+type moveAxis struct{ size, to, from int }
+
+// mergeAxes drops axes of size 1 and merges neighbours that are one run of
+// elements on both sides. It gives at least one axis, or nil for an empty box.
+func mergeAxes(shape, to, from []int) []moveAxis {
+	merged := make([]moveAxis, 0, len(shape)+1)
+	for i, size := range shape {
+		if size == 0 {
+			return nil
+		}
+		if size == 1 {
+			continue
+		}
+		axis := moveAxis{size, to[i], from[i]}
+		if n := len(merged); n > 0 {
+			last := &merged[n-1]
+			if last.to == axis.to*size && last.from == axis.from*size {
+				*last = moveAxis{last.size * size, axis.to, axis.from}
+				continue
+			}
+		}
+		merged = append(merged, axis)
+	}
+	if len(merged) == 0 {
+		merged = append(merged, moveAxis{1, 1, 1})
+	}
+	return merged
+}
+
+// eachPlane visits the planes of a box, which differ in where they start.
+func eachPlane(outer []moveAxis, p plane, visit func(plane)) {
+	if len(outer) == 0 {
+		visit(p)
+		return
+	}
+	for range outer[0].size {
+		eachPlane(outer[1:], p, visit)
+		p.to += outer[0].to
+		p.from += outer[0].from
+	}
+}
+
+func magnitude(stride int) int { return max(stride, -stride) }
+
+// pick makes a dense tensor of a box of t's elements.
+func pick(t *tensor.Tensor, from layout, shape []int) *tensor.Tensor {
+	source := elementsIn(t)
+	result := source.like(tensor.Count(shape))
+	move(result, rowMajor(shape), source, from, shape)
+	return result.tensor(shape)
+}
