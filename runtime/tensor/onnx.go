@@ -1,0 +1,272 @@
+package tensor
+
+import (
+	"encoding/binary"
+	"fmt"
+	"math"
+
+	"github.com/onnx-tinyq/onnx-tinyq/onnx"
+	"github.com/onnx-tinyq/onnx-tinyq/quantops"
+)
+
+// FromONNX reads a stored tensor into one of its own: the elements are copied,
+// 4-bit, 2-bit and 6-bit ones unpacked, so the file may be closed afterwards.
+// A payload that is not as long as dims and type ask for is an error, found
+// before anything is allocated.
+func FromONNX(t *onnx.Tensor) (*Tensor, error) {
+	shape := make([]int, len(t.Dims))
+	for i, d := range t.Dims {
+		if d < 0 || d > math.MaxInt {
+			return nil, fmt.Errorf("tensor %q: dims %v: a dimension is out of range", t.Name, t.Dims)
+		}
+		shape[i] = int(d)
+	}
+	if _, err := CheckedCount(shape); err != nil {
+		return nil, fmt.Errorf("tensor %q: %w", t.Name, err)
+	}
+	if t.Type == onnx.String {
+		if err := t.CheckSize(); err != nil {
+			return nil, err
+		}
+		list := make([]string, len(t.Strings))
+		for i, s := range t.Strings {
+			list[i] = string(s)
+		}
+		return New(shape, list), nil
+	}
+	b, err := t.RawBytes()
+	if err != nil {
+		return nil, err
+	}
+	if v := fromBytes(t.Type, shape, b); v != nil {
+		return v, nil
+	}
+	return nil, fmt.Errorf("tensor %q: type %v cannot be computed with", t.Name, t.Type)
+}
+
+// fromBytes decodes elements as a payload holds them; nil for a type without an Element.
+func fromBytes(t onnx.DType, shape []int, b []byte) *Tensor {
+	le := binary.LittleEndian
+	switch t {
+	case onnx.Float:
+		return New(shape, decode(b, 4, func(b []byte) float32 { return math.Float32frombits(le.Uint32(b)) }))
+	case onnx.Double:
+		return New(shape, decode(b, 8, func(b []byte) float64 { return math.Float64frombits(le.Uint64(b)) }))
+	case onnx.Int8:
+		return New(shape, decode(b, 1, func(b []byte) int8 { return int8(b[0]) }))
+	case onnx.Int16:
+		return New(shape, decode(b, 2, func(b []byte) int16 { return int16(le.Uint16(b)) }))
+	case onnx.Int32:
+		return New(shape, decode(b, 4, func(b []byte) int32 { return int32(le.Uint32(b)) }))
+	case onnx.Int64:
+		return New(shape, decode(b, 8, func(b []byte) int64 { return int64(le.Uint64(b)) }))
+	case onnx.Uint8:
+		return New(shape, append([]uint8{}, b...))
+	case onnx.Uint16:
+		return New(shape, decode(b, 2, le.Uint16))
+	case onnx.Uint32:
+		return New(shape, decode(b, 4, le.Uint32))
+	case onnx.Uint64:
+		return New(shape, decode(b, 8, le.Uint64))
+	case onnx.Bool:
+		return New(shape, decode(b, 1, func(b []byte) bool { return b[0] != 0 }))
+	case onnx.Complex64:
+		return New(shape, decode(b, 8, func(b []byte) complex64 {
+			return complex(math.Float32frombits(le.Uint32(b)), math.Float32frombits(le.Uint32(b[4:])))
+		}))
+	case onnx.Complex128:
+		return New(shape, decode(b, 16, func(b []byte) complex128 {
+			return complex(math.Float64frombits(le.Uint64(b)), math.Float64frombits(le.Uint64(b[8:])))
+		}))
+	case onnx.Float16:
+		return New(shape, decode(b, 2, func(b []byte) quantops.Float16 { return quantops.Float16(le.Uint16(b)) }))
+	case onnx.BFloat16:
+		return New(shape, decode(b, 2, func(b []byte) quantops.BFloat16 { return quantops.BFloat16(le.Uint16(b)) }))
+	case onnx.Float8E4M3FN:
+		return New(shape, decodeBytes[quantops.Float8E4M3FN](b))
+	case onnx.Float8E4M3FNUZ:
+		return New(shape, decodeBytes[quantops.Float8E4M3FNUZ](b))
+	case onnx.Float8E5M2:
+		return New(shape, decodeBytes[quantops.Float8E5M2](b))
+	case onnx.Float8E5M2FNUZ:
+		return New(shape, decodeBytes[quantops.Float8E5M2FNUZ](b))
+	case onnx.Float8E8M0:
+		return New(shape, decodeBytes[quantops.Float8E8M0](b))
+	case onnx.Float4E2M1:
+		return New(shape, unpack[quantops.Float4E2M1](b, 4, Count(shape)))
+	case onnx.Float6E2M3:
+		return New(shape, unpack[quantops.Float6E2M3](b, 6, Count(shape)))
+	case onnx.Float6E3M2:
+		return New(shape, unpack[quantops.Float6E3M2](b, 6, Count(shape)))
+	case onnx.Uint4:
+		return New(shape, unpack[quantops.Uint4](b, 4, Count(shape)))
+	case onnx.Uint2:
+		return New(shape, unpack[quantops.Uint2](b, 2, Count(shape)))
+	case onnx.Int4:
+		return New(shape, signed(unpack[quantops.Int4](b, 4, Count(shape)), 4))
+	case onnx.Int2:
+		return New(shape, signed(unpack[quantops.Int2](b, 2, Count(shape)), 2))
+	}
+	return nil
+}
+
+// decode reads elements of a fixed number of bytes.
+func decode[T Element](b []byte, width int, element func([]byte) T) []T {
+	out := make([]T, len(b)/width)
+	for i := range out {
+		out[i] = element(b[i*width : (i+1)*width])
+	}
+	return out
+}
+
+func decodeBytes[T ~uint8](b []byte) []T {
+	out := make([]T, len(b))
+	for i, v := range b {
+		out[i] = T(v)
+	}
+	return out
+}
+
+// unpack reads count elements of less than a byte, packed low bits first.
+func unpack[T ~int8 | ~uint8](b []byte, width, count int) []T {
+	out := make([]T, count)
+	held, have, next := uint32(0), 0, 0
+	for i := range out {
+		if have < width {
+			held |= uint32(b[next]) << have
+			have += 8
+			next++
+		}
+		out[i] = T(held & (1<<width - 1))
+		held >>= width
+		have -= width
+	}
+	return out
+}
+
+// signed extends the sign of elements that are width bits wide, in place.
+func signed[T ~int8](data []T, width int) []T {
+	for i, v := range data {
+		data[i] = v << (8 - width) >> (8 - width)
+	}
+	return data
+}
+
+// ToONNX makes a tensor to be stored, of t's elements as they are now.
+func ToONNX(name string, t *Tensor) (*onnx.Tensor, error) {
+	dims := make([]int64, len(t.shape))
+	for i, d := range t.shape {
+		dims[i] = int64(d)
+	}
+	if list, ok := t.data.([]string); ok {
+		stored := onnx.NewTensor(name, onnx.String, dims, nil)
+		for _, s := range list {
+			stored.Strings = append(stored.Strings, []byte(s))
+		}
+		return stored, nil
+	}
+	b, err := t.bytes()
+	if err != nil {
+		return nil, fmt.Errorf("tensor %q: %w", name, err)
+	}
+	return onnx.NewTensor(name, t.dtype, dims, onnx.Bytes(b)), nil
+}
+
+// bytes encodes the elements as a payload holds them.
+func (t *Tensor) bytes() ([]byte, error) {
+	le := binary.LittleEndian
+	switch data := t.data.(type) {
+	case []float32:
+		return encode(data, 4, func(b []byte, v float32) { le.PutUint32(b, math.Float32bits(v)) }), nil
+	case []float64:
+		return encode(data, 8, func(b []byte, v float64) { le.PutUint64(b, math.Float64bits(v)) }), nil
+	case []int8:
+		return encode(data, 1, func(b []byte, v int8) { b[0] = byte(v) }), nil
+	case []int16:
+		return encode(data, 2, func(b []byte, v int16) { le.PutUint16(b, uint16(v)) }), nil
+	case []int32:
+		return encode(data, 4, func(b []byte, v int32) { le.PutUint32(b, uint32(v)) }), nil
+	case []int64:
+		return encode(data, 8, func(b []byte, v int64) { le.PutUint64(b, uint64(v)) }), nil
+	case []uint8:
+		return append([]byte{}, data...), nil
+	case []uint16:
+		return encode(data, 2, le.PutUint16), nil
+	case []uint32:
+		return encode(data, 4, le.PutUint32), nil
+	case []uint64:
+		return encode(data, 8, le.PutUint64), nil
+	case []bool:
+		return encode(data, 1, func(b []byte, v bool) {
+			if v {
+				b[0] = 1
+			}
+		}), nil
+	case []complex64:
+		return encode(data, 8, func(b []byte, v complex64) {
+			le.PutUint32(b, math.Float32bits(real(v)))
+			le.PutUint32(b[4:], math.Float32bits(imag(v)))
+		}), nil
+	case []complex128:
+		return encode(data, 16, func(b []byte, v complex128) {
+			le.PutUint64(b, math.Float64bits(real(v)))
+			le.PutUint64(b[8:], math.Float64bits(imag(v)))
+		}), nil
+	case []quantops.Float16:
+		return encode(data, 2, func(b []byte, v quantops.Float16) { le.PutUint16(b, uint16(v)) }), nil
+	case []quantops.BFloat16:
+		return encode(data, 2, func(b []byte, v quantops.BFloat16) { le.PutUint16(b, uint16(v)) }), nil
+	case []quantops.Float8E4M3FN:
+		return pack(data, 8), nil
+	case []quantops.Float8E4M3FNUZ:
+		return pack(data, 8), nil
+	case []quantops.Float8E5M2:
+		return pack(data, 8), nil
+	case []quantops.Float8E5M2FNUZ:
+		return pack(data, 8), nil
+	case []quantops.Float8E8M0:
+		return pack(data, 8), nil
+	case []quantops.Float4E2M1:
+		return pack(data, 4), nil
+	case []quantops.Float6E2M3:
+		return pack(data, 6), nil
+	case []quantops.Float6E3M2:
+		return pack(data, 6), nil
+	case []quantops.Uint4:
+		return pack(data, 4), nil
+	case []quantops.Int4:
+		return pack(data, 4), nil
+	case []quantops.Uint2:
+		return pack(data, 2), nil
+	case []quantops.Int2:
+		return pack(data, 2), nil
+	}
+	return nil, fmt.Errorf("elements of type %v cannot be stored", t.dtype)
+}
+
+func encode[T Element](data []T, width int, element func([]byte, T)) []byte {
+	out := make([]byte, width*len(data))
+	for i, v := range data {
+		element(out[i*width:(i+1)*width], v)
+	}
+	return out
+}
+
+// pack writes elements of at most a byte, low bits first, and fills the last byte up.
+func pack[T ~int8 | ~uint8](data []T, width int) []byte {
+	out := make([]byte, 0, (len(data)*width+7)/8)
+	held, have := uint32(0), 0
+	for _, v := range data {
+		held |= uint32(uint8(v)) & (1<<width - 1) << have
+		have += width
+		for have >= 8 {
+			out = append(out, byte(held))
+			held >>= 8
+			have -= 8
+		}
+	}
+	if have > 0 {
+		out = append(out, byte(held))
+	}
+	return out
+}
