@@ -32,15 +32,16 @@ func roundShift(v uint32, s uint) uint32 {
 }
 
 // Float16FromFloat64 rounds once, half to even.
-func Float16FromFloat64(f float64) Float16 { return Float16FromFloat32(roundToOdd(f)) }
+func Float16FromFloat64(f float64) Float16 { return Float16FromFloat32(RoundToOdd(f)) }
 
 // BFloat16FromFloat64 rounds once, half to even.
-func BFloat16FromFloat64(f float64) BFloat16 { return BFloat16FromFloat32(roundToOdd(f)) }
+func BFloat16FromFloat64(f float64) BFloat16 { return BFloat16FromFloat32(RoundToOdd(f)) }
 
-// roundToOdd is f in 24 bits, with the last bit set if any were lost: a second
-// rounding, to fewer than 23 bits, is then the same as one from f itself.
+// RoundToOdd is f in 24 bits, with the last bit set if any were lost: a second
+// rounding, to fewer than 23 bits, is then the same as one from f itself. So
+// T(RoundToOdd(f)) is how a float64 becomes any of the narrow types T.
 // (Boldo and Melquiond, "When double rounding is odd".)
-func roundToOdd(f float64) float32 {
+func RoundToOdd(f float64) float32 {
 	g := float32(f)
 	if float64(g) == f || math.IsNaN(f) || math.IsInf(f, 0) {
 		return g
@@ -52,20 +53,8 @@ func roundToOdd(f float64) float32 {
 	return math.Float32frombits(bits | 1)
 }
 
-// Float32 is the exact value.
-func (h Float16) Float32() float32 {
-	sign := uint32(h&0x8000) << 16
-	exponent := uint32(h>>10) & 0x1f
-	fraction := uint32(h & 0x3ff)
-	switch exponent {
-	case 0x1f:
-		return math.Float32frombits(sign | 0x7f800000 | fraction<<13)
-	case 0:
-		v := float32(fraction) / (1 << 24)
-		return math.Float32frombits(sign | math.Float32bits(v))
-	}
-	return math.Float32frombits(sign | (exponent+112)<<23 | fraction<<13)
-}
+// Float32 is the exact value; a NaN keeps its sign and payload.
+func (h Float16) Float32() float32 { return h.widen() }
 
 // BFloat16FromFloat32 rounds half to even; a NaN stays a (quiet) NaN.
 func BFloat16FromFloat32(f float32) BFloat16 {
