@@ -2,6 +2,12 @@ package ops
 
 // families lists the operators' tables; each stands in its family's file.
 var families = [][]Kernel{
+	convFamily,
+	poolFamily,
+	layerNormFamily,
+	channelNormFamily,
+	batchNormFamily,
+	recurrentFamily,
 	constantFamily,
 	controlFamily,
 	concatFamily,

@@ -1,0 +1,115 @@
+package ops
+
+import (
+	"fmt"
+
+	"github.com/onnx-tinyq/onnx-tinyq/onnx"
+	"github.com/onnx-tinyq/onnx-tinyq/quantops"
+	"github.com/onnx-tinyq/onnx-tinyq/runtime/tensor"
+)
+
+// real is what the neural-network kernels compute in: 16-bit types are widened
+// to float32 and rounded where the operator stores them.
+type real interface{ float32 | float64 }
+
+// reals is a float tensor's elements as T, for reading only: they are the
+// tensor's own where it holds T. The result is nil for an absent operand.
+func reals[T real](t *tensor.Tensor) ([]T, error) {
+	if t == nil {
+		return nil, nil
+	}
+	switch data := t.Any().(type) {
+	case []T:
+		return data, nil
+	case []float32:
+		return convertReals[T](data), nil
+	case []float64:
+		return convertReals[T](data), nil
+	case []quantops.Float16:
+		return widenReals[T](data), nil
+	case []quantops.BFloat16:
+		return widenReals[T](data), nil
+	}
+	return nil, fmt.Errorf("operand of type %v: want float, double, float16 or bfloat16", t.DType())
+}
+
+// allReals is reals of several operands.
+func allReals[T real](operands ...*tensor.Tensor) ([][]T, error) {
+	all := make([][]T, len(operands))
+	for i, t := range operands {
+		data, err := reals[T](t)
+		if err != nil {
+			return nil, err
+		}
+		all[i] = data
+	}
+	return all, nil
+}
+
+func convertReals[To, From real](data []From) []To {
+	converted := make([]To, len(data))
+	for i, v := range data {
+		converted[i] = To(v)
+	}
+	return converted
+}
+
+func widenReals[To real, From interface{ Float32() float32 }](data []From) []To {
+	widened := make([]To, len(data))
+	for i, v := range data {
+		widened[i] = To(v.Float32())
+	}
+	return widened
+}
+
+// ofReals makes a tensor of a float type, rounding half to even. It keeps data
+// where that is what the tensor holds.
+func ofReals[T real](t onnx.DType, shape []int, data []T) (*tensor.Tensor, error) {
+	switch t {
+	case onnx.Float:
+		if same, ok := any(data).([]float32); ok {
+			return tensor.New(shape, same), nil
+		}
+		return tensor.New(shape, convertReals[float32](data)), nil
+	case onnx.Double:
+		if same, ok := any(data).([]float64); ok {
+			return tensor.New(shape, same), nil
+		}
+		return tensor.New(shape, convertReals[float64](data)), nil
+	case onnx.Float16:
+		return tensor.New(shape, narrowReals(data, quantops.Float16FromFloat32, quantops.Float16FromFloat64)), nil
+	case onnx.BFloat16:
+		return tensor.New(shape, narrowReals(data, quantops.BFloat16FromFloat32, quantops.BFloat16FromFloat64)), nil
+	}
+	return nil, fmt.Errorf("%v is not a type that this operator computes: want float, double, float16 or bfloat16", t)
+}
+
+func narrowReals[T real, To tensor.Element](data []T, from32 func(float32) To, from64 func(float64) To) []To {
+	narrowed := make([]To, len(data))
+	switch data := any(data).(type) {
+	case []float32:
+		for i, v := range data {
+			narrowed[i] = from32(v)
+		}
+	case []float64:
+		for i, v := range data {
+			narrowed[i] = from64(v)
+		}
+	}
+	return narrowed
+}
+
+// roundTo rounds data in place to what a float type can hold, for operators
+// that store intermediate results.
+func roundTo[T real](t onnx.DType, data []T) {
+	switch t {
+	case onnx.Float16:
+		for i, v := range data {
+			data[i] = T(quantops.Float16FromFloat64(float64(v)).Float32())
+		}
+	case onnx.BFloat16:
+		for i, v := range data {
+			data[i] = T(quantops.BFloat16FromFloat64(float64(v)).Float32())
+		}
+	}
+}

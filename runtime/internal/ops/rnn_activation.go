@@ -1,0 +1,113 @@
+package ops
+
+import (
+	"fmt"
+	"math"
+	"strings"
+)
+
+// activation is one of the functions that the recurrent operators name. It is
+// computed in float64 and rounded by the caller.
+type activation func(x float64) float64
+
+func sigmoid(x float64) float64 { return 1 / (1 + math.Exp(-x)) }
+
+// activationParameters says which of alpha and beta a function has, and their
+// defaults: those of the ONNX operator of that name, and 1 where there is none.
+type activationParameters struct {
+	takesAlpha, takesBeta bool
+	alpha, beta           float32
+	make                  func(alpha, beta float64) activation
+}
+
+// activationNamed finds a function by its name, in whatever case.
+func activationNamed(name string) (activationParameters, error) {
+	plain := func(f activation) activationParameters {
+		return activationParameters{make: func(_, _ float64) activation { return f }}
+	}
+	switch strings.ToLower(name) {
+	case "sigmoid":
+		return plain(sigmoid), nil
+	case "tanh":
+		return plain(math.Tanh), nil
+	case "relu":
+		return plain(func(x float64) float64 { return max(0, x) }), nil
+	case "softsign":
+		return plain(func(x float64) float64 { return x / (1 + math.Abs(x)) }), nil
+	case "softplus":
+		return plain(func(x float64) float64 { return max(x, 0) + math.Log1p(math.Exp(-math.Abs(x))) }), nil
+	case "leakyrelu":
+		return activationParameters{takesAlpha: true, alpha: 0.01, make: func(alpha, _ float64) activation {
+			return func(x float64) float64 {
+				if x >= 0 {
+					return x
+				}
+				return alpha * x
+			}
+		}}, nil
+	case "thresholdedrelu":
+		return activationParameters{takesAlpha: true, alpha: 1, make: func(alpha, _ float64) activation {
+			return func(x float64) float64 {
+				if x >= alpha {
+					return x
+				}
+				return 0
+			}
+		}}, nil
+	case "elu":
+		return activationParameters{takesAlpha: true, alpha: 1, make: func(alpha, _ float64) activation {
+			return func(x float64) float64 {
+				if x >= 0 {
+					return x
+				}
+				return alpha * math.Expm1(x)
+			}
+		}}, nil
+	case "affine":
+		return activationParameters{takesAlpha: true, takesBeta: true, alpha: 1, make: func(alpha, beta float64) activation {
+			return func(x float64) float64 { return alpha*x + beta }
+		}}, nil
+	case "scaledtanh":
+		return activationParameters{takesAlpha: true, takesBeta: true, alpha: 1, beta: 1, make: func(alpha, beta float64) activation {
+			return func(x float64) float64 { return alpha * math.Tanh(beta*x) }
+		}}, nil
+	case "hardsigmoid":
+		return activationParameters{takesAlpha: true, takesBeta: true, alpha: 0.2, beta: 0.5, make: func(alpha, beta float64) activation {
+			return func(x float64) float64 { return min(max(alpha*x+beta, 0), 1) }
+		}}, nil
+	}
+	return activationParameters{}, fmt.Errorf("activation %q is not one that recurrent operators know", name)
+}
+
+// readActivations gives the functions of each direction. The attributes' alphas
+// and betas go, in order, to the functions that have such a parameter.
+func readActivations(n *Node, directions int, defaults []string) ([][]activation, error) {
+	names := n.Texts("activations")
+	if names == nil {
+		names = defaults
+	}
+	if len(names) == len(defaults) && directions == 2 {
+		names = append(names[:len(names):len(names)], names...)
+	}
+	if len(names) < directions*len(defaults) {
+		return nil, fmt.Errorf("activations %v: want %d for each of %d directions", names, len(defaults), directions)
+	}
+	alphas, betas := n.Floats("activation_alpha"), n.Floats("activation_beta")
+	next := func(list *[]float32, takes bool, value float32) float64 {
+		if takes && len(*list) > 0 {
+			value = (*list)[0]
+			*list = (*list)[1:]
+		}
+		return float64(value)
+	}
+	all := make([][]activation, directions)
+	for i, name := range names[:directions*len(defaults)] {
+		p, err := activationNamed(name)
+		if err != nil {
+			return nil, err
+		}
+		f := p.make(next(&alphas, p.takesAlpha, p.alpha), next(&betas, p.takesBeta, p.beta))
+		all[i/len(defaults)] = append(all[i/len(defaults)], f)
+	}
+	return all, nil
+}
