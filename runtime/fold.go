@@ -1,0 +1,87 @@
+package runtime
+
+import (
+	"context"
+
+	"github.com/onnx-tinyq/onnx-tinyq/onnx"
+	"github.com/onnx-tinyq/onnx-tinyq/runtime/internal/ops"
+	"github.com/onnx-tinyq/onnx-tinyq/runtime/tensor"
+)
+
+// foldable is how many bytes the operands and the results of a node may have
+// that is computed when the model is compiled, unless it only moves elements:
+// shapes, masks and biases are below it, weights that would be dequantized are not.
+const foldable = 256 << 10
+
+// fold computes a node whose operands are all constant, once and for all. It
+// reports whether it did: what is random, large or fails is left for the run.
+func (s *scope) fold(st *step, constants []tensor.Value) bool {
+	if !deterministic(st.node) || len(st.node.Bodies()) > 0 {
+		return false
+	}
+	size := 0
+	for i, slot := range st.in {
+		if slot != absent && constants[i] == nil {
+			return false
+		}
+		size += bytesOf(constants[i])
+	}
+	if size > foldable && !movesOnly(st.node) {
+		return false
+	}
+	call := &ops.Call{Context: context.Background(), Threads: s.compiler.session.threads}
+	results, err := st.call(call, constants)
+	if err != nil {
+		return false
+	}
+	total := 0
+	for _, v := range results {
+		total += bytesOf(v)
+	}
+	if total > max(size, foldable) && len(st.in) > 0 {
+		return false
+	}
+	for i, name := range st.node.Outputs {
+		if name != "" {
+			s.constant(name, results[i])
+		}
+	}
+	return true
+}
+
+// deterministic says whether an operator gives the same results in every run.
+func deterministic(n *onnx.Node) bool {
+	switch n.OpType {
+	case "RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike", "Multinomial", "Bernoulli", "Dropout":
+		return false
+	}
+	return true
+}
+
+// movesOnly says whether an operator gives its operands' elements and no others.
+func movesOnly(n *onnx.Node) bool {
+	switch n.OpType {
+	case "Constant", "Identity", "Transpose", "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Slice", "Split", "Concat":
+		return n.Domain == "" || n.Domain == "ai.onnx"
+	}
+	return false
+}
+
+// bytesOf is about how much memory a value takes.
+func bytesOf(v tensor.Value) int {
+	switch v := v.(type) {
+	case *tensor.Tensor:
+		return v.Len() * max(8, v.DType().Bits()) / 8
+	case *tensor.Sequence:
+		total := 0
+		for _, item := range v.Values {
+			total += bytesOf(item)
+		}
+		return total
+	case *tensor.Optional:
+		return bytesOf(v.Value)
+	case *tensor.Map:
+		return bytesOf(v.Keys) + bytesOf(v.Values)
+	}
+	return 0
+}

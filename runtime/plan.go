@@ -1,0 +1,131 @@
+package runtime
+
+import (
+	"context"
+	"fmt"
+	"runtime/debug"
+
+	"github.com/onnx-tinyq/onnx-tinyq/onnx"
+	"github.com/onnx-tinyq/onnx-tinyq/runtime/internal/ops"
+	"github.com/onnx-tinyq/onnx-tinyq/runtime/tensor"
+)
+
+// plan is a compiled graph: steps over numbered slots, each of which holds the
+// value of one name. It is not changed once compiled.
+type plan struct {
+	session  *Session
+	initial  []tensor.Value // by slot: the constants
+	inputs   []int          // slots of the graph's inputs, absent: not used
+	captures []capture
+	steps    []*step
+	outputs  []int
+	names    []string // of the outputs
+}
+
+// capture brings a value of the graph around into a body's slot.
+type capture struct{ outer, slot int }
+
+// step runs one node.
+type step struct {
+	node     *onnx.Node
+	run      ops.Run
+	in, out  []int // slots
+	captured []int // slots that the node's bodies read
+	free     []int // slots that no later step reads
+}
+
+// frame holds the values of one run of a plan, by slot.
+type frame struct{ values []tensor.Value }
+
+// run runs the steps of a plan. in has a value for each of the plan's inputs,
+// nil for one that takes its default; outer is the frame of the graph around.
+func (p *plan) run(c *ops.Call, in []tensor.Value, outer *frame) ([]tensor.Value, error) {
+	f := &frame{values: make([]tensor.Value, len(p.initial))}
+	copy(f.values, p.initial)
+	for i, slot := range p.inputs {
+		if slot != absent && in[i] != nil {
+			f.values[slot] = in[i]
+		}
+	}
+	for _, captured := range p.captures {
+		f.values[captured.slot] = outer.values[captured.outer]
+	}
+	call := &ops.Call{Context: c.Context, Threads: c.Threads, Frame: f}
+	for _, st := range p.steps {
+		if c.Context.Err() != nil {
+			return nil, context.Cause(c.Context)
+		}
+		if err := p.step(st, call, f); err != nil {
+			return nil, err
+		}
+	}
+	results := make([]tensor.Value, len(p.outputs))
+	for i, slot := range p.outputs {
+		if results[i] = f.values[slot]; results[i] == nil {
+			return nil, fmt.Errorf("output %q has no value", p.names[i])
+		}
+	}
+	return results, nil
+}
+
+func (p *plan) step(st *step, call *ops.Call, f *frame) error {
+	operands := make([]tensor.Value, len(st.in))
+	for i, slot := range st.in {
+		if slot != absent {
+			operands[i] = f.values[slot]
+		}
+	}
+	results, err := st.call(call, operands)
+	if err != nil {
+		return &NodeError{Node: st.node, Operands: describeAll(operands), Err: err}
+	}
+	for i, slot := range st.out {
+		if slot == absent {
+			continue
+		}
+		f.values[slot] = results[i]
+		if p.session.observe != nil {
+			p.session.observe(st.node, st.node.Outputs[i], results[i])
+		}
+	}
+	if p.session.trace != nil {
+		p.session.trace(st.node, operands, results)
+	}
+	for _, slot := range st.free {
+		f.values[slot] = nil
+	}
+	return nil
+}
+
+// call runs a step's kernel. Shapes that no kernel thought of can make one run
+// out of a slice's bounds: that is an error of the node, not of the program.
+func (st *step) call(c *ops.Call, operands []tensor.Value) (results []tensor.Value, err error) {
+	defer func() {
+		if cause := recover(); cause != nil {
+			err = &PanicError{Cause: cause, Stack: debug.Stack()}
+		}
+	}()
+	if results, err = st.run(c, operands); err != nil {
+		return nil, err
+	}
+	for i, name := range st.node.Outputs {
+		if name != "" && (i >= len(results) || results[i] == nil) {
+			return nil, fmt.Errorf("the operator does not give output %d, %q", i, name)
+		}
+	}
+	return results, nil
+}
+
+// graphBody is a body as kernels see it.
+type graphBody struct{ plan *plan }
+
+func (b *graphBody) Inputs() int  { return len(b.plan.inputs) }
+func (b *graphBody) Outputs() int { return len(b.plan.outputs) }
+
+func (b *graphBody) Run(c *ops.Call, in []tensor.Value) ([]tensor.Value, error) {
+	if len(in) != len(b.plan.inputs) {
+		return nil, fmt.Errorf("the body has %d inputs, it was given %d values", len(b.plan.inputs), len(in))
+	}
+	outer, _ := c.Frame.(*frame)
+	return b.plan.run(c, in, outer)
+}

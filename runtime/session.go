@@ -1,0 +1,77 @@
+package runtime
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/onnx-tinyq/onnx-tinyq/onnx"
+	"github.com/onnx-tinyq/onnx-tinyq/runtime/internal/ops"
+	"github.com/onnx-tinyq/onnx-tinyq/runtime/tensor"
+)
+
+// Session is a compiled model. It is safe for use by several goroutines.
+type Session struct {
+	plan    *plan
+	ports   []Port // the main graph's inputs, in order
+	outputs []Port
+	observe func(node *onnx.Node, name string, v tensor.Value)
+	trace   func(n *onnx.Node, in, out []tensor.Value)
+	threads int
+}
+
+// Port is an input or output of a model.
+type Port struct {
+	Name    string
+	Type    *onnx.Type // nil: not stated
+	Default bool       // an input that may be left out, as an initializer gives its value
+}
+
+// declare lists the model's inputs and outputs.
+func (s *Session) declare(m *onnx.Model) {
+	initializers := map[string]bool{}
+	for _, t := range m.Graph.Initializers {
+		initializers[t.Name] = true
+	}
+	for _, v := range m.Graph.Inputs {
+		s.ports = append(s.ports, Port{v.Name, v.Type, initializers[v.Name]})
+	}
+	for _, v := range m.Graph.Outputs {
+		s.outputs = append(s.outputs, Port{Name: v.Name, Type: v.Type})
+	}
+}
+
+// Inputs lists what Run may be fed with. An initializer that an old model (IR
+// version 3 or less) lists among its inputs is a constant and not listed.
+func (s *Session) Inputs() []Port {
+	var list []Port
+	for i, p := range s.ports {
+		if s.plan.inputs[i] != absent {
+			list = append(list, p)
+		}
+	}
+	return list
+}
+
+// Outputs lists what Run gives.
+func (s *Session) Outputs() []Port { return append([]Port(nil), s.outputs...) }
+
+// Run computes the model's outputs, by name, from its inputs. Values are shared,
+// not copied: feeds and results may share elements, and neither may be written
+// to. An input that is missing, unknown, or of another type or shape than the
+// model declares is an error; so is a node that fails, a *NodeError, and a
+// context that ends.
+func (s *Session) Run(ctx context.Context, feeds map[string]tensor.Value) (map[string]tensor.Value, error) {
+	in, err := s.arrange(feeds)
+	if err != nil {
+		return nil, fmt.Errorf("runtime: %w", err)
+	}
+	results, err := s.plan.run(&ops.Call{Context: ctx, Threads: s.threads}, in, nil)
+	if err != nil {
+		return nil, fmt.Errorf("runtime: %w", err)
+	}
+	outputs := make(map[string]tensor.Value, len(results))
+	for i, v := range results {
+		outputs[s.plan.names[i]] = v
+	}
+	return outputs, nil
+}
