@@ -124,15 +124,21 @@ type cellWeights[T real] struct {
 	activations []activation
 }
 
-// activate applies the clip and activation i to every element.
-func (w *cellWeights[T]) activate(i int, data []T) {
-	f := w.activations[i]
-	for j, v := range data {
-		x := float64(v)
-		if w.clip > 0 {
-			x = min(max(x, -w.clip), w.clip)
+// activate applies the clip and activation i to every element of a gate.
+func (w *cellWeights[T]) activate(i int, gate []T) {
+	if w.clip > 0 {
+		bound := T(w.clip)
+		for j, v := range gate {
+			gate[j] = min(max(v, -bound), bound)
 		}
-		data[j] = T(f(x))
+	}
+	apply(w.activations[i], gate)
+}
+
+// apply replaces every element by what the activation makes of it.
+func apply[T real](f activation, data []T) {
+	for i, v := range data {
+		data[i] = T(f(float64(v)))
 	}
 }
 

@@ -138,8 +138,10 @@ func (l lstmCell[T]) step(gates, h, c []T) {
 	}
 	l.peep(output, c, 1)
 	l.activate(0, output)
+	// The clip is the gates': the cell state goes to its activation as it is,
+	// which is how runtimes read the attribute.
 	copy(h, c)
-	l.activate(2, h)
+	apply(l.activations[2], h)
 	for i, v := range output {
 		h[i] *= v
 	}
