@@ -2,6 +2,7 @@ package ops
 
 // families lists the operators' tables; each stands in its family's file.
 var families = [][]Kernel{
+	resizeFamily,
 	convFamily,
 	poolFamily,
 	layerNormFamily,
