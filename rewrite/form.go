@@ -1,8 +1,6 @@
 package rewrite
 
 import (
-	"fmt"
-
 	"github.com/onnx-tinyq/onnx-tinyq/onnx"
 )
 
@@ -61,27 +59,17 @@ func (w *weight) dequantized(b *Builder, f form) (string, error) {
 		f form
 	}
 	return b.Shared(b.Scope, key{w, f}, func() (string, error) {
-		type constantKey struct {
-			w     *weight
-			part  string
-			scale onnx.DType
-		}
-		constant := func(part string, make func() *onnx.Tensor) (string, error) {
-			return b.Shared(w.home, constantKey{w, part, f.scale}, func() (string, error) {
-				return b.ConstantIn(w.home, make()), nil
-			})
-		}
-		quantized, err := constant("quantized", w.quantizedTensor)
+		quantized, err := w.constant(b, f, "quantized", w.quantizedTensor)
 		if err != nil {
 			return "", err
 		}
 		var name string
 		if f.linear {
-			scale, err := constant("scale", func() *onnx.Tensor { return w.scaleTensor(f.scale, false) })
+			scale, err := w.constant(b, f, "scale", func() *onnx.Tensor { return w.scaleTensor(f.scale, false) })
 			if err != nil {
 				return "", err
 			}
-			zero, err := constant("zero_point", w.zeroPointTensor)
+			zero, err := w.constant(b, f, "zero_point", w.zeroPointTensor)
 			if err != nil {
 				return "", err
 			}
@@ -91,7 +79,7 @@ func (w *weight) dequantized(b *Builder, f form) (string, error) {
 			}
 			name = b.Op(w.name+"_dequantized", "DequantizeLinear", []string{quantized, scale, zero}, attrs...)
 		} else {
-			scale, err := constant("broadcast_scale", func() *onnx.Tensor { return w.scaleTensor(f.scale, true) })
+			scale, err := w.constant(b, f, "broadcast_scale", func() *onnx.Tensor { return w.scaleTensor(f.scale, true) })
 			if err != nil {
 				return "", err
 			}
@@ -105,15 +93,14 @@ func (w *weight) dequantized(b *Builder, f form) (string, error) {
 	})
 }
 
-// describe is the form in words with the opset's reason where it is not the
-// target's first choice.
-func (q *quantizer) describe(scope *onnx.Scope, f form) string {
-	if q.recipe.Target == Portable && !f.linear {
-		needed := opsetPerChannel
-		if scope.Opset("") >= opsetPerChannel {
-			needed = opsetSixteenBitScale
-		}
-		return fmt.Sprintf("%v (DequantizeLinear needs opset %d here)", f, needed)
+// constant adds, once in the weight's own scope, a part of the stored weight.
+func (w *weight) constant(b *Builder, f form, part string, make func() *onnx.Tensor) (string, error) {
+	type key struct {
+		w     *weight
+		part  string
+		scale onnx.DType
 	}
-	return f.String()
+	return b.Shared(w.home, key{w, part, f.scale}, func() (string, error) {
+		return b.ConstantIn(w.home, make()), nil
+	})
 }

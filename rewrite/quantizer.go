@@ -3,6 +3,7 @@ package rewrite
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/onnx-tinyq/onnx-tinyq/onnx"
 )
@@ -52,62 +53,59 @@ func New(m *onnx.Model, recipe Recipe) (*Plan, error) {
 // Name is the recipe's.
 func (q *quantizer) Name() string { return string(q.recipe.Activations) }
 
-// Match finds the linear layers that the recipe is for.
+// Match finds the weights that the recipe is for.
 func (q *quantizer) Match(at At) (*Match, *Skip) {
 	if at.Index.Function(at.Node) != nil {
 		return q.matchCall(at)
 	}
-	if at.Node.Domain != "" && at.Node.Domain != "ai.onnx" || !slices.Contains(q.recipe.Ops, at.Node.OpType) {
+	op := operatorOf(at.Node)
+	if op == nil || !slices.Contains(q.recipe.Ops, op.String()) {
 		return nil, nil
 	}
-	layer, reason := newLinear(at.Scope, at.Node)
-	if reason == "" {
-		reason = q.refuses(at, layer.weight)
-	}
-	if selected := q.selects(at, layer); selected != "" {
-		reason = selected
-	}
-	if reason != "" {
+	operands, reason := operandsOf(at.Scope, op, at.Node)
+	if len(operands) == 0 {
+		if selected := q.selects(at, nil); selected != "" {
+			reason = selected
+		}
 		return nil, &Skip{Reason: reason}
 	}
-	if q.recipe.Activations == W8A16 {
-		return q.matchSixteenBit(at, layer), nil
+	var reasons []string
+	operands = slices.DeleteFunc(operands, func(o *operand) bool {
+		reason := q.refuses(at, op, o.weight)
+		if selected := q.selects(at, o); selected != "" {
+			reason = selected
+		}
+		if reason != "" {
+			reasons = append(reasons, reason)
+		}
+		return reason != ""
+	})
+	var skip *Skip
+	if len(reasons) > 0 {
+		skip = &Skip{Reason: strings.Join(slices.Compact(reasons), "; ")}
 	}
-	form := q.form(at.Scope, layer.weight.Type, false)
-	w := q.weight(layer, form)
-	return &Match{
-		Sites:   []Site{w.site(form)},
-		Prepare: w.prepare,
-		Build: func(b *Builder) error {
-			if err := w.ready(q.recipe); err != nil {
-				return err
-			}
-			actual := q.actual(at.Scope, w, form)
-			dequantized, err := w.dequantized(b, actual)
-			if err != nil {
-				return err
-			}
-			b.Add(layer.replacement(dequantized))
-			w.finish(b, 0, actual)
-			return nil
-		},
-	}, nil
+	switch {
+	case len(operands) == 0:
+		return nil, skip
+	case op.lookup:
+		return q.matchLookup(at, operands[0]), skip
+	case op.narrow && q.recipe.Activations == W8A16:
+		return q.matchSixteenBit(at, operands), skip
+	}
+	return q.matchWide(at, operands), skip
 }
 
 // selects asks the globs about a node, with its weight's name where it has one.
-func (q *quantizer) selects(at At, layer *linear) string {
-	names := []string{at.Node.Name, at.Node.OpType}
-	if at.Node.Name == "" {
-		names[0] = nodeName(at.Node)
-	}
-	if layer != nil {
-		names = append(names, layer.weight.Root)
+func (q *quantizer) selects(at At, o *operand) string {
+	names := []string{nodeName(at.Node), at.Node.OpType}
+	if o != nil {
+		names = append(names, o.weight.Root)
 	}
 	return q.selection.refuses(names...)
 }
 
 // refuses says why a constant is not quantized where it stands, or nothing.
-func (q *quantizer) refuses(at At, c *onnx.Constant) string {
+func (q *quantizer) refuses(at At, op *operator, c *onnx.Constant) string {
 	opset := at.Scope.Opset("")
 	bytes := weightBytes(c)
 	switch {
@@ -124,7 +122,7 @@ func (q *quantizer) refuses(at At, c *onnx.Constant) string {
 	case bytes < q.recipe.MinBytes:
 		return fmt.Sprintf("its weight takes %d bytes, less than --min-bytes %d", bytes, q.recipe.MinBytes)
 	}
-	if q.recipe.Activations == W8A16 {
+	if q.recipe.Activations == W8A16 && op.narrow {
 		switch {
 		case c.Type == onnx.Double:
 			return "it computes in float64, which 16 bit would not do justice to"
@@ -142,16 +140,4 @@ func weightBytes(c *onnx.Constant) int64 {
 		size *= d
 	}
 	return size
-}
-
-// replacement is the layer's own node reading another weight, which is stored
-// the way that the node reads without a transpose.
-func (l *linear) replacement(weight string) *onnx.Node {
-	node := l.node.Clone()
-	node.Inputs[l.operand] = weight
-	if node.OpType == "Gemm" {
-		name := transposeAttr[l.operand]
-		node.Attrs = slices.DeleteFunc(node.Attrs, func(a *onnx.Attr) bool { return a.Name == name })
-	}
-	return node
 }

@@ -55,7 +55,8 @@ type Recipe struct {
 	SixteenBit  onnx.DType
 	Target      Target      // Portable if empty
 	Granularity Granularity // PerChannel if empty
-	// Ops are the operators whose weights are quantized; all of Operators if nil.
+	// Ops are the operators whose weights are quantized, out of Operators;
+	// DefaultOperators if nil.
 	Ops []string
 	// Include and Exclude are globs on the name of a node, the name of its
 	// weight, or its operator: * stands for any characters, ? for one, [ab] for
@@ -69,9 +70,6 @@ type Recipe struct {
 	// which are an error otherwise.
 	SkipNonfinite bool
 }
-
-// Operators lists the operators whose weights a Recipe can quantize.
-func Operators() []string { return []string{"MatMul", "Gemm"} }
 
 // normal is the recipe with its defaults filled in, or what is wrong with it.
 func (r Recipe) normal() (Recipe, error) {
@@ -87,7 +85,7 @@ func (r Recipe) normal() (Recipe, error) {
 		r.SixteenBit = onnx.Float16
 	}
 	if r.Ops == nil {
-		r.Ops = Operators()
+		r.Ops = DefaultOperators()
 	}
 	switch {
 	case r.Activations != W8A32 && r.Activations != W8A16:

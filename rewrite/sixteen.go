@@ -8,12 +8,12 @@ import (
 
 // bias is the Add that follows a MatMul, with its constant.
 type bias struct {
-	node     *onnx.Node
-	constant *onnx.Constant
+	node    *onnx.Node
+	operand string
 }
 
 // biasOf finds the Add of a bias that is the only reader of a MatMul's result.
-func biasOf(scope *onnx.Scope, l *linear) *bias {
+func biasOf(scope *onnx.Scope, l *operand) *bias {
 	output := l.node.Outputs[0]
 	users := scope.Users(output)
 	if l.node.OpType != "MatMul" || len(users) != 1 || users[0].Scope != scope || scope.IsOutput(output) {
@@ -34,7 +34,7 @@ func biasOf(scope *onnx.Scope, l *linear) *bias {
 			return nil
 		}
 	}
-	return &bias{node: add, constant: c}
+	return &bias{node: add, operand: add.Inputs[1-users[0].Input]}
 }
 
 // sixteenBit is a value in 16 bit that stands for a float value of the original.
@@ -44,50 +44,53 @@ type sixteenBit struct {
 }
 
 // matchSixteenBit plans a layer that computes in 16 bit, with casts around it.
-func (q *quantizer) matchSixteenBit(at At, l *linear) *Match {
-	narrow := q.recipe.SixteenBit
-	native := l.weight.Type == narrow
-	f := q.form(at.Scope, narrow, !native)
-	w := q.weight(l, f)
-	match := &Match{Sites: []Site{w.site(f)}, Prepare: w.prepare}
-	var added *bias
-	if !native {
-		added = biasOf(at.Scope, l) // in a model of the same type the Add is as it should be
+func (q *quantizer) matchSixteenBit(at At, operands []*operand) *Match {
+	narrow, original := q.recipe.SixteenBit, operands[0].weight.Type
+	if original == narrow {
+		return q.matchWide(at, operands) // a model of the recipe's own type stays as it is
 	}
+	var weights []*weight
+	match := &Match{Prepare: prepareAll(&weights)}
+	planned := q.form(at.Scope, narrow, true)
+	for _, o := range operands {
+		w := q.weightOf(o, planned)
+		weights = append(weights, w)
+		match.Sites = append(match.Sites, w.site(planned))
+	}
+	added := biasOf(at.Scope, operands[0])
 	if added != nil {
-		match.Replaces = []*onnx.Node{l.node, added.node}
+		match.Replaces = []*onnx.Node{at.Node, added.node}
 	}
 	match.Build = func(b *Builder) error {
-		if err := w.ready(q.recipe); err != nil {
-			return err
+		node := at.Node.Clone()
+		for i, w := range weights {
+			if err := w.ready(q.recipe); err != nil {
+				return err
+			}
+			f := q.actual(b.Scope, w, planned)
+			dequantized, err := w.dequantized(b, f)
+			if err != nil {
+				return err
+			}
+			operands[i].read(node, dequantized)
+			w.finish(b, i, f)
 		}
-		f := q.actual(b.Scope, w, f)
-		dequantized, err := w.dequantized(b, f)
-		if err != nil {
-			return err
-		}
-		node := l.replacement(dequantized)
-		node.Inputs[1-l.operand] = narrowed(b, l.activation(), l.weight.Type, narrow)
-		if node.OpType == "Gemm" && node.Input(2) != "" {
-			if node.Inputs[2], err = narrowedOperand(b, node.Inputs[2], l.weight.Type, narrow); err != nil {
+		for i, name := range at.Node.Inputs {
+			if name == "" || slices.ContainsFunc(operands, func(o *operand) bool { return o.input == i }) {
+				continue
+			}
+			var err error
+			if node.Inputs[i], err = narrowedOperand(b, name, original, narrow); err != nil {
 				return err
 			}
 		}
-		output := l.node.Outputs[0]
-		result := output
-		if added != nil {
-			result = added.node.Outputs[0]
-		}
-		if native {
-			b.Add(node)
-			w.finish(b, 0, f)
-			return nil
-		}
-		product := b.Name(output + "_" + narrow.String())
+		output := at.Node.Outputs[0]
+		result, product := output, b.Name(output+"_"+narrow.String())
 		node.Outputs = []string{product}
 		b.Add(node)
 		if added != nil {
-			constant, err := narrowedOperand(b, added.node.Inputs[slices.Index(added.node.Inputs, output)^1], l.weight.Type, narrow)
+			result = added.node.Outputs[0]
+			constant, err := narrowedOperand(b, added.operand, original, narrow)
 			if err != nil {
 				return err
 			}
@@ -97,9 +100,8 @@ func (q *quantizer) matchSixteenBit(at At, l *linear) *Match {
 			sum.Outputs = []string{product}
 			b.Add(sum)
 		}
-		b.Define(result, "Cast", []string{product}, onnx.IntAttr("to", int64(l.weight.Type)))
+		b.Define(result, "Cast", []string{product}, onnx.IntAttr("to", int64(original)))
 		b.Remember(b.Scope, sixteenBit{result, narrow}, product)
-		w.finish(b, 0, f)
 		return nil
 	}
 	return match

@@ -24,7 +24,7 @@ func TestSkips(t *testing.T) {
 		reason string // a part of it
 	}{
 		{"no constant", sketch{inputs: []string{"x", "z"}, nodes: []*onnx.Node{op("Relu", "r", "z"), op("MatMul", "y", "x", "r")}}, Recipe{}, "no operand is constant: A is an input, B is computed by Relu"},
-		{"both constant", sketch{weights: []*onnx.Tensor{w, ramp("v", onnx.Float, 4, 3)}, nodes: []*onnx.Node{op("MatMul", "y", "w", "v")}}, Recipe{}, "both operands are constant"},
+		{"both constant", sketch{weights: []*onnx.Tensor{w, ramp("v", onnx.Float, 4, 3)}, nodes: []*onnx.Node{op("MatMul", "y", "w", "v")}}, Recipe{}, "all its operands are constant"},
 		{"integers", sketch{input: onnx.Int32, weights: []*onnx.Tensor{onnx.NewTensor("w", onnx.Int32, []int64{1, 1}, onnx.Bytes{1, 0, 0, 0})}, nodes: matmul}, Recipe{}, "its weight is int32, not float"},
 		{"no elements", sketch{weights: []*onnx.Tensor{onnx.FloatTensor("w", []int64{0, 8}, nil)}, nodes: matmul}, Recipe{}, "has no elements"},
 		{"small", sketch{weights: []*onnx.Tensor{w}, nodes: matmul}, Recipe{MinBytes: 49}, "takes 48 bytes, less than --min-bytes 49"},
@@ -41,7 +41,6 @@ func TestSkips(t *testing.T) {
 		{"double in 16 bit", sketch{input: onnx.Double, weights: []*onnx.Tensor{ramp("w", onnx.Double, 3, 4)}, nodes: matmul}, Recipe{Activations: W8A16}, "float64"},
 		{"bfloat16 at opset 12", sketch{opset: 12, weights: []*onnx.Tensor{w}, nodes: matmul}, Recipe{Activations: W8A16, SixteenBit: onnx.BFloat16}, "bfloat16 needs opset 13"},
 		{"beyond float16", sketch{weights: []*onnx.Tensor{onnx.FloatTensor("w", []int64{1, 2}, []float32{70000, 1})}, nodes: matmul}, Recipe{Activations: W8A16}, "float16 cannot hold"},
-		{"rounds beyond float16", sketch{weights: []*onnx.Tensor{onnx.FloatTensor("w", []int64{1, 2}, []float32{65504, 1})}, nodes: matmul}, Recipe{Activations: W8A16}, "float16 cannot hold"},
 		{"bias beyond float16", sketch{weights: []*onnx.Tensor{w, onnx.FloatTensor("b", []int64{4}, []float32{1, 2, 1e6, 3})}, nodes: []*onnx.Node{op("Gemm", "y", "x", "w", "b")}}, Recipe{Activations: W8A16}, "beyond 65504"},
 	} {
 		t.Run(test.name, func(t *testing.T) {

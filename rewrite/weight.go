@@ -41,8 +41,8 @@ type weightKey struct {
 	source *onnx.Tensor
 }
 
-// weight finds or makes the weight of a layer.
-func (q *quantizer) weight(l *linear, f form) *weight {
+// weightOf finds or makes the weight that an operand reads.
+func (q *quantizer) weightOf(l *operand, f form) *weight {
 	c := l.weight
 	axis := l.axis
 	if q.recipe.Granularity == PerTensor {
@@ -65,8 +65,8 @@ func (q *quantizer) weight(l *linear, f form) *weight {
 	return w
 }
 
-// valueName is the name under which a layer reads its weight.
-func valueName(l *linear) string {
+// valueName is the name under which an operand reads its weight.
+func valueName(l *operand) string {
 	if len(l.weight.Path) > 0 {
 		return l.weight.Path[len(l.weight.Path)-1].Outputs[0]
 	}
@@ -139,18 +139,6 @@ func (w *weight) finish(b *Builder, i int, f form) {
 	site.Form, site.BytesAfter = f.String(), w.after(f)
 	if w.scales.Substituted > 0 {
 		site.Note = fmt.Sprintf("%d channels of zeros, or too small to scale, became zeros", w.scales.Substituted)
-	}
-}
-
-// prepareAll reads several weights for their scales.
-func prepareAll(weights []*weight) func(context.Context) error {
-	return func(ctx context.Context) error {
-		for _, w := range weights {
-			if err := w.prepare(ctx); err != nil {
-				return err
-			}
-		}
-		return nil
 	}
 }
 
@@ -259,6 +247,16 @@ func (w *weight) scaleTensor(dtype onnx.DType, broadcast bool) *onnx.Tensor {
 	t := onnx.FloatTensor(w.name+"_scale", w.scaleDims(broadcast), w.scales.Values)
 	if dtype != onnx.Float {
 		return storedAs(t, w.scales.Values, dtype)
+	}
+	return t
+}
+
+// rowScales holds the scales in the weight's own rank, so that what picks rows
+// of the weight picks their scales in the same way.
+func (w *weight) rowScales(dtype onnx.DType) *onnx.Tensor {
+	t := w.scaleTensor(dtype, true)
+	for len(t.Dims) > 0 && len(t.Dims) < len(w.dims) {
+		t.Dims = append([]int64{1}, t.Dims...)
 	}
 	return t
 }

@@ -1,0 +1,117 @@
+package rewrite
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/onnx-tinyq/onnx-tinyq/onnx"
+)
+
+// matchWide plans a node that goes on computing in its own type, with weights
+// that are dequantized to that type. The node may be the call of a function.
+func (q *quantizer) matchWide(at At, operands []*operand) *Match {
+	var weights []*weight
+	match := &Match{Prepare: prepareAll(&weights)}
+	forms := make([]form, len(operands))
+	for i, o := range operands {
+		forms[i] = q.form(at.Scope, o.weight.Type, false)
+		weights = append(weights, q.weightOf(o, forms[i]))
+		match.Sites = append(match.Sites, weights[i].site(forms[i]))
+	}
+	match.Build = func(b *Builder) error {
+		node := at.Node.Clone()
+		var refused []int
+		for i, w := range weights {
+			err := w.ready(q.recipe)
+			var skip *Skip
+			if errors.As(err, &skip) && len(weights) > 1 {
+				b.Refuse(skip.Reason)
+				refused = append(refused, i)
+				continue
+			}
+			if err != nil {
+				return err
+			}
+			f := q.actual(b.Scope, w, forms[i])
+			dequantized, err := w.dequantized(b, f)
+			if err != nil {
+				return err
+			}
+			operands[i].read(node, dequantized)
+			w.finish(b, i, f)
+		}
+		if len(refused) == len(weights) {
+			return &Skip{Reason: "none of its weights can be quantized"}
+		}
+		b.Add(node)
+		for _, i := range slices.Backward(refused) {
+			b.Sites = slices.Delete(b.Sites, i, i+1)
+		}
+		return nil
+	}
+	return match
+}
+
+// prepareAll reads weights for their scales.
+func prepareAll(weights *[]*weight) func(context.Context) error {
+	return func(ctx context.Context) error {
+		for _, w := range *weights {
+			if err := w.prepare(ctx); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+}
+
+// matchLookup plans a table of which a node picks rows or elements: it picks
+// int8 ones, and the scales that belong to them, and multiplies what it picked.
+func (q *quantizer) matchLookup(at At, o *operand) *Match {
+	planned := q.form(at.Scope, o.weight.Type, false)
+	planned.linear = false
+	w := q.weightOf(o, planned)
+	return &Match{
+		Sites:   []Site{w.site(planned)},
+		Prepare: w.prepare,
+		Build: func(b *Builder) error {
+			if err := w.ready(q.recipe); err != nil {
+				return err
+			}
+			f := q.actual(b.Scope, w, planned)
+			f.linear = false
+			quantized, err := w.constant(b, f, "quantized", w.quantizedTensor)
+			if err != nil {
+				return err
+			}
+			pick := func(hint, table string) string {
+				node := at.Node.Clone()
+				node.Name = b.Name(nodeName(at.Node) + hint)
+				node.Inputs[o.input] = table
+				node.Outputs = []string{b.Name(at.Node.Outputs[0] + hint)}
+				b.Add(node)
+				return node.Outputs[0]
+			}
+			scale, err := w.constant(b, f, "broadcast_scale", func() *onnx.Tensor { return w.rowScales(f.scale) })
+			if err != nil {
+				return err
+			}
+			picked := pick("_quantized", quantized)
+			floats := b.Op(picked+"_cast", "Cast", []string{picked}, onnx.IntAttr("to", int64(f.scale)))
+			if w.perChannel() {
+				scale = pick("_scale", scale)
+			}
+			output := at.Node.Outputs[0]
+			if f.scale == f.result {
+				b.Define(output, "Mul", []string{floats, scale})
+			} else {
+				product := b.Op(output+"_wide", "Mul", []string{floats, scale})
+				b.Define(output, "Cast", []string{product}, onnx.IntAttr("to", int64(f.result)))
+			}
+			w.finish(b, 0, f)
+			b.Sites[0].Form = fmt.Sprintf("%s of int8 and of scales, Cast+Mul %v", at.Node.OpType, f.result)
+			return nil
+		},
+	}
+}
