@@ -173,7 +173,7 @@ var floatTypes = map[onnx.DType]quantops.FloatType{
 }
 
 // floats are the weight's elements as they are stored, seen as a batch of
-// matrices.
+// matrices with scales along their rows or columns.
 func (w *weight) floats() (*quantops.Weights, error) {
 	data, err := w.source.Data.Bytes()
 	if err != nil {
@@ -187,23 +187,30 @@ func (w *weight) floats() (*quantops.Weights, error) {
 	for i, d := range w.source.Dims {
 		dims[i] = int(d)
 	}
-	view := &quantops.Weights{
-		Type: floatTypes[w.source.Type], Data: data,
-		Batch: 1, Rows: 1, Columns: dims[len(dims)-1], Flip: w.flip,
-	}
-	if rank := len(dims); rank >= 2 {
-		view.Rows = dims[rank-2]
-		for _, d := range dims[:rank-2] {
-			view.Batch *= d
+	count := func(dims []int) int {
+		n := 1
+		for _, d := range dims {
+			n *= d
 		}
+		return n
 	}
-	switch alongColumns := w.axis == len(dims)-1; {
+	view := &quantops.Weights{Type: floatTypes[w.source.Type], Data: data, Batch: 1, Rows: 1, Flip: w.flip}
+	last := len(dims) - 1
+	switch {
+	case w.flip: // the axis counts dims as stored in int8, where the last two have changed places
+		view.Batch, view.Rows, view.Columns = count(dims[:last-1]), dims[last-1], dims[last]
+		switch w.axis {
+		case last:
+			view.Axis = quantops.AlongRows
+		case last - 1:
+			view.Axis = quantops.AlongColumns
+		}
 	case w.axis < 0:
-		view.Axis = quantops.Whole
-	case alongColumns != w.flip: // the axis counts dims as stored in int8
-		view.Axis = quantops.AlongColumns
+		view.Columns = count(dims)
+	case w.axis == last:
+		view.Rows, view.Columns, view.Axis = count(dims[:last]), dims[last], quantops.AlongColumns
 	default:
-		view.Axis = quantops.AlongRows
+		view.Batch, view.Rows, view.Columns, view.Axis = count(dims[:w.axis]), dims[w.axis], count(dims[w.axis+1:]), quantops.AlongRows
 	}
 	return view, nil
 }
