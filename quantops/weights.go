@@ -6,56 +6,9 @@ import (
 	"math"
 )
 
-// FloatType is the type that floats are stored in.
-type FloatType uint8
-
-// The float types of weights and scales.
-const (
-	Float32Type FloatType = iota
-	Float64Type
-	Float16Type
-	BFloat16Type
-)
-
-// Size is an element's size in bytes.
-func (t FloatType) Size() int { return [...]int{4, 8, 2, 2}[t] }
-
-func (t FloatType) String() string {
-	return [...]string{"float32", "float64", "float16", "bfloat16"}[t]
-}
-
-// smallestNormal is the smallest positive value that is not subnormal.
-func (t FloatType) smallestNormal() float32 {
-	if t == Float16Type {
-		return 0x1p-14
-	}
-	return 0x1p-126
-}
-
-// Round is the value that a float32 has once it is stored in the type.
-func (t FloatType) Round(f float32) float32 {
-	switch t {
-	case Float16Type:
-		return Float16FromFloat32(f).Float32()
-	case BFloat16Type:
-		return BFloat16FromFloat32(f).Float32()
-	}
-	return f
-}
-
-// Scheme says how weights become int8.
-type Scheme struct {
-	// Asymmetric gives each scale a zero point: q = round(w/scale) + zero in
-	// −128…127, with scale = (max−min)/255 over a range that holds 0. Else
-	// q = round(w/scale) in −127…127 with scale = absmax/127.
-	Asymmetric bool
-	// Scale is the type that scales are stored in. q is computed from the scale
-	// as stored. Float64Type is not a scale type.
-	Scale FloatType
-}
-
 // Weights is a view of stored floats that are to be quantized: little-endian
-// elements of Type in the order [Batch][Rows][Columns].
+// elements of Type in the order [Batch][Rows][Columns]. Nothing of it is
+// written; Data may be a mapped file.
 type Weights struct {
 	Type                 FloatType
 	Data                 []byte
@@ -83,53 +36,23 @@ const (
 	AlongRows
 )
 
-// Scales are the scales of Weights. With blocks they are laid out
-// [blocks][channels] for AlongColumns and [channels][blocks] for AlongRows,
-// both as the floats lie in Data.
-type Scales struct {
-	Scheme   Scheme
-	Channels int // columns, rows, or 1
-	Blocks   int // along the other axis; 1 without blocks
-	// Values are the scales as stored, all positive and normal: what a reader
-	// of the stored type sees. Zeros are the zero points, nil if symmetric.
-	Values []float32
-	Zeros  []int8
-	// Substituted counts the channels (or blocks) of zeros and those whose
-	// scale would be subnormal in float32: their scale is 1 and their weights
-	// become 0.
-	Substituted int
-	// Underflow counts those whose scale float32 holds and the narrower stored
-	// type does not (it would be subnormal or zero); Overflow those whose
-	// largest weight, dequantized, would be infinite in the stored type. Either
-	// way Values are of no use for the stored type.
-	Underflow, Overflow int
-}
-
-// NonfiniteError is a weight that is NaN or infinite.
-type NonfiniteError struct {
-	Value   float64
-	Channel int // along the scales' axis
-	Index   int // among the stored floats, in their order
-}
-
-func (e *NonfiniteError) Error() string {
-	return fmt.Sprintf("element %d (channel %d) is %v", e.Index, e.Channel, e.Value)
-}
-
 // check panics on a view that cannot be: that is the caller's mistake.
 func (w *Weights) check() {
-	n := w.Batch * w.Rows * w.Columns
-	if len(w.Data) != n*w.Type.Size() {
-		panic(fmt.Sprintf("quantops: %d×%d×%d floats of %d bytes are not %d bytes", w.Batch, w.Rows, w.Columns, w.Type.Size(), len(w.Data)))
+	if w.Batch < 0 || w.Rows < 0 || w.Columns < 0 || len(w.Data) != w.len()*w.Type.Size() {
+		panic(fmt.Sprintf("quantops: %d×%d×%d floats of %d bytes are not %d bytes",
+			w.Batch, w.Rows, w.Columns, w.Type.Size(), len(w.Data)))
 	}
 	if w.Block > 0 && (w.Batch != 1 || w.Axis == Whole) {
 		panic("quantops: blocks ask for a matrix and an axis")
 	}
 }
 
-// grid is the shape of the scales.
-func (w *Weights) grid() (channels, blocks int) {
-	other := 1
+func (w *Weights) len() int { return w.Batch * w.Rows * w.Columns }
+
+// shape is how many scales there are: for each channel, in blocks along the
+// other axis.
+func (w *Weights) shape() (channels, blocks int) {
+	var other int
 	switch w.Axis {
 	case AlongColumns:
 		channels, other = w.Columns, w.Rows
@@ -144,10 +67,45 @@ func (w *Weights) grid() (channels, blocks int) {
 	return channels, (other + w.Block - 1) / w.Block
 }
 
-// row decodes one row of floats into dst.
-func (w *Weights) row(dst []float32, row int) {
+// steps is how far apart the scales of neighbouring channels and blocks lie.
+// They lie as the quantized weights do, with Flip transposed.
+func (w *Weights) steps() (channel, block int) {
+	channels, blocks := w.shape()
+	if (w.Axis == AlongColumns) != w.Flip {
+		return 1, channels
+	}
+	return blocks, 1
+}
+
+// Grid says which scale each quantized weight uses, in the order in which
+// Quantize writes them.
+func (w *Weights) Grid() Grid {
+	rows, columns, axis := w.Rows, w.Columns, w.Axis
+	if w.Flip {
+		rows, columns = columns, rows
+		axis = [...]Axis{Whole: Whole, AlongColumns: AlongRows, AlongRows: AlongColumns}[axis]
+	}
+	switch {
+	case axis == Whole:
+		return Grid{Outer: 1, Length: 1, Inner: w.len()}
+	case axis == AlongColumns && w.Block > 0:
+		return Grid{Outer: 1, Length: rows, Inner: columns, Block: w.Block}
+	case axis == AlongColumns:
+		return Grid{Outer: w.Batch * rows, Length: columns, Inner: 1}
+	case w.Block > 0:
+		return Grid{Outer: rows, Length: columns, Inner: 1, Block: w.Block}
+	}
+	return Grid{Outer: w.Batch, Length: rows, Inner: columns}
+}
+
+// run is so many neighbours of a row that floats are decoded at once: they stay
+// in the nearest cache between the two steps.
+const run = 1024
+
+// decode reads the floats from element first on as float32.
+func (w *Weights) decode(dst []float32, first int) {
 	size := w.Type.Size()
-	from := w.Data[row*w.Columns*size:][:w.Columns*size]
+	from := w.Data[first*size:][:len(dst)*size]
 	switch w.Type {
 	case Float32Type:
 		for i := range dst {
@@ -159,169 +117,21 @@ func (w *Weights) row(dst []float32, row int) {
 		}
 	case Float16Type:
 		for i := range dst {
-			dst[i] = Float16(binary.LittleEndian.Uint16(from[2*i:])).Float32()
+			dst[i] = Float16(binary.LittleEndian.Uint16(from[2*i:])).widen()
 		}
 	case BFloat16Type:
 		for i := range dst {
-			dst[i] = BFloat16(binary.LittleEndian.Uint16(from[2*i:])).Float32()
+			dst[i] = math.Float32frombits(uint32(binary.LittleEndian.Uint16(from[2*i:])) << 16)
 		}
 	}
 }
 
-// scaleRun is the scales that a run of a row's elements use.
-func (w *Weights) scaleOf(channels, blocks, row, column int) int {
-	switch w.Axis {
-	case AlongColumns:
-		if blocks == 1 {
-			return column
-		}
-		return row/w.Block*channels + column
-	case AlongRows:
-		row %= w.Rows
-		if blocks == 1 {
-			return row
-		}
-		return row*blocks + column/w.Block
+// at is one element as it is stored.
+func (w *Weights) at(i int) float64 {
+	if w.Type == Float64Type {
+		return math.Float64frombits(binary.LittleEndian.Uint64(w.Data[8*i:]))
 	}
-	return 0
-}
-
-// Measure finds the scales of weights in one sweep over them. Its error is a
-// *NonfiniteError. A float64 is rounded to float32 first; one beyond float32's
-// range is infinite then.
-func Measure(w *Weights, scheme Scheme) (*Scales, error) {
-	w.check()
-	channels, blocks := w.grid()
-	low, high := make([]float32, channels*blocks), make([]float32, channels*blocks)
-	row := make([]float32, w.Columns)
-	for r := range w.Batch * w.Rows {
-		w.row(row, r)
-		for c := 0; c < len(row); {
-			// One scale index serves a whole run, or each column has its own.
-			first := w.scaleOf(channels, blocks, r, c)
-			if w.Axis == AlongColumns {
-				for ; c < len(row); c++ {
-					v := row[c]
-					low[first+c], high[first+c] = min(low[first+c], v), max(high[first+c], v)
-				}
-				break
-			}
-			end := len(row)
-			if w.Axis == AlongRows && blocks > 1 {
-				end = min(c+w.Block, end)
-			}
-			l, h := low[first], high[first]
-			for _, v := range row[c:end] {
-				l, h = min(l, v), max(h, v)
-			}
-			low[first], high[first] = l, h
-			c = end
-		}
-	}
-	s := &Scales{Scheme: scheme, Channels: channels, Blocks: blocks, Values: make([]float32, len(low))}
-	if scheme.Asymmetric {
-		s.Zeros = make([]int8, len(low))
-	}
-	for i := range low {
-		if d := high[i] - low[i]; d-d != 0 { // NaN or infinite; min and max pass a NaN on
-			if err := w.findNonfinite(); err != nil {
-				return nil, err
-			}
-		}
-		s.set(i, low[i], high[i])
-	}
-	return s, nil
-}
-
-// findNonfinite names the first weight that is NaN or infinite.
-func (w *Weights) findNonfinite() error {
-	channels, blocks := w.grid()
-	row := make([]float32, w.Columns)
-	for r := range w.Batch * w.Rows {
-		w.row(row, r)
-		for c, v := range row {
-			if v-v != 0 {
-				channel := w.scaleOf(channels, blocks, r, c)
-				if blocks > 1 && w.Axis == AlongColumns {
-					channel %= channels
-				} else if blocks > 1 {
-					channel /= blocks
-				}
-				return &NonfiniteError{Value: float64(v), Channel: channel, Index: r*w.Columns + c}
-			}
-		}
-	}
-	return nil
-}
-
-// set computes one scale, and its zero point, from the range of its weights.
-func (s *Scales) set(i int, low, high float32) {
-	var exact float32
-	if s.Scheme.Asymmetric {
-		// Halves first: the range of two large floats may be beyond float32.
-		exact = (high/2 - low/2) / 127.5
-	} else {
-		exact = max(-low, high) / 127
-	}
-	if exact < Float32Type.smallestNormal() {
-		s.Values[i] = 1
-		s.Substituted++
-		return
-	}
-	stored := s.Scheme.Scale.Round(exact)
-	if stored < s.Scheme.Scale.smallestNormal() {
-		s.Underflow++
-	}
-	if s.Scheme.Scale == Float16Type && max(-low, high, 127*stored) >= 65520 || stored > math.MaxFloat32 {
-		s.Overflow++
-	}
-	s.Values[i] = stored
-	if s.Scheme.Asymmetric {
-		zero := math.RoundToEven(-128 - float64(low/stored))
-		s.Zeros[i] = int8(max(-128, min(127, zero)))
-	}
-}
-
-// Quantize writes the int8 weights, one a byte, in the order of Data, or with
-// Flip transposed. dst is as long as there are weights.
-//
-//	q = clamp(roundHalfEven(w / scale) + zero)
-func Quantize(dst []byte, w *Weights, s *Scales) {
-	w.check()
-	if len(dst) != w.Batch*w.Rows*w.Columns {
-		panic("quantops: the destination is not as long as the weights")
-	}
-	low, high := float32(-127), float32(127)
-	if s.Scheme.Asymmetric {
-		low = -128
-	}
-	row := make([]float32, w.Columns)
-	for r := range w.Batch * w.Rows {
-		w.row(row, r)
-		batch, in := r/w.Rows, r%w.Rows
-		out, step := r*w.Columns, 1
-		if w.Flip {
-			out, step = batch*w.Rows*w.Columns+in, w.Rows
-		}
-		for c, v := range row {
-			i := w.scaleOf(s.Channels, s.Blocks, r, c)
-			var q float32
-			// A substituted scale stands for weights that become 0.
-			q = roundHalfEven(v / s.Values[i])
-			if s.Zeros != nil {
-				q += float32(s.Zeros[i])
-			}
-			dst[out+c*step] = byte(int8(max(low, min(high, q))))
-		}
-	}
-}
-
-// roundHalfEven rounds values up to 2²² in magnitude; larger ones, which are
-// clamped anyway, keep their sign and size.
-func roundHalfEven(v float32) float32 {
-	const magic = 3 << 22 // 1.5·2²³: adding it leaves no bits for a fraction
-	if v > 1<<22 || v < -1<<22 {
-		return v
-	}
-	return (v + magic) - magic
+	var one [1]float32
+	w.decode(one[:], i)
+	return float64(one[0])
 }
