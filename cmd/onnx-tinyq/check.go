@@ -1,0 +1,114 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/onnx-tinyq/onnx-tinyq/onnx"
+	"github.com/onnx-tinyq/onnx-tinyq/runtime"
+	"github.com/onnx-tinyq/onnx-tinyq/runtime/tensor"
+)
+
+func (a *app) checkCommand() *cobra.Command {
+	var f feedFlags
+	minSQNR := 0.0
+	command := &cobra.Command{
+		Use:   "check ORIGINAL REWRITTEN",
+		Short: "Run two models on the same inputs and compare",
+		Args:  arguments("ORIGINAL", "REWRITTEN"),
+		RunE: func(command *cobra.Command, args []string) error {
+			return a.check(command.Context(), args[0], args[1], &f, minSQNR)
+		},
+	}
+	flags := command.Flags()
+	f.register(flags)
+	registerMinSQNR(flags, &minSQNR)
+	return command
+}
+
+func (a *app) check(ctx context.Context, originalPath, rewrittenPath string, f *feedFlags, minSQNR float64) error {
+	original, _, err := a.open(originalPath)
+	if err != nil {
+		return err
+	}
+	defer original.Close()
+	rewritten, _, err := a.open(rewrittenPath)
+	if err != nil {
+		return err
+	}
+	defer rewritten.Close()
+	feeds, err := f.make(original)
+	if err != nil {
+		return err
+	}
+	report, err := a.compare(ctx, original, rewritten, feeds, f.threads, minSQNR)
+	if err != nil {
+		return err
+	}
+	if err := a.result(report, func() { report.print(a.out) }); err != nil {
+		return err
+	}
+	if !report.Within {
+		return apartError{fmt.Errorf("%s is too far from %s: %s", rewrittenPath, originalPath, strings.Join(report.Reasons, "; "))}
+	}
+	return nil
+}
+
+// compare runs two models on the same inputs.
+func (a *app) compare(ctx context.Context, original, rewritten *onnx.Model, feeds map[string]tensor.Value, threads int, minSQNR float64) (*checkReport, error) {
+	bar := a.progress("checking", false)
+	defer bar.end()
+	report, err := runtime.Compare(ctx, original, rewritten, runtime.CompareOptions{
+		Feeds: []map[string]tensor.Value{feeds}, Threads: threads, MinSQNR: minSQNR, Progress: bar.at,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return reportCheck(report), nil
+}
+
+// judge is the check that rewrite makes of its result, as --check asks. It
+// returns nil if none was made.
+func (a *app) judge(ctx context.Context, original, rewritten *onnx.Model, f *rewriteFlags) (*checkReport, error) {
+	if f.check.value == "off" {
+		return nil, nil
+	}
+	feeds, err := f.feedFlags.make(original)
+	if err == nil {
+		var report *checkReport
+		if report, err = a.compare(ctx, original, rewritten, feeds, f.threads, f.minSQNR); err == nil {
+			return report, nil
+		}
+	}
+	var usage usageError
+	if errors.As(err, &usage) || ctx.Err() != nil {
+		return nil, err
+	}
+	if f.check.value == "on" {
+		return nil, fmt.Errorf("the check cannot be made, and nothing was written: %w: --check off rewrites without it", err)
+	}
+	if feeds != nil && runs(ctx, original, feeds, f.threads) {
+		return nil, fmt.Errorf("the original runs, but the rewritten model does not, and nothing was written: %w", err)
+	}
+	a.say("not checked: %s", oneLine(err))
+	return nil, ctx.Err()
+}
+
+// runs says whether the executor can run a model.
+func runs(ctx context.Context, m *onnx.Model, feeds map[string]tensor.Value, threads int) bool {
+	session, err := runtime.Compile(m, runtime.Options{Threads: threads})
+	if err != nil {
+		return false
+	}
+	_, err = session.Run(ctx, feeds)
+	return err == nil
+}
+
+func registerMinSQNR(flags *pflag.FlagSet, minSQNR *float64) {
+	flags.Float64Var(minSQNR, "min-sqnr", 0, "fail if an output's signal-to-noise ratio is below this many `DB`")
+}

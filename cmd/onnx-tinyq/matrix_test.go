@@ -1,0 +1,253 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/onnx-tinyq/onnx-tinyq/cmd/onnx-tinyq/internal/npy"
+	"github.com/onnx-tinyq/onnx-tinyq/onnx"
+	"github.com/onnx-tinyq/onnx-tinyq/runtime"
+	"github.com/onnx-tinyq/onnx-tinyq/runtime/tensor"
+)
+
+// A variant is one way to rewrite a model.
+type variant struct {
+	name  string
+	flags []string
+	sites func(sitesOf) int
+	// tolerance is the relative L2 distance that our executor may have from
+	// ONNX Runtime on the rewritten model; 0: that runtime cannot load it.
+	tolerance float64
+}
+
+var variants = []variant{
+	{"w8a32", []string{"--recipe", "w8a32"}, func(s sitesOf) int { return s.w8a32 }, 1e-4},
+	{"w8a16-float16", []string{"--recipe", "w8a16", "--activation", "float16"}, func(s sitesOf) int { return s.float16 }, 5e-3},
+	{"w8a16-bfloat16", []string{"--recipe", "w8a16", "--activation", "bfloat16"}, func(s sitesOf) int { return s.bfloat16 }, 0},
+}
+
+// float16Tolerance is for models that compute in float16 themselves: on the CPU
+// ONNX Runtime keeps float32 between their operators.
+const float16Tolerance = 5e-3
+
+// TestMatrix rewrites every model in every way and has the result judged: by
+// our own check, by the ONNX checker, and by ONNX Runtime.
+func TestMatrix(t *testing.T) {
+	cases := casesFolder(t)
+	pool := startPythons(t, 2)
+	models := modelsIn(t, cases)
+	for name := range expectedSites {
+		if !slices.Contains(models, name) {
+			t.Errorf("%s is in the table of sites, but not among the cases", name)
+		}
+	}
+	for _, name := range models {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			want, ok := expectedSites[name]
+			if !ok {
+				t.Fatal("the table of sites does not have this model: add it")
+			}
+			small, hasSmall := expectedSmallSites[name]
+			for _, v := range variants {
+				for _, target := range []string{"portable", "fold"} {
+					t.Run(v.name+"-"+target, func(t *testing.T) {
+						folder := filepath.Join(cases, filepath.FromSlash(name))
+						checkVariant(t, pool, folder, v, v.sites(want), "--target", target)
+						if hasSmall {
+							checkVariant(t, pool, folder, v, v.sites(small), "--target", target, "--min-bytes", "0")
+						}
+					})
+				}
+			}
+		})
+	}
+}
+
+func checkVariant(t *testing.T, pool pythons, folder string, v variant, sites int, more ...string) {
+	output := filepath.Join(t.TempDir(), "model.onnx")
+	model := filepath.Join(folder, "model.onnx")
+	flags := slices.Concat([]string{"--check", "on", "--sync", "off"}, v.flags, more)
+	if filepath.Base(folder) == "nan_inf_weight" {
+		flags = append(flags, "--nonfinite", "skip")
+	}
+	report := rewriteFile(t, model, output, flags...)
+	if len(report.Sites) != sites {
+		t.Errorf("%d weights were quantized, want %d; left alone: %v", len(report.Sites), sites, report.Skips)
+	}
+	if sites > 0 {
+		switch c := report.Check; {
+		case c == nil:
+			t.Fatal("there was no check")
+		case !c.Within:
+			t.Errorf("not within: %v", c.Reasons)
+		case c.BoundHeld == nil || !*c.BoundHeld:
+			t.Error("the proven bound did not hold at every site")
+		}
+	} else if before, after := read(t, model), read(t, output); !slices.Equal(before, after) {
+		t.Error("nothing was rewritten, but the output is not the input")
+	}
+	again := filepath.Join(t.TempDir(), "again.onnx")
+	rewriteFile(t, output, again, flags...)
+	if !slices.Equal(read(t, output), read(t, again)) {
+		t.Error("rewriting the result changed it")
+	}
+	pool.ask(t, map[string]any{"do": "check", "model": output}, &struct{}{})
+
+	inputs, feeds, wide := readInputs(t, model, folder)
+	ours := runModel(t, output, feeds)
+	tolerance := v.tolerance
+	switch {
+	case sites == 0:
+		tolerance = variants[0].tolerance // the model is as it was
+	case tolerance == 0:
+		return
+	}
+	if !wide {
+		tolerance = float16Tolerance
+	}
+	var answer struct{ Outputs map[string]string }
+	pool.ask(t, map[string]any{"do": "run", "model": output, "inputs": inputs, "into": t.TempDir()}, &answer)
+	if len(answer.Outputs) != len(ours) {
+		t.Fatalf("ONNX Runtime gives outputs %v, we give %d", answer.Outputs, len(ours))
+	}
+	for name, file := range answer.Outputs {
+		theirs := readArray(t, file)
+		mine, ok := ours[name].(*tensor.Tensor)
+		if !ok {
+			t.Fatalf("our output %q is a %T", name, ours[name])
+		}
+		if !slices.Equal(mine.Shape(), theirs.Shape()) {
+			t.Fatalf("output %q has shape %v, ONNX Runtime's %v", name, mine.Shape(), theirs.Shape())
+		}
+		if distance := relativeL2(numbers(t, mine), numbers(t, theirs)); !(distance <= tolerance) {
+			t.Errorf("output %q is %.3g from ONNX Runtime's, more than %.3g", name, distance, tolerance)
+		}
+	}
+}
+
+// rewriteFile runs the command and returns what it reports.
+func rewriteFile(t *testing.T, model, output string, flags ...string) *rewriteReport {
+	t.Helper()
+	stdout := mustRun(t, append([]string{"rewrite", model, "--output", output, "--json"}, flags...)...)
+	var report rewriteReport
+	if err := json.Unmarshal([]byte(stdout), &report); err != nil {
+		t.Fatalf("the report is not JSON: %v\n%s", err, stdout)
+	}
+	return &report
+}
+
+// mustRun runs a command line that has to succeed and returns its standard output.
+func mustRun(t *testing.T, args ...string) string {
+	t.Helper()
+	var stdout, stderr strings.Builder
+	if code := run(context.Background(), args, &stdout, &stderr); code != exitDone {
+		t.Fatalf("onnx-tinyq %s: exit code %d: %s", strings.Join(args, " "), code, stderr.String())
+	}
+	return stdout.String()
+}
+
+func read(t *testing.T, file string) []byte {
+	t.Helper()
+	content, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return content
+}
+
+func readArray(t *testing.T, file string) *tensor.Tensor {
+	t.Helper()
+	in, err := os.Open(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer in.Close()
+	array, err := npy.Read(in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return array
+}
+
+// readInputs finds the inputs of a case's first data set: their files for
+// Python, their values for us. wide is false for a model that takes float16.
+func readInputs(t *testing.T, model, folder string) (files map[string]string, feeds map[string]tensor.Value, wide bool) {
+	t.Helper()
+	m, err := onnx.Open(model)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.Close()
+	files, feeds, wide = map[string]string{}, map[string]tensor.Value{}, true
+	i := 0
+	for _, input := range m.Graph.Inputs {
+		file := filepath.Join(folder, "test_data_set_0", fmt.Sprintf("input_%d.pb", i))
+		if _, err := os.Stat(file); err != nil {
+			continue // an input with an initializer
+		}
+		i++
+		if files[input.Name], err = filepath.Abs(file); err != nil {
+			t.Fatal(err)
+		}
+		if feeds[input.Name], err = readValue(file, input.Name); err != nil {
+			t.Fatal(err)
+		}
+		wide = wide && input.Type.DType != onnx.Float16
+	}
+	return files, feeds, wide
+}
+
+// runModel runs a model in our executor.
+func runModel(t *testing.T, model string, feeds map[string]tensor.Value) map[string]tensor.Value {
+	t.Helper()
+	m, err := onnx.Open(model)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.Close()
+	session, err := runtime.Compile(m, runtime.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	outputs, err := session.Run(context.Background(), feeds)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return outputs
+}
+
+// numbers are a tensor's elements, widened.
+func numbers(t *testing.T, array *tensor.Tensor) []float64 {
+	t.Helper()
+	list, err := array.Float64s()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return list
+}
+
+// relativeL2 is the length of the difference over the length of want. Two NaNs
+// are equal, as is an infinity to itself; any other NaN makes the result NaN.
+func relativeL2(got, want []float64) float64 {
+	var difference, length float64
+	for i, w := range want {
+		g := got[i]
+		if math.IsNaN(g) && math.IsNaN(w) || g == w && math.IsInf(w, 0) {
+			continue
+		}
+		difference += (g - w) * (g - w)
+		length += w * w
+	}
+	if difference == 0 {
+		return 0
+	}
+	return math.Sqrt(difference / length)
+}

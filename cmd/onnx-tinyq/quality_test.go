@@ -1,0 +1,135 @@
+package main
+
+import (
+	"math"
+	"path/filepath"
+	"testing"
+
+	"github.com/onnx-tinyq/onnx-tinyq/runtime/tensor"
+)
+
+// recipes are the recipes whose quality is measured.
+var recipes = map[string][]string{
+	"w8a32":          {"--recipe", "w8a32"},
+	"w8a16 float16":  {"--recipe", "w8a16", "--activation", "float16"},
+	"w8a16 bfloat16": {"--recipe", "w8a16", "--activation", "bfloat16"},
+}
+
+// TestAccuracy measures classifiers of handwritten digits on the 450 digits
+// that were held back from their training.
+func TestAccuracy(t *testing.T) {
+	cases := casesFolder(t)
+	const lossAllowed = 0.005
+	for model, float := range map[string]float64{
+		"digits_mlp_ts13": 0.9689,
+		"digits_cnn_ts13": 0.9911,
+		"digits_vit_ts13": 0.9644,
+	} {
+		folder := filepath.Join(cases, "trained", model)
+		path := filepath.Join(folder, "model.onnx")
+		labels := numbers(t, readArray(t, filepath.Join(folder, "labels.npy")))
+		_, feeds, _ := readInputs(t, path, folder)
+		if got := accuracy(t, path, feeds, labels); math.Abs(got-float) > 5e-5 {
+			t.Fatalf("%s: the float model's accuracy is %.4f, want %.4f: the measurement is wrong", model, got, float)
+		}
+		for recipe, flags := range recipes {
+			t.Run(model+"/"+recipe, func(t *testing.T) {
+				got := accuracy(t, rewritten(t, path, flags), feeds, labels)
+				t.Logf("accuracy %.4f, in float %.4f", got, float)
+				if got < float-lossAllowed {
+					t.Errorf("accuracy %.4f is more than %.3f below %.4f", got, lossAllowed, float)
+				}
+			})
+		}
+	}
+}
+
+// accuracy is the part of images whose largest logit is their label's.
+func accuracy(t *testing.T, model string, feeds map[string]tensor.Value, labels []float64) float64 {
+	t.Helper()
+	logits := numbers(t, runModel(t, model, feeds)["logits"].(*tensor.Tensor))
+	classes := len(logits) / len(labels)
+	right := 0
+	for i, label := range labels {
+		best := 0
+		for class := range classes {
+			if logits[i*classes+class] > logits[i*classes+best] {
+				best = class
+			}
+		}
+		if float64(best) == label {
+			right++
+		}
+	}
+	return float64(right) / float64(len(labels))
+}
+
+// TestPerplexity measures a byte-level language model on text that was held
+// back from its training.
+func TestPerplexity(t *testing.T) {
+	const (
+		float         = 3.2254
+		growthAllowed = 1.005
+	)
+	folder := filepath.Join(casesFolder(t), "trained", "bytegpt_ts17")
+	path := filepath.Join(folder, "model.onnx")
+	ids, _ := tensor.Data[int64](readArray(t, filepath.Join(folder, "eval_ids.npy")).WithShape([]int{16 * 129}))
+	if len(ids) != 16*129 {
+		t.Fatalf("eval_ids.npy has %d int64 numbers, want 16 rows of 129", len(ids))
+	}
+	if got := perplexity(t, path, ids); math.Abs(got-float) > 5e-5 {
+		t.Fatalf("the float model's perplexity is %.4f, want %.4f: the measurement is wrong", got, float)
+	}
+	for recipe, flags := range recipes {
+		t.Run(recipe, func(t *testing.T) {
+			got := perplexity(t, rewritten(t, path, flags), ids)
+			t.Logf("perplexity %.4f, in float %.4f", got, float)
+			if got > float*growthAllowed {
+				t.Errorf("perplexity %.4f is more than %.1f %% above %.4f", got, 100*(growthAllowed-1), float)
+			}
+		})
+	}
+}
+
+// perplexity is e to the mean cross-entropy of the logits at each byte against
+// the byte that follows, over rows of 129 bytes.
+func perplexity(t *testing.T, model string, ids []int64) float64 {
+	t.Helper()
+	const row = 129
+	rows := len(ids) / row
+	var inputs []int64
+	for r := range rows {
+		inputs = append(inputs, ids[r*row:r*row+row-1]...)
+	}
+	outputs := runModel(t, model, map[string]tensor.Value{"ids": tensor.New([]int{rows, row - 1}, inputs)})
+	logits := numbers(t, outputs["logits"].(*tensor.Tensor))
+	classes := len(logits) / len(inputs)
+	sum := 0.0
+	for r := range rows {
+		for p := range row - 1 {
+			at := logits[(r*(row-1)+p)*classes:][:classes]
+			sum += logSumExp(at) - at[ids[r*row+p+1]]
+		}
+	}
+	return math.Exp(sum / float64(len(inputs)))
+}
+
+func logSumExp(values []float64) float64 {
+	largest := math.Inf(-1)
+	for _, v := range values {
+		largest = max(largest, v)
+	}
+	sum := 0.0
+	for _, v := range values {
+		sum += math.Exp(v - largest)
+	}
+	return largest + math.Log(sum)
+}
+
+// rewritten rewrites a model and returns the new one's file.
+func rewritten(t *testing.T, model string, flags []string) string {
+	t.Helper()
+	output := filepath.Join(t.TempDir(), "model.onnx")
+	rewriteFile(t, model, output, append([]string{"--check", "off", "--sync", "off"}, flags...)...)
+	return output
+}

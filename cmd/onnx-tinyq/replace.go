@@ -1,0 +1,35 @@
+package main
+
+import (
+	"bufio"
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+)
+
+// replaceFile puts what write writes in the place of a file, whole or not at all.
+func replaceFile(name string, mode fs.FileMode, write func(io.Writer) error) (err error) {
+	beside, err := os.CreateTemp(filepath.Dir(name), "."+filepath.Base(name)+".*")
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, os.Remove(beside.Name()))
+		}
+	}()
+	buffered := bufio.NewWriter(beside)
+	err = errors.Join(
+		write(buffered),
+		buffered.Flush(),
+		beside.Chmod(mode), // a temporary file is its owner's alone
+		beside.Sync(),
+		beside.Close(),
+	)
+	if err != nil {
+		return err
+	}
+	return os.Rename(beside.Name(), name)
+}
