@@ -22,6 +22,7 @@ func TestForms(t *testing.T) {
 					{}, {Target: Fold}, {Granularity: PerTensor},
 					{Activations: W8A16}, {Activations: W8A16, Target: Fold},
 					{Activations: W8A16, SixteenBit: onnx.BFloat16},
+					{Activations: W8A8},
 				} {
 					m := sketch{
 						opset:   opset,
@@ -83,7 +84,7 @@ func TestSpellings(t *testing.T) {
 	} {
 		t.Run(strings.ReplaceAll(test.name, " ", "_"), func(t *testing.T) {
 			var b strings.Builder
-			for _, recipe := range []Recipe{{}, {Activations: W8A16, Target: Fold}} {
+			for _, recipe := range []Recipe{{}, {Activations: W8A16, Target: Fold}, {Activations: W8A8}} {
 				result := apply(t, sketch{weights: test.weights, nodes: test.nodes}.model(t), recipe)
 				fmt.Fprintf(&b, "== %s %s\n", recipe.Activations, recipe.Target)
 				for _, site := range result.Sites {

@@ -41,7 +41,7 @@ func TestOperators(t *testing.T) {
 	} {
 		t.Run(strings.ReplaceAll(test.name, " ", "_"), func(t *testing.T) {
 			var b strings.Builder
-			for _, recipe := range []Recipe{{Ops: Operators()}, {Ops: Operators(), Target: Fold}, {Ops: Operators(), Activations: W8A16}} {
+			for _, recipe := range []Recipe{{Ops: Operators()}, {Ops: Operators(), Target: Fold}, {Ops: Operators(), Activations: W8A16}, {Ops: Operators(), Activations: W8A8}} {
 				m := sketch{weights: test.weights, nodes: []*onnx.Node{test.node}}.model(t)
 				result := apply(t, m, recipe)
 				if len(result.Sites) != test.sites {

@@ -92,6 +92,17 @@ func (q *quantizer) Match(at At) (*Match, *Skip) {
 	case op.narrow && q.recipe.Activations == W8A16:
 		return q.matchSixteenBit(at, operands), skip
 	}
+	if q.recipe.Activations == W8A8 && !op.lookup {
+		why := integerForm(at, operands)
+		if why == "" {
+			return q.matchInteger(at, operands[0]), skip
+		}
+		match := q.matchWide(at, operands)
+		for i := range match.Sites {
+			match.Sites[i].Note = "stored as w8a32: " + why
+		}
+		return match, skip
+	}
 	return q.matchWide(at, operands), skip
 }
 

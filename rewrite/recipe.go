@@ -20,6 +20,9 @@ const (
 	W8A32 Activations = "w8a32"
 	// W8A16 computes each rewritten layer in 16 bit, with casts around it.
 	W8A16 Activations = "w8a16"
+	// W8A8 quantizes activations to 8 bit while the model runs and multiplies
+	// integers. Layers without such a form store their weights as W8A32 does.
+	W8A8 Activations = "w8a8"
 )
 
 // Target says which runtimes a graph is written for: see the package's documentation.
@@ -88,8 +91,8 @@ func (r Recipe) normal() (Recipe, error) {
 		r.Ops = DefaultOperators()
 	}
 	switch {
-	case r.Activations != W8A32 && r.Activations != W8A16:
-		return r, fmt.Errorf("rewrite: recipe %q is not one of w8a32, w8a16", r.Activations)
+	case r.Activations != W8A32 && r.Activations != W8A16 && r.Activations != W8A8:
+		return r, fmt.Errorf("rewrite: recipe %q is not one of w8a32, w8a16, w8a8", r.Activations)
 	case r.SixteenBit != onnx.Float16 && r.SixteenBit != onnx.BFloat16:
 		return r, fmt.Errorf("rewrite: activation type %v is not one of float16, bfloat16", r.SixteenBit)
 	case r.Target != Portable && r.Target != Fold:

@@ -96,7 +96,7 @@ func TestScopes(t *testing.T) {
 // TestAgain holds a second run on a result to change nothing.
 func TestAgain(t *testing.T) {
 	for _, test := range scopeCases() {
-		for _, recipe := range []Recipe{{}, {Target: Fold}, {Activations: W8A16}, {Activations: W8A16, Target: Fold}} {
+		for _, recipe := range []Recipe{{}, {Target: Fold}, {Activations: W8A16}, {Activations: W8A16, Target: Fold}, {Activations: W8A8}} {
 			t.Run(fmt.Sprintf("%s/%s/%s", test.name, recipe.Activations, recipe.Target), func(t *testing.T) {
 				first := apply(t, test.sketch.model(t), recipe)
 				var b bytes.Buffer

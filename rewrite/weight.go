@@ -138,7 +138,10 @@ func (w *weight) finish(b *Builder, i int, f form) {
 	site := &b.Sites[i]
 	site.Form, site.BytesAfter = f.String(), w.after(f)
 	if w.scales.Substituted > 0 {
-		site.Note = fmt.Sprintf("%d channels of zeros, or too small to scale, became zeros", w.scales.Substituted)
+		if site.Note != "" {
+			site.Note += "; "
+		}
+		site.Note += fmt.Sprintf("%d channels of zeros, or too small to scale, became zeros", w.scales.Substituted)
 	}
 }
 
