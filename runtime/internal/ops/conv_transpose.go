@@ -158,7 +158,7 @@ func convolveTransposed[T real](c *Call, p *convPlan, x, w, bias []T) ([]T, erro
 
 // summand is what fold adds up; 16-bit floats are widened.
 type summand interface {
-	multiplicand | int8 | int16 | uint8 | uint16
+	number | complex64 | complex128
 }
 
 // fold is unroll of one channel turned around: it adds every element of columns

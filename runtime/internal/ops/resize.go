@@ -158,7 +158,9 @@ func (r resize) plan(shape []int, roi, scales, sizes *tensor.Tensor) ([]resizedA
 	}
 	for i, a := range chosen {
 		a.scale = factors[i]
-		size := math.Floor(float64(a.input) * (a.end - a.start) * a.scale)
+		// The operator's text multiplies by the extent of a crop, too; neither the
+		// reference nor runtimes do.
+		size := math.Floor(float64(a.input) * a.scale)
 		if !(a.scale > 0 && size >= 0 && size <= maxWindowExtent) {
 			return nil, fmt.Errorf("scale %v of an axis of size %d: the result is out of range", a.scale, a.input)
 		}

@@ -18,7 +18,7 @@ var recurrentFamily = []Kernel{
 type recurrence struct {
 	gates       int
 	reverse     []bool // of each direction
-	activations [][]activation
+	activations [][]gateFunction
 	clip        float64 // 0: none
 	batchFirst  bool    // layout 1
 }
@@ -121,7 +121,7 @@ type cellWeights[T real] struct {
 	peepholes   []T // (3·hidden); nil for none
 	hidden      int
 	clip        float64
-	activations []activation
+	activations []gateFunction
 }
 
 // activate applies the clip and activation i to every element of a gate.
@@ -136,7 +136,7 @@ func (w *cellWeights[T]) activate(i int, gate []T) {
 }
 
 // apply replaces every element by what the activation makes of it.
-func apply[T real](f activation, data []T) {
+func apply[T real](f gateFunction, data []T) {
 	for i, v := range data {
 		data[i] = T(f(float64(v)))
 	}

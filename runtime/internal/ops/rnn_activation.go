@@ -6,24 +6,22 @@ import (
 	"strings"
 )
 
-// activation is one of the functions that the recurrent operators name. It is
+// gateFunction is one of the functions that the recurrent operators name. It is
 // computed in float64 and rounded by the caller.
-type activation func(x float64) float64
-
-func sigmoid(x float64) float64 { return 1 / (1 + math.Exp(-x)) }
+type gateFunction func(x float64) float64
 
 // activationParameters says which of alpha and beta a function has, and their
 // defaults: those of the ONNX operator of that name, and 1 where there is none.
 type activationParameters struct {
 	takesAlpha, takesBeta bool
 	alpha, beta           float32
-	make                  func(alpha, beta float64) activation
+	make                  func(alpha, beta float64) gateFunction
 }
 
 // activationNamed finds a function by its name, in whatever case.
 func activationNamed(name string) (activationParameters, error) {
-	plain := func(f activation) activationParameters {
-		return activationParameters{make: func(_, _ float64) activation { return f }}
+	plain := func(f gateFunction) activationParameters {
+		return activationParameters{make: func(_, _ float64) gateFunction { return f }}
 	}
 	switch strings.ToLower(name) {
 	case "sigmoid":
@@ -35,9 +33,9 @@ func activationNamed(name string) (activationParameters, error) {
 	case "softsign":
 		return plain(func(x float64) float64 { return x / (1 + math.Abs(x)) }), nil
 	case "softplus":
-		return plain(func(x float64) float64 { return max(x, 0) + math.Log1p(math.Exp(-math.Abs(x))) }), nil
+		return plain(softplus), nil
 	case "leakyrelu":
-		return activationParameters{takesAlpha: true, alpha: 0.01, make: func(alpha, _ float64) activation {
+		return activationParameters{takesAlpha: true, alpha: 0.01, make: func(alpha, _ float64) gateFunction {
 			return func(x float64) float64 {
 				if x >= 0 {
 					return x
@@ -46,7 +44,7 @@ func activationNamed(name string) (activationParameters, error) {
 			}
 		}}, nil
 	case "thresholdedrelu":
-		return activationParameters{takesAlpha: true, alpha: 1, make: func(alpha, _ float64) activation {
+		return activationParameters{takesAlpha: true, alpha: 1, make: func(alpha, _ float64) gateFunction {
 			return func(x float64) float64 {
 				if x >= alpha {
 					return x
@@ -55,7 +53,7 @@ func activationNamed(name string) (activationParameters, error) {
 			}
 		}}, nil
 	case "elu":
-		return activationParameters{takesAlpha: true, alpha: 1, make: func(alpha, _ float64) activation {
+		return activationParameters{takesAlpha: true, alpha: 1, make: func(alpha, _ float64) gateFunction {
 			return func(x float64) float64 {
 				if x >= 0 {
 					return x
@@ -64,15 +62,15 @@ func activationNamed(name string) (activationParameters, error) {
 			}
 		}}, nil
 	case "affine":
-		return activationParameters{takesAlpha: true, takesBeta: true, alpha: 1, make: func(alpha, beta float64) activation {
+		return activationParameters{takesAlpha: true, takesBeta: true, alpha: 1, make: func(alpha, beta float64) gateFunction {
 			return func(x float64) float64 { return alpha*x + beta }
 		}}, nil
 	case "scaledtanh":
-		return activationParameters{takesAlpha: true, takesBeta: true, alpha: 1, beta: 1, make: func(alpha, beta float64) activation {
+		return activationParameters{takesAlpha: true, takesBeta: true, alpha: 1, beta: 1, make: func(alpha, beta float64) gateFunction {
 			return func(x float64) float64 { return alpha * math.Tanh(beta*x) }
 		}}, nil
 	case "hardsigmoid":
-		return activationParameters{takesAlpha: true, takesBeta: true, alpha: 0.2, beta: 0.5, make: func(alpha, beta float64) activation {
+		return activationParameters{takesAlpha: true, takesBeta: true, alpha: 0.2, beta: 0.5, make: func(alpha, beta float64) gateFunction {
 			return func(x float64) float64 { return min(max(alpha*x+beta, 0), 1) }
 		}}, nil
 	}
@@ -81,7 +79,7 @@ func activationNamed(name string) (activationParameters, error) {
 
 // readActivations gives the functions of each direction. The attributes' alphas
 // and betas go, in order, to the functions that have such a parameter.
-func readActivations(n *Node, directions int, defaults []string) ([][]activation, error) {
+func readActivations(n *Node, directions int, defaults []string) ([][]gateFunction, error) {
 	names := n.Texts("activations")
 	if names == nil {
 		names = defaults
@@ -100,7 +98,7 @@ func readActivations(n *Node, directions int, defaults []string) ([][]activation
 		}
 		return float64(value)
 	}
-	all := make([][]activation, directions)
+	all := make([][]gateFunction, directions)
 	for i, name := range names[:directions*len(defaults)] {
 		p, err := activationNamed(name)
 		if err != nil {

@@ -3,6 +3,9 @@ package ops
 // families lists the operators' tables; each stands in its family's file.
 var families = [][]Kernel{
 	resizeFamily,
+	gridFamily,
+	regionFamily,
+	rearrangeFamily,
 	convFamily,
 	poolFamily,
 	layerNormFamily,
