@@ -58,6 +58,15 @@ func (w *weight) dequantized(b *Builder, f form) (string, error) {
 		w *weight
 		f form
 	}
+	if t := w.twin; t != nil {
+		return b.Shared(b.Scope, key{w, f}, func() (string, error) {
+			name, err := t.weight.dequantized(b, f)
+			if err == nil && t.transposed {
+				name = b.Op(name+"_transposed", "Transpose", []string{name}, onnx.IntsAttr("perm", []int64{1, 0}))
+			}
+			return name, err
+		})
+	}
 	return b.Shared(b.Scope, key{w, f}, func() (string, error) {
 		quantized, err := w.constant(b, f, "quantized", w.quantizedTensor)
 		if err != nil {

@@ -49,7 +49,7 @@ type dynamic struct{ name, part string }
 //	x ─▶ DynamicQuantizeLinear ─▶ MatMulInteger ─▶ Cast ─▶ Mul by both scales ─▶ Add
 func (q *quantizer) matchInteger(at At, o *operand) *Match {
 	planned := form{scale: onnx.Float, result: onnx.Float}
-	w := q.weightOf(o, planned)
+	w := q.weightOf(o, planned, false)
 	describe := "DynamicQuantizeLinear+MatMulInteger"
 	if at.Node.OpType == "Conv" {
 		describe = "DynamicQuantizeLinear+ConvInteger"
@@ -58,10 +58,11 @@ func (q *quantizer) matchInteger(at At, o *operand) *Match {
 	site.Form = describe
 	match := &Match{Sites: []Site{site}, Prepare: w.prepare}
 	match.Build = func(b *Builder) error {
+		q.twins.Do(q.unify)
 		if err := w.ready(q.recipe); err != nil {
 			return err
 		}
-		quantized, err := w.constant(b, planned, "quantized", w.quantizedTensor)
+		quantized, err := w.integers(b, planned)
 		if err != nil {
 			return err
 		}
@@ -84,6 +85,22 @@ func (q *quantizer) matchInteger(at At, o *operand) *Match {
 		return err
 	}
 	return match
+}
+
+// integers is the name of the int8 weight.
+func (w *weight) integers(b *Builder, f form) (string, error) {
+	t := w.twin
+	if t == nil {
+		return w.constant(b, f, "quantized", w.quantizedTensor)
+	}
+	name, err := t.weight.constant(b, f, "quantized", t.weight.quantizedTensor)
+	if err != nil || !t.transposed {
+		return name, err
+	}
+	type key struct{ w *weight }
+	return b.Shared(b.Scope, key{w}, func() (string, error) {
+		return b.Op(name+"_transposed", "Transpose", []string{name}, onnx.IntsAttr("perm", []int64{1, 0})), nil
+	})
 }
 
 // integerLayer builds one layer.

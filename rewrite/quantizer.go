@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/onnx-tinyq/onnx-tinyq/onnx"
 )
@@ -23,6 +24,8 @@ type quantizer struct {
 	recipe    Recipe
 	selection *selection
 	weights   map[weightKey]*weight
+	ordered   []*weight // as they were found
+	twins     sync.Once
 	functions map[*onnx.Function]*onnx.Scope
 }
 

@@ -28,7 +28,8 @@ func scopeCases() []struct {
 	sketch sketch
 	sites  int
 } {
-	w, v := ramp("w", onnx.Float, 3, 3), ramp("v", onnx.Float, 3, 3)
+	w := ramp("w", onnx.Float, 3, 3)
+	v := onnx.FloatTensor("v", []int64{3, 3}, []float32{3, 1, 4, 1, 5, 9, 2, 6, 5})
 	call := func(output string, inputs ...string) *onnx.Node {
 		n := op("Linear", output, inputs...)
 		n.Domain = "local"

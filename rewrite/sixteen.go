@@ -53,7 +53,7 @@ func (q *quantizer) matchSixteenBit(at At, operands []*operand) *Match {
 	match := &Match{Prepare: prepareAll(&weights)}
 	planned := q.form(at.Scope, narrow, true)
 	for _, o := range operands {
-		w := q.weightOf(o, planned)
+		w := q.weightOf(o, planned, false)
 		weights = append(weights, w)
 		match.Sites = append(match.Sites, w.site(planned))
 	}
@@ -62,6 +62,7 @@ func (q *quantizer) matchSixteenBit(at At, operands []*operand) *Match {
 		match.Replaces = []*onnx.Node{at.Node, added.node}
 	}
 	match.Build = func(b *Builder) error {
+		q.twins.Do(q.unify)
 		node := at.Node.Clone()
 		for i, w := range weights {
 			if err := w.ready(q.recipe); err != nil {

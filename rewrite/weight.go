@@ -24,6 +24,8 @@ type weight struct {
 	dtype  onnx.DType
 	read   []int64 // dims as the node reads it
 	scale  onnx.DType
+	lookup bool // some node picks its rows
+	twin   *twin
 
 	once   sync.Once
 	scales *quantops.Scales
@@ -42,7 +44,7 @@ type weightKey struct {
 }
 
 // weightOf finds or makes the weight that an operand reads.
-func (q *quantizer) weightOf(l *operand, f form) *weight {
+func (q *quantizer) weightOf(l *operand, f form, lookup bool) *weight {
 	c := l.weight
 	axis := l.axis
 	if q.recipe.Granularity == PerTensor {
@@ -55,13 +57,15 @@ func (q *quantizer) weightOf(l *operand, f form) *weight {
 		key.name = valueName(l)
 	}
 	if w := q.weights[key]; w != nil {
+		w.lookup = w.lookup || lookup
 		return w
 	}
 	w := &weight{
 		name: c.Root, home: c.Scope, source: source, flip: flip,
-		dims: l.dims, axis: axis, before: weightBytes(c), dtype: c.Type, read: c.Dims, scale: f.scale,
+		dims: l.dims, axis: axis, before: weightBytes(c), dtype: c.Type, read: c.Dims, scale: f.scale, lookup: lookup,
 	}
 	q.weights[key] = w
+	q.ordered = append(q.ordered, w)
 	return w
 }
 
@@ -137,6 +141,10 @@ func (w *weight) after(f form) int64 {
 func (w *weight) finish(b *Builder, i int, f form) {
 	site := &b.Sites[i]
 	site.Form, site.BytesAfter = f.String(), w.after(f)
+	if w.twin != nil {
+		site.BytesAfter = 0
+		site.Note = "shares the int8 table of " + w.twin.weight.name
+	}
 	if w.scales.Substituted > 0 {
 		if site.Note != "" {
 			site.Note += "; "
@@ -235,8 +243,12 @@ func (w *weight) ready(recipe Recipe) error {
 	return nil
 }
 
-// actual is the planned form, with float32 scales if 16 bit cannot hold them.
+// actual is the planned form, with float32 scales if 16 bit cannot hold them or
+// the weight shares a table that has such.
 func (q *quantizer) actual(scope *onnx.Scope, w *weight, planned form) form {
+	if w.twin != nil {
+		w = w.twin.weight
+	}
 	if floatTypes[planned.scale] != w.scales.Scheme.Scale {
 		return q.wide(scope, planned)
 	}

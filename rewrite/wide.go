@@ -17,10 +17,11 @@ func (q *quantizer) matchWide(at At, operands []*operand) *Match {
 	forms := make([]form, len(operands))
 	for i, o := range operands {
 		forms[i] = q.form(at.Scope, o.weight.Type, false)
-		weights = append(weights, q.weightOf(o, forms[i]))
+		weights = append(weights, q.weightOf(o, forms[i], false))
 		match.Sites = append(match.Sites, weights[i].site(forms[i]))
 	}
 	match.Build = func(b *Builder) error {
+		q.twins.Do(q.unify)
 		node := at.Node.Clone()
 		var refused []int
 		for i, w := range weights {
@@ -71,11 +72,12 @@ func prepareAll(weights *[]*weight) func(context.Context) error {
 func (q *quantizer) matchLookup(at At, o *operand) *Match {
 	planned := q.form(at.Scope, o.weight.Type, false)
 	planned.linear = false
-	w := q.weightOf(o, planned)
+	w := q.weightOf(o, planned, true)
 	return &Match{
 		Sites:   []Site{w.site(planned)},
 		Prepare: w.prepare,
 		Build: func(b *Builder) error {
+			q.twins.Do(q.unify)
 			if err := w.ready(q.recipe); err != nil {
 				return err
 			}
