@@ -62,7 +62,7 @@ type expandedAxis struct{ size, stride int }
 
 // expandOperand prepares data of shape own to be read as if it had shape, to
 // which it must broadcast.
-func expandOperand[T any](data []T, own, shape []int) expanded[T] {
+func expandOperand[T any](data []T, own, shape []int) *expanded[T] {
 	strides := broadcastStrides(own, shape)
 	var axes []expandedAxis
 	repeats := false
@@ -81,7 +81,7 @@ func expandOperand[T any](data []T, own, shape []int) expanded[T] {
 	if !repeats {
 		axes = nil
 	}
-	return expanded[T]{data, axes}
+	return &expanded[T]{data, axes}
 }
 
 // block gives elements lo to hi of the expanded operand: a part of its data

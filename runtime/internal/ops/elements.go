@@ -24,6 +24,9 @@ type elements interface {
 	put(index []int, size int, updates elements)
 	// nonZero lists the positions of the elements that differ from zero.
 	nonZero() []int
+	// choose is where the condition holds a, which is the receiver's tensor, else
+	// b, all expanded to shape.
+	choose(c *Call, condition *expanded[bool], a, b *tensor.Tensor, shape []int) (*tensor.Tensor, error)
 	// copyPlane is the inner two loops of move.
 	copyPlane(p plane, from elements)
 }

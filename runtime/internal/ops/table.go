@@ -25,6 +25,14 @@ var families = [][]Kernel{
 	sequenceFamily,
 	sliceFamily,
 	transposeFamily,
+	arithmeticFamily,
+	functionFamily,
+	activationFamily,
+	logicFamily,
+	castFamily,
+	softmaxFamily,
+	reduceFamily,
+	rankingFamily,
 }
 
 // Lookup finds the kernel of an operator in force at an opset version: the one

@@ -1,0 +1,139 @@
+package ops
+
+import (
+	"fmt"
+	"math"
+	"slices"
+
+	"github.com/onnx-tinyq/onnx-tinyq/runtime/tensor"
+)
+
+// activationFamily holds the elementwise functions that networks have between
+// their layers; Relu, which also takes integers, is with the arithmetic.
+var activationFamily = []Kernel{
+	{Op: "Sigmoid", Since: 1, Build: function(sigmoid)},
+	{Op: "LeakyRelu", Since: 1, Build: activation(leakyRelu)},
+	{Op: "Elu", Since: 1, Build: activation(elu)},
+	{Op: "Selu", Since: 1, Build: activation(selu)},
+	{Op: "Celu", Since: 12, Build: activation(celu)},
+	{Op: "Gelu", Since: 20, Build: needs(1, Single(buildGelu))},
+	{Op: "ThresholdedRelu", Since: 10, Build: activation(thresholdedRelu)},
+	{Op: "HardSigmoid", Since: 1, Build: activation(hardSigmoid)},
+	{Op: "HardSwish", Since: 14, Build: function(func(x float64) float64 { return x * min(max(x/6+0.5, 0), 1) })},
+	{Op: "Mish", Since: 18, Build: function(func(x float64) float64 { return x * math.Tanh(softplus(x)) })},
+	{Op: "Swish", Since: 24, Build: activation(swish)},
+	{Op: "SwiGLU", Since: 28, Build: needs(2, Single(buildSwiGLU))},
+	{Op: "Softplus", Since: 1, Build: function(softplus)},
+	{Op: "Softsign", Since: 1, Build: function(func(x float64) float64 { return x / (1 + math.Abs(x)) })},
+	{Op: "Shrink", Since: 9, Build: needs(1, Single(buildShrink))},
+}
+
+func sigmoid(x float64) float64 { return 1 / (1 + math.Exp(-x)) }
+
+// softplus is ln(1 + eˣ), written so that nothing overflows.
+func softplus(x float64) float64 { return max(x, 0) + math.Log1p(math.Exp(-math.Abs(x))) }
+
+func leakyRelu(n *Node) func(x float64) float64 {
+	alpha := float64(n.Float("alpha", 0.01))
+	return func(x float64) float64 {
+		if x < 0 {
+			x *= alpha
+		}
+		return x
+	}
+}
+
+func elu(n *Node) func(x float64) float64 {
+	return scaledElu(float64(n.Float("alpha", 1)), 1)
+}
+
+func selu(n *Node) func(x float64) float64 {
+	if n.Opset < 6 {
+		return scaledElu(float64(n.Float("alpha", 1.6732)), float64(n.Float("gamma", 1.0507)))
+	}
+	return scaledElu(float64(n.Float("alpha", 1.67326319217681884765625)), float64(n.Float("gamma", 1.05070102214813232421875)))
+}
+
+// scaledElu is gamma·x for positive x, else gamma·alpha·(eˣ - 1).
+func scaledElu(alpha, gamma float64) func(x float64) float64 {
+	return func(x float64) float64 {
+		if x > 0 {
+			return gamma * x
+		}
+		return gamma * alpha * math.Expm1(x)
+	}
+}
+
+func celu(n *Node) func(x float64) float64 {
+	alpha := float64(n.Float("alpha", 1))
+	return func(x float64) float64 { return max(x, 0) + min(alpha*math.Expm1(x/alpha), 0) }
+}
+
+func thresholdedRelu(n *Node) func(x float64) float64 {
+	alpha := float64(n.Float("alpha", 1))
+	return func(x float64) float64 {
+		if x > alpha {
+			return x
+		}
+		return 0
+	}
+}
+
+func hardSigmoid(n *Node) func(x float64) float64 {
+	alpha, beta := float64(n.Float("alpha", 0.2)), float64(n.Float("beta", 0.5))
+	return func(x float64) float64 { return min(max(alpha*x+beta, 0), 1) }
+}
+
+func swish(n *Node) func(x float64) float64 {
+	alpha := float64(n.Float("alpha", 1))
+	return func(x float64) float64 { return x * sigmoid(alpha*x) }
+}
+
+func buildGelu(n *Node) (single, error) {
+	var f func(x float64) float64
+	switch approximate := n.Text("approximate", "none"); approximate {
+	case "none":
+		f = func(x float64) float64 { return 0.5 * x * (1 + math.Erf(x/math.Sqrt2)) }
+	case "tanh":
+		f = func(x float64) float64 {
+			return 0.5 * x * (1 + math.Tanh(math.Sqrt(2/math.Pi)*(x+0.044715*x*x*x)))
+		}
+	default:
+		return nil, fmt.Errorf("approximate is %q: want none or tanh", approximate)
+	}
+	return func(c *Call, in []*tensor.Tensor) (*tensor.Tensor, error) { return mapFloats(c, in[0], f) }, nil
+}
+
+func buildSwiGLU(n *Node) (single, error) {
+	gate := swish(n)
+	return func(c *Call, in []*tensor.Tensor) (*tensor.Tensor, error) {
+		if !slices.Equal(in[0].Shape(), in[1].Shape()) {
+			return nil, fmt.Errorf("operands of shapes %v and %v: want one shape", in[0].Shape(), in[1].Shape())
+		}
+		numbers, err := floatsIn(in[0])
+		if err != nil {
+			return nil, err
+		}
+		return numbers.combine(c, func(a, b float64) float64 { return gate(a) * b }, in[0], in[1])
+	}, nil
+}
+
+// buildShrink builds Shrink, which takes integers too.
+func buildShrink(n *Node) (single, error) {
+	bias, lambda := float64(n.Float("bias", 0)), float64(n.Float("lambd", 0.5))
+	return func(c *Call, in []*tensor.Tensor) (*tensor.Tensor, error) {
+		numbers, err := numbersIn(in[0])
+		if err != nil {
+			return nil, err
+		}
+		return numbers.apply(c, func(x float64) float64 {
+			switch {
+			case x < -lambda:
+				return x + bias
+			case x > lambda:
+				return x - bias
+			}
+			return 0
+		}, in[0])
+	}, nil
+}

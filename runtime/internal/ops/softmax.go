@@ -1,0 +1,154 @@
+package ops
+
+import (
+	"fmt"
+	"math"
+
+	"github.com/onnx-tinyq/onnx-tinyq/runtime/tensor"
+)
+
+// softmaxFamily holds the operators that compute a row of an axis from the whole
+// row. Before version 13, the Softmax kind's rows ran over all axes from the
+// stated one on.
+var softmaxFamily = []Kernel{
+	{Op: "Softmax", Since: 1, Build: needs(1, Single(buildSoftmaxOfTail))},
+	{Op: "Softmax", Since: 13, Build: needs(1, Single(buildSoftmax))},
+	{Op: "LogSoftmax", Since: 1, Build: needs(1, Single(buildSoftmaxOfTail))},
+	{Op: "LogSoftmax", Since: 13, Build: needs(1, Single(buildSoftmax))},
+	{Op: "Hardmax", Since: 1, Build: needs(1, Single(buildSoftmaxOfTail))},
+	{Op: "Hardmax", Since: 13, Build: needs(1, Single(buildSoftmax))},
+	{Op: "CumSum", Since: 11, Build: needs(2, Single(buildCumulative))},
+	{Op: "CumProd", Since: 26, Build: needs(2, Single(buildCumulative))},
+}
+
+// rowLoop gives the loop of a row function; y is as long as x and may be x.
+func rowLoop[C number](f rowFunction) (func(y, x []C), error) {
+	switch f.name {
+	case "Softmax":
+		return softmaxRow[C], nil
+	case "LogSoftmax":
+		return logSoftmaxRow[C], nil
+	case "Hardmax":
+		return hardmaxRow[C], nil
+	case "CumSum":
+		return cumulativeRow(f, 0, func(a, b C) C { return a + b }), nil
+	case "CumProd":
+		return cumulativeRow(f, 1, func(a, b C) C { return a * b }), nil
+	}
+	return nil, fmt.Errorf("there is no row function %q", f.name)
+}
+
+// softmaxRow takes the largest element off first, so that no power overflows.
+func softmaxRow[C number](y, x []C) {
+	largest, sum := largestOf(x), 0.0
+	for i, v := range x {
+		e := math.Exp(float64(v - largest))
+		sum += e
+		y[i] = C(e)
+	}
+	for i, v := range y {
+		y[i] = C(float64(v) / sum)
+	}
+}
+
+func logSoftmaxRow[C number](y, x []C) {
+	largest, sum := largestOf(x), 0.0
+	for _, v := range x {
+		sum += math.Exp(float64(v - largest))
+	}
+	shift := float64(largest) + math.Log(sum)
+	for i, v := range x {
+		y[i] = C(float64(v) - shift)
+	}
+}
+
+func hardmaxRow[C number](y, x []C) {
+	if len(x) == 0 {
+		return
+	}
+	first := extremeOf(x, ranking{largest: true})
+	clear(y)
+	y[first] = 1
+}
+
+func cumulativeRow[C number](f rowFunction, start C, combine func(a, b C) C) func(y, x []C) {
+	return func(y, x []C) {
+		sum := start
+		for i := range x {
+			if f.reverse {
+				i = len(x) - 1 - i
+			}
+			before := sum
+			sum = combine(sum, x[i])
+			y[i] = sum
+			if f.exclusive {
+				y[i] = before
+			}
+		}
+	}
+}
+
+func largestOf[C number](x []C) C {
+	var largest C
+	for i, v := range x {
+		if i == 0 {
+			largest = v
+		}
+		largest = max(largest, v)
+	}
+	return largest
+}
+
+func buildSoftmax(n *Node) (single, error) {
+	axis := n.Int("axis", -1)
+	return func(c *Call, in []*tensor.Tensor) (*tensor.Tensor, error) {
+		numbers, err := floatsIn(in[0])
+		if err != nil {
+			return nil, err
+		}
+		return alongAxis(c, numbers, rowFunction{name: n.OpType}, in[0], axis)
+	}, nil
+}
+
+// alongAxis maps the rows along one axis of t.
+func alongAxis(c *Call, numbers numbers, f rowFunction, t *tensor.Tensor, axis int) (*tensor.Tensor, error) {
+	r, err := layAxis(t, axis)
+	if err != nil {
+		return nil, err
+	}
+	y, err := numbers.mapRows(c, f, r)
+	if err != nil {
+		return nil, err
+	}
+	return r.unlay(y)
+}
+
+func buildSoftmaxOfTail(n *Node) (single, error) {
+	axis := n.Int("axis", 1)
+	return func(c *Call, in []*tensor.Tensor) (*tensor.Tensor, error) {
+		numbers, err := floatsIn(in[0])
+		if err != nil {
+			return nil, err
+		}
+		r, err := layTail(in[0], axis)
+		if err != nil {
+			return nil, err
+		}
+		return numbers.mapRows(c, rowFunction{name: n.OpType}, r)
+	}, nil
+}
+
+func buildCumulative(n *Node) (single, error) {
+	f := rowFunction{name: n.OpType, reverse: n.Int("reverse", 0) != 0, exclusive: n.Int("exclusive", 0) != 0}
+	return func(c *Call, in []*tensor.Tensor) (*tensor.Tensor, error) {
+		axis, err := wholeNumber(in[1])
+		if err != nil {
+			return nil, fmt.Errorf("axis: %w", err)
+		}
+		numbers, err := numbersIn(in[0])
+		if err != nil {
+			return nil, err
+		}
+		return alongAxis(c, numbers, f, in[0], axis)
+	}, nil
+}
