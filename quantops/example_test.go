@@ -1,0 +1,37 @@
+package quantops_test
+
+import (
+	"encoding/binary"
+	"fmt"
+	"math"
+
+	"github.com/onnx-tinyq/onnx-tinyq/quantops"
+)
+
+// A 3×2 weight, one scale for each column, becomes int8 and is multiplied with.
+func Example() {
+	var data []byte
+	for _, w := range []float32{1.27, 0, -0.635, 25.4, 0.31, -10} {
+		data = binary.LittleEndian.AppendUint32(data, math.Float32bits(w))
+	}
+	weights := &quantops.Weights{Data: data, Batch: 1, Rows: 3, Columns: 2, Axis: quantops.AlongColumns}
+	scales, err := quantops.Measure(weights, quantops.Scheme{})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	bytes := make([]byte, 6)
+	quantops.Quantize(bytes, weights, scales)
+	q := make([]int8, len(bytes))
+	for i, b := range bytes {
+		q[i] = int8(b)
+	}
+	fmt.Println(q)
+
+	x, y := []float32{1, 1, 1}, make([]float32, 2)
+	quantops.MatMulInt8(y, x, 1, &quantops.Int8Weights{K: 3, N: 2, Q: q, Scales: scales.Values}, 1)
+	fmt.Printf("%.2f\n", y)
+	// Output:
+	// [127 0 -64 127 31 -50]
+	// [0.94 15.40]
+}

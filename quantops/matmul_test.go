@@ -1,0 +1,333 @@
+package quantops
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"testing"
+)
+
+// gamma bounds the relative error of n roundings to float32, one after another.
+func gamma(n int) float64 {
+	u := float64(n) * 0x1p-24
+	return u / (1 - u)
+}
+
+func normals(random *rand.Rand, n int) []float32 {
+	v := make([]float32, n)
+	for i := range v {
+		v[i] = float32(random.NormFloat64())
+	}
+	return v
+}
+
+var productSizes = [][3]int{ // m, k, n
+	{1, 1, 1}, {1, 3, 2}, {2, 4, 5}, {3, 7, 1}, {5, 9, 33}, {1, 300, 270}, {2, 257, 256}, {67, 31, 40}, {4, 260, 515}, {130, 8, 3},
+	{0, 3, 2}, {2, 0, 3}, {2, 3, 0},
+}
+
+func TestMatMulFloat32(t *testing.T) {
+	random := rand.New(rand.NewPCG(21, 22))
+	for _, size := range productSizes {
+		m, k, n := size[0], size[1], size[2]
+		a, b := normals(random, m*k), normals(random, k*n)
+		got := normals(random, m*n) // what is there before does not matter
+		MatMulFloat32(got, a, b, m, k, n, 1)
+		for i := range m {
+			for j := range n {
+				var exact, size float64
+				for p := range k {
+					v := float64(a[i*k+p]) * float64(b[p*n+j])
+					exact += v
+					size += math.Abs(v)
+				}
+				if far := math.Abs(float64(got[i*n+j]) - exact); far > gamma(k)*size {
+					t.Fatalf("%v: element %d, %d is %v, exactly %v", size, i, j, got[i*n+j], exact)
+				}
+			}
+			// One row by itself gives the same bits.
+			alone := make([]float32, n)
+			MatMulFloat32(alone, a[i*k:][:k], b, 1, k, n, 3)
+			if !slices.Equal(alone, got[i*n:][:n]) {
+				t.Fatalf("%v: row %d depends on the others", size, i)
+			}
+		}
+		many := make([]float32, m*n)
+		MatMulFloat32(many, a, b, m, k, n, 5)
+		if !slices.Equal(many, got) {
+			t.Fatalf("%v: the number of goroutines shows", size)
+		}
+	}
+}
+
+// randomInt8 makes weights with zero points at some, for blocks or one scale.
+func randomInt8(random *rand.Rand, k, n, block int, zeros, one bool) *Int8Weights {
+	w := &Int8Weights{K: k, N: n, Q: make([]int8, k*n), Block: block}
+	for i := range w.Q {
+		w.Q[i] = int8(random.Uint32())
+	}
+	scales := n
+	if block > 0 {
+		scales = (k + block - 1) / block * n
+	} else if one {
+		scales = 1
+	}
+	for range scales {
+		w.Scales = append(w.Scales, float32(math.Exp(random.NormFloat64())))
+		if zeros {
+			w.Zeros = append(w.Zeros, int8(random.Uint32()))
+		}
+	}
+	return w
+}
+
+// exact is what an integer weight stands for.
+func (w *Int8Weights) exact(k, n int) float64 {
+	at := n
+	if w.Block > 0 {
+		at += k / w.Block * w.N
+	} else if len(w.Scales) == 1 {
+		at = 0
+	}
+	q := float64(w.Q[k*w.N+n])
+	if w.Zeros != nil {
+		q -= float64(w.Zeros[at])
+	}
+	return q * float64(w.Scales[at])
+}
+
+func TestMatMulInt8(t *testing.T) {
+	random := rand.New(rand.NewPCG(23, 24))
+	for _, size := range productSizes {
+		m, k, n := size[0], size[1], size[2]
+		for _, block := range []int{0, 1, 3, 16, 1000} {
+			for variant := range 4 {
+				w := randomInt8(random, k, n, block, variant&1 != 0, variant&2 != 0)
+				a := normals(random, m*k)
+				got := normals(random, m*n)
+				MatMulInt8(got, a, m, w, 2)
+				name := fmt.Sprintf("%v, block %d, variant %d", size, block, variant)
+				roundings := k + 2
+				if block > 0 {
+					roundings += k / block
+				}
+				for i := range m {
+					for j := range n {
+						var exact, size float64
+						for p := range k {
+							v := float64(a[i*k+p]) * w.exact(p, j)
+							exact += v
+							size += math.Abs(v)
+						}
+						if far := math.Abs(float64(got[i*n+j]) - exact); far > gamma(roundings)*size {
+							t.Fatalf("%s: element %d, %d is %v, exactly %v", name, i, j, got[i*n+j], exact)
+						}
+					}
+					// A single row takes another way, and gives the same bits.
+					alone := make([]float32, n)
+					MatMulInt8(alone, a[i*k:][:k], 1, w, 1)
+					if !slices.Equal(alone, got[i*n:][:n]) {
+						t.Fatalf("%s: row %d depends on the others", name, i)
+					}
+				}
+				checkIn16[Float16](t, name, m, w, a, func(f float32) Float16 { return Float16FromFloat32(f) })
+				checkIn16[BFloat16](t, name, m, w, a, func(f float32) BFloat16 { return BFloat16FromFloat32(f) })
+			}
+		}
+	}
+}
+
+// checkIn16 compares with the float32 product of the same, rounded activations.
+func checkIn16[T interface {
+	Float16 | BFloat16
+	Float32() float32
+}](t *testing.T, name string, m int, w *Int8Weights, a []float32, narrow func(float32) T) {
+	t.Helper()
+	narrowed, wide := make([]T, len(a)), make([]float32, len(a))
+	for i, v := range a {
+		narrowed[i] = narrow(v)
+		wide[i] = narrowed[i].Float32()
+	}
+	want, got := make([]float32, m*w.N), make([]T, m*w.N)
+	MatMulInt8(want, wide, m, w, 1)
+	MatMulInt8In16(got, narrowed, m, w, 2)
+	for i, v := range got {
+		if v != narrow(want[i]) {
+			t.Fatalf("%s: element %d is %v in 16 bit, want %v", name, i, v.Float32(), want[i])
+		}
+	}
+}
+
+// TestWeightOnlyBound quantizes random layers and holds each output to the bound
+// that the project promises: |y−y′| ≤ ½·scale·Σ|x|, and what float32 adds.
+func TestWeightOnlyBound(t *testing.T) {
+	random := rand.New(rand.NewPCG(25, 26))
+	for round := range 40 {
+		m, k, n := 1+random.IntN(5), 1+random.IntN(200), 1+random.IntN(40)
+		values := make([]float64, k*n)
+		for i := range values {
+			// Heavy tails, and columns of very different size.
+			values[i] = float64(float32(random.NormFloat64() / math.Sqrt(random.Float64()+1e-3) * math.Exp(float64(i%n%7)*3-9)))
+		}
+		scheme := Scheme{Asymmetric: round%2 == 1, Scale: [...]FloatType{Float32Type, BFloat16Type, Float32Type}[round%3]}
+		view := &Weights{Data: stored(Float32Type, values), Batch: 1, Rows: k, Columns: n, Axis: AlongColumns}
+		block := 0
+		if round%5 == 4 {
+			block = 32
+			view.Block = block
+		}
+		s, err := Measure(view, scheme)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if s.Underflow+s.Overflow+s.Substituted > 0 {
+			t.Fatalf("the example is not what it is meant to be: %+v", s)
+		}
+		q := make([]byte, k*n)
+		Quantize(q, view, s)
+		w := &Int8Weights{K: k, N: n, Q: signedBytes(q), Scales: s.Values, Zeros: s.Zeros, Block: block}
+		x := normals(random, m*k)
+		y := make([]float32, m*n)
+		MatMulInt8(y, x, m, w, 1)
+		for i := range m {
+			for j := range n {
+				var exact, bound float64
+				for p := range k {
+					v := float64(x[i*k+p])
+					exact += v * values[p*n+j]
+					scale := float64(s.Values[j])
+					if block > 0 {
+						scale = float64(s.Values[p/block*n+j])
+					}
+					bound += math.Abs(v)*scale/2 + gamma(k+8)*math.Abs(v)*(math.Abs(values[p*n+j])+scale/2)
+				}
+				if far := math.Abs(float64(y[i*n+j]) - exact); far > bound {
+					t.Fatalf("%d×%d×%d %+v: output %d, %d is %v away, the bound is %v", m, k, n, scheme, i, j, far, bound)
+				}
+			}
+		}
+	}
+}
+
+func TestMatMulInteger(t *testing.T) {
+	checkInteger[uint8, int8](t)
+	checkInteger[uint8, uint8](t)
+	checkInteger[int8, int8](t)
+	checkInteger[int8, uint8](t)
+}
+
+func checkInteger[A, B int8 | uint8](t *testing.T) {
+	t.Helper()
+	random := rand.New(rand.NewPCG(27, 28))
+	for _, size := range productSizes {
+		m, k, n := size[0], size[1], size[2]
+		for _, aCount := range []int{0, 1, m} {
+			for _, bCount := range []int{0, 1, n} {
+				a, b := randomBytes[A](random, m*k), randomBytes[B](random, k*n)
+				aZeros, bZeros := randomBytes[A](random, aCount), randomBytes[B](random, bCount)
+				got := make([]int32, m*n)
+				MatMulInteger(got, a, b, m, k, n, aZeros, bZeros, 2)
+				for i := range m {
+					for j := range n {
+						want := int64(0)
+						for p := range k {
+							want += (int64(a[i*k+p]) - zeroAt(aZeros, i)) * (int64(b[p*n+j]) - zeroAt(bZeros, j))
+						}
+						if int64(got[i*n+j]) != want {
+							t.Fatalf("%T×%T %v, %d and %d zero points: element %d, %d is %d, want %d", a, b, size, aCount, bCount, i, j, got[i*n+j], want)
+						}
+					}
+				}
+			}
+		}
+	}
+}
+
+func zeroAt[T int8 | uint8](zeros []T, i int) int64 {
+	switch len(zeros) {
+	case 0:
+		return 0
+	case 1:
+		return int64(zeros[0])
+	}
+	return int64(zeros[i])
+}
+
+func randomBytes[T int8 | uint8](random *rand.Rand, n int) []T {
+	v := make([]T, n)
+	for i := range v {
+		v[i] = T(random.Uint32())
+	}
+	return v
+}
+
+func TestIntegerSumsWrapAround(t *testing.T) {
+	const k = 1 << 16
+	a, b := slices.Repeat([]uint8{255}, k), slices.Repeat([]uint8{255}, k)
+	got := make([]int32, 1)
+	MatMulInteger(got, a, b, 1, k, 1, nil, nil, 1)
+	if sum := int64(k) * 255 * 255; got[0] != int32(sum) {
+		t.Errorf("the sum is %d, want %d", got[0], int32(sum))
+	}
+}
+
+func TestDynamicQuantize(t *testing.T) {
+	tests := []struct {
+		name  string
+		x     []float32
+		q     []uint8
+		scale float32
+		zero  uint8
+	}{
+		// The examples of ONNX's DynamicQuantizeLinear.
+		{"both signs", []float32{0, 2, -3, -2.5, 1.34, 0.5}, []uint8{153, 255, 0, 26, 221, 179}, 0.019607844, 153},
+		{"negative: the range goes up to 0", []float32{-1, -2.1, -1.3, -2.5, -3.34, -4}, []uint8{191, 121, 172, 96, 42, 0}, 0.015686275, 255},
+		{"positive: the range goes down to 0", []float32{1, 2.1, 1.3, 2.5, 3.34, 4, 1.5, 2.6, 3.9, 4, 3, 2.345}, []uint8{64, 134, 83, 159, 213, 255, 96, 166, 249, 255, 191, 149}, 0.015686275, 0},
+		{"ties to even", []float32{255, 0.5, 1.5, 2.5}, []uint8{255, 0, 2, 2}, 1, 0},
+		{"zeros", []float32{0, 0}, []uint8{0, 0}, 1, 0},
+		{"nothing", nil, []uint8{}, 1, 0},
+	}
+	for _, test := range tests {
+		q := make([]uint8, len(test.x))
+		scale, zero := DynamicQuantize(q, test.x)
+		if !slices.Equal(q, test.q) || scale != test.scale || zero != test.zero {
+			t.Errorf("%s: %v scale %v zero %d, want %v %v %d", test.name, q, scale, zero, test.q, test.scale, test.zero)
+		}
+	}
+}
+
+func TestGrids(t *testing.T) {
+	for _, g := range []Grid{
+		{1, 1, 12, 0}, {3, 4, 1, 0}, {2, 3, 4, 0}, {2, 7, 1, 3}, {2, 7, 3, 3}, {1, 5, 2, 8}, {0, 3, 2, 0}, {2, 0, 2, 2}, {2, 3, 0, 0},
+	} {
+		blocks := g.Length
+		if g.Block > 0 {
+			blocks = (g.Length + g.Block - 1) / g.Block
+		}
+		next := 0
+		g.Runs(func(start, length, scale int, each bool) {
+			if start != next {
+				t.Fatalf("%+v: a run starts at %d, not %d", g, start, next)
+			}
+			for i := start; i < start+length; i++ {
+				outer, along, inner := i/(g.Length*g.Inner), i/g.Inner%g.Length, i%g.Inner
+				want := along
+				if g.Block > 0 {
+					want = (outer*blocks+along/g.Block)*g.Inner + inner
+				}
+				got := scale
+				if each {
+					got += i - start
+				}
+				if got != want || got >= g.Scales() {
+					t.Fatalf("%+v: element %d has scale %d of %d, want %d", g, i, got, g.Scales(), want)
+				}
+			}
+			next = start + length
+		})
+		if next != g.Len() {
+			t.Fatalf("%+v: %d of %d elements are visited", g, next, g.Len())
+		}
+	}
+}
