@@ -47,11 +47,12 @@ func modelsUnder(t testing.TB, dir string) []string {
 	return models
 }
 
-// realModels lists the models of the shared cases and of ONNX's operator tests.
+// sharedModels lists the models of the shared cases.
 func sharedModels(t testing.TB) []string {
 	return modelsUnder(t, folderOf(t, "TINYQ_CASES", "shared/cases"))
 }
 
+// nodeTestModels lists the models of ONNX's own operator tests.
 func nodeTestModels(t testing.TB) []string {
 	return modelsUnder(t, folderOf(t, "TINYQ_NODE_TESTS", ""))
 }

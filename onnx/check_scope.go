@@ -85,6 +85,9 @@ func (c *checker) graphNames(s *Scope) {
 			// An input with a default, or one of a model from before IR version 4.
 		default:
 			c.define(s, "initializer", name, s.place)
+			if s.Parent == nil && c.ix.model.IRVersion < irInputsAreNotInitializers {
+				c.warn(s.place(), "initializer %q is not an input too, as IR version %d asks for", name, c.ix.model.IRVersion)
+			}
 		}
 		stored[name] = true
 	}

@@ -16,8 +16,13 @@ func (c *checker) textAt(place func() string, what, s string) {
 // the file they lie in.
 func (c *checker) tensor(place func() string, t *Tensor) {
 	err := t.checkSize()
-	if s, ok := t.Data.(*stored); ok && s.external != nil && err == nil {
-		_, err = s.externalBytes()
+	if s, ok := t.Data.(*stored); ok {
+		if s.external != nil && err == nil {
+			_, err = s.externalBytes()
+		}
+		if s.twice {
+			c.warn(place(), "tensor %q has elements in raw_data, which is read, and in another field, which is not", t.Name)
+		}
 	}
 	switch {
 	case errors.Is(err, errNoFolder):

@@ -1,6 +1,7 @@
 package onnx
 
 import (
+	"bytes"
 	"fmt"
 	"strings"
 	"testing"
@@ -136,6 +137,14 @@ func TestCheckFinds(t *testing.T) {
 		{name: "tensor in an attribute", spoil: func(m *Model) {
 			m.Graph.Nodes[1].Attrs[0] = TensorAttr("t", NewTensor("", Int8, []int64{2}, Bytes{1}))
 		}, err: `attribute "t": tensor "": dims [2]`},
+		{name: "elements in two fields", spoil: func(m *Model) {
+			x, err := DecodeTensor(bytes.Join([][]byte{varintField(1, 1), varintField(2, 3), field(5, []byte{1}), field(8, []byte("twice")), field(9, []byte{2})}, nil))
+			if err != nil {
+				t.Fatal(err)
+			}
+			m.Graph.Initializers = append(m.Graph.Initializers, x)
+		}, warning: `tensor "twice" has elements in raw_data`},
+		{name: "initializer that is no input", spoil: func(m *Model) { m.IRVersion = 3 }, warning: `initializer "w" is not an input too`},
 		{name: "names that are no text", spoil: func(m *Model) { m.Graph.Nodes[1].Name = "\xff" }, warning: `not valid UTF-8`},
 	}
 	for _, test := range tests {

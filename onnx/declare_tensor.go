@@ -101,7 +101,7 @@ func (t *Tensor) settle(d *decoder, _ uint64) error {
 			d.source.locations[t.External.Location] = true
 		}
 	case data.hasRaw:
-		s.inline = data.raw
+		s.inline, s.twice = data.raw, len(data.typed) > 0 || len(t.Strings) > 0
 	case t.Type == String:
 		return nil
 	case len(data.typed) > 0:

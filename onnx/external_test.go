@@ -44,15 +44,16 @@ func TestExternalData(t *testing.T) {
 	writeBytes(t, filepath.Join(dir, "exact"), payload)
 	writeBytes(t, filepath.Join(dir, "sub", "shifted"), append([]byte("12345678"), payload...))
 	writeBytes(t, filepath.Join(dir, "inside"), append(append([]byte("1234"), payload...), "tail"...))
-	if err := os.Symlink(filepath.Join("sub", "shifted"), filepath.Join(dir, "link")); err != nil {
-		t.Log(err)
-	}
 	tests := []External{
 		{Location: "exact", Length: -1},
 		{Location: "./exact", Length: 16},
 		{Location: "sub/shifted", Offset: 8, Length: -1},
 		{Location: "inside", Offset: 4, Length: 16},
-		{Location: "link", Offset: 8, Length: 16},
+	}
+	if err := os.Symlink(filepath.Join("sub", "shifted"), filepath.Join(dir, "link")); err != nil {
+		t.Logf("links are not tested: %v", err)
+	} else {
+		tests = append(tests, External{Location: "link", Offset: 8, Length: 16})
 	}
 	for _, x := range tests {
 		m := openModel(t, externalModel(t, dir, x))

@@ -34,7 +34,8 @@ type stored struct {
 	origin []byte // the TensorProto it was read from
 	dtype  DType  // as the tensor stated
 
-	inline []byte // raw_data
+	inline []byte // raw_data, which wins
+	twice  bool   // there are elements in a typed field too
 
 	// In a typed field: number elements of wire type element are found in
 	// origin again when they are wanted, so that they are not held twice.
