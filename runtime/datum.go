@@ -27,6 +27,12 @@ func decodeValue(data []byte, t *onnx.Type) (tensor.Value, error) {
 		if err != nil {
 			return nil, err
 		}
+		if elem := elementType(t); o.Tensor != nil && elem != nil && elem.Kind == onnx.SequenceKind {
+			// Some writers leave the optional around a sequence out; the two
+			// messages number their tensors alike.
+			v, err := decodeValue(data, elem)
+			return &tensor.Optional{Value: v}, err
+		}
 		return optionalValue(o, t)
 	case onnx.MapKind:
 		m, err := onnx.DecodeMap(data)
