@@ -1,6 +1,8 @@
 package rewrite
 
 import (
+	"fmt"
+
 	"github.com/onnx-tinyq/onnx-tinyq/onnx"
 )
 
@@ -9,6 +11,7 @@ type form struct {
 	linear bool       // DequantizeLinear, else Cast and Mul
 	scale  onnx.DType // the type that scales are stored in, and multiplied in
 	result onnx.DType // the type that the layer reads; another than scale costs a Cast
+	block  int        // the length of blocks with scales of their own; 0: none
 }
 
 // String is the form in words, as reports show it.
@@ -20,33 +23,58 @@ func (f form) String() string {
 	if f.scale != f.result {
 		words += "+Cast"
 	}
+	if f.block > 0 {
+		words += fmt.Sprintf(" in blocks of %d", f.block)
+	}
 	return words + " " + f.result.String()
 }
 
-// form chooses the form for a result type, by target and opset. With narrow, a
-// 16-bit scale is wanted even at the price of Cast and Mul.
-func (q *quantizer) form(scope *onnx.Scope, result onnx.DType, narrow bool) form {
+// form chooses the form for an operand and a result type, by target and opset.
+// With narrow, a 16-bit scale is wanted even at the price of Cast and Mul.
+func (q *quantizer) form(scope *onnx.Scope, o *operand, result onnx.DType, narrow bool) form {
 	opset := scope.Opset("")
-	linear := q.recipe.Target == Portable && opset >= opsetPerChannel
-	if result != onnx.Float16 && result != onnx.BFloat16 {
-		return form{linear: linear, scale: onnx.Float, result: result}
+	f := form{result: result, block: q.block(opset, o)}
+	f.linear = q.linear(opset, f.block)
+	f.scale = result
+	switch {
+	case result != onnx.Float16 && result != onnx.BFloat16:
+		f.scale = onnx.Float
+	case opset >= opsetSixteenBitScale || !f.linear:
+	case narrow:
+		f.linear = false
+	default:
+		f.scale = onnx.Float
 	}
-	if opset >= opsetSixteenBitScale || !linear {
-		return form{linear: linear, scale: result, result: result}
+	return f
+}
+
+// linear says whether DequantizeLinear is the form of choice.
+func (q *quantizer) linear(opset int64, block int) bool {
+	floor := int64(opsetPerChannel)
+	if block > 0 {
+		floor = opsetBlocked
 	}
-	if narrow {
-		return form{linear: false, scale: result, result: result}
+	return q.recipe.Target != Fold && opset >= floor
+}
+
+// block is the length of an operand's blocks: 0 where it has none. Below the
+// opset that knows blocks the weight is reshaped, which only whole blocks allow.
+func (q *quantizer) block(opset int64, o *operand) int {
+	n := q.recipe.Block
+	if q.recipe.Granularity != PerBlock || o.reduction < 0 || o.dims[o.reduction] <= int64(n) {
+		return 0
 	}
-	return form{linear: true, scale: onnx.Float, result: result}
+	if !q.linear(opset, n) && o.dims[o.reduction]%int64(n) != 0 {
+		return 0
+	}
+	return n
 }
 
 // wide is the form with scales in float32, for scales that 16 bit cannot hold.
 func (q *quantizer) wide(scope *onnx.Scope, f form) form {
-	return form{
-		linear: q.recipe.Target == Portable && scope.Opset("") >= opsetPerChannel,
-		scale:  onnx.Float,
-		result: f.result,
-	}
+	f.linear = q.linear(scope.Opset(""), f.block)
+	f.scale = onnx.Float
+	return f
 }
 
 // dequantized adds, once in a scope, the nodes that make floats of the weight,
@@ -83,23 +111,59 @@ func (w *weight) dequantized(b *Builder, f form) (string, error) {
 				return "", err
 			}
 			var attrs []*onnx.Attr
-			if w.axis >= 0 && w.perChannel() {
+			switch {
+			case w.block > 0:
+				attrs = append(attrs, onnx.IntAttr("axis", int64(1-w.axis)), onnx.IntAttr("block_size", int64(w.block)))
+			case w.perChannel():
 				attrs = append(attrs, onnx.IntAttr("axis", int64(w.axis)))
 			}
 			name = b.Op(w.name+"_dequantized", "DequantizeLinear", []string{quantized, scale, zero}, attrs...)
 		} else {
-			scale, err := w.constant(b, f, "broadcast_scale", func() *onnx.Tensor { return w.scaleTensor(f.scale, true) })
-			if err != nil {
+			if name, err = w.multiplied(b, f, quantized); err != nil {
 				return "", err
 			}
-			floats := b.Op(w.name+"_cast", "Cast", []string{quantized}, onnx.IntAttr("to", int64(f.scale)))
-			name = b.Op(w.name+"_dequantized", "Mul", []string{floats, scale})
 		}
 		if f.scale != f.result {
 			name = b.Op(w.name+"_"+f.result.String(), "Cast", []string{name}, onnx.IntAttr("to", int64(f.result)))
 		}
 		return name, nil
 	})
+}
+
+// multiplied adds Cast, Sub if there are zero points, and Mul.
+func (w *weight) multiplied(b *Builder, f form, quantized string) (string, error) {
+	name := b.Op(w.name+"_cast", "Cast", []string{quantized}, onnx.IntAttr("to", int64(f.scale)))
+	if w.block > 0 {
+		split, err := w.constant(b, f, "blocks", func() *onnx.Tensor { return shapeTensor(w.name+"_blocks", w.blockedDims()) })
+		if err != nil {
+			return "", err
+		}
+		name = b.Op(w.name+"_in_blocks", "Reshape", []string{name, split})
+	}
+	if w.scheme.Asymmetric {
+		zero, err := w.constant(b, f, "zero", func() *onnx.Tensor { return w.zeroTensor(f.scale) })
+		if err != nil {
+			return "", err
+		}
+		name = b.Op(w.name+"_shifted", "Sub", []string{name, zero})
+	}
+	scale, err := w.constant(b, f, "broadcast scale", func() *onnx.Tensor { return w.scaleTensor(f.scale, true) })
+	if err != nil {
+		return "", err
+	}
+	name = b.Op(w.name+"_dequantized", "Mul", []string{name, scale})
+	if w.block > 0 {
+		whole, err := w.constant(b, f, "shape", func() *onnx.Tensor { return shapeTensor(w.name+"_shape", w.dims) })
+		if err != nil {
+			return "", err
+		}
+		name = b.Op(w.name+"_whole", "Reshape", []string{name, whole})
+	}
+	return name, nil
+}
+
+func shapeTensor(name string, dims []int64) *onnx.Tensor {
+	return onnx.Int64Tensor(name, []int64{int64(len(dims))}, dims)
 }
 
 // constant adds, once in the weight's own scope, a part of the stored weight.

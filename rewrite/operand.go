@@ -77,6 +77,9 @@ func (o *operand) storedAsPassed() {
 		o.transpose = false
 		o.dims = slices.Clone(o.weight.Dims)
 		o.axis = 2*rank - 3 - o.axis // the other of the last two
+		if o.reduction >= 0 {
+			o.reduction = 1 - o.axis
+		}
 	}
 }
 

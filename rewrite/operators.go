@@ -31,6 +31,9 @@ type layout struct {
 	transpose bool
 	dims      []int64 // as stored
 	axis      int     // of dims, along which output channels lie; -1: there is one
+	// reduction is the axis of a matrix along which products are summed, and
+	// blocks may lie; -1: the weight is no matrix.
+	reduction int
 }
 
 const microsoft = "com.microsoft"
@@ -96,7 +99,7 @@ var transposeAttr = [2]string{"transA", "transB"}
 // readLinear is the layout of MatMul, Gemm and their kin: stored so that the
 // node reads [K,N] on the right or [M,K] on the left, with any batch before.
 func readLinear(node *onnx.Node, input int, dims []int64) (layout, string) {
-	l := layout{dims: slices.Clone(dims)}
+	l := layout{dims: slices.Clone(dims), reduction: -1}
 	rank := len(dims)
 	if input > 1 {
 		return l, "it is not a factor"
@@ -123,6 +126,9 @@ func readLinear(node *onnx.Node, input int, dims []int64) (layout, string) {
 	default:
 		l.axis = rank - 2
 	}
+	if rank == 2 {
+		l.reduction = 1 - l.axis
+	}
 	return l, ""
 }
 
@@ -131,7 +137,7 @@ func along(axis int, dims []int64) (layout, string) {
 	if axis >= len(dims) {
 		return layout{}, fmt.Sprintf("a weight of rank %d is not valid here", len(dims))
 	}
-	return layout{dims: dims, axis: axis}, ""
+	return layout{dims: dims, axis: axis, reduction: -1}, ""
 }
 
 // channelsFirst is the layout of a convolution's weight, [M, C/group, ...].
@@ -165,7 +171,7 @@ func readRows(node *onnx.Node, _ int, dims []int64) (layout, string) {
 // readWhole is the layout of a table whose elements are looked up one by one:
 // one scale for all, since an element may come from anywhere.
 func readWhole(_ *onnx.Node, _ int, dims []int64) (layout, string) {
-	return layout{dims: dims, axis: -1}, ""
+	return layout{dims: dims, axis: -1, reduction: -1}, ""
 }
 
 // readEinsum is the layout of an Einsum's operand: scales lie along the last of
@@ -180,7 +186,7 @@ func readEinsum(node *onnx.Node, input int, dims []int64) (layout, string) {
 	left, result, explicit := strings.Cut(text, "->")
 	terms := strings.Split(left, ",")
 	if !explicit || input >= len(terms) || strings.Contains(terms[input], ".") || len(terms[input]) != len(dims) {
-		return layout{dims: dims, axis: -1}, ""
+		return layout{dims: dims, axis: -1, reduction: -1}, ""
 	}
 	axis := -1
 	for i, label := range terms[input] {
@@ -189,5 +195,5 @@ func readEinsum(node *onnx.Node, input int, dims []int64) (layout, string) {
 			axis = i
 		}
 	}
-	return layout{dims: dims, axis: axis}, ""
+	return layout{dims: dims, axis: axis, reduction: -1}, ""
 }

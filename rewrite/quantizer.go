@@ -16,6 +16,7 @@ const (
 	opsetBFloat16        = 13 // MatMul, Gemm, Cast and Mul take bfloat16
 	opsetPerChannel      = 13 // DequantizeLinear has an axis
 	opsetSixteenBitScale = 19 // DequantizeLinear takes float16 and bfloat16 scales
+	opsetBlocked         = 21 // DequantizeLinear has blocks
 	newestOpset          = 28 // the newest version whose operators are known here
 )
 

@@ -36,6 +36,10 @@ const (
 	// Fold writes Cast and Mul, which every runtime knows, and which those that
 	// fold constants turn back into a float weight when they load the model.
 	Fold Target = "fold"
+	// ORT writes com.microsoft MatMulNBits, which ONNX Runtime alone runs, from
+	// version 1.22 (x64) and 1.23 (Arm64) on; what has no such form is written as
+	// Portable writes it.
+	ORT Target = "ort"
 )
 
 // Granularity says how many weights share one scale.
@@ -47,6 +51,10 @@ const (
 	PerChannel Granularity = "channel"
 	// PerTensor gives a weight one scale.
 	PerTensor Granularity = "tensor"
+	// PerBlock gives each run of Recipe.Block weights along the summed axis of
+	// an output channel a scale of its own. Weights that are no matrices, or
+	// that cannot be split so, have one for each channel.
+	PerBlock Granularity = "block"
 )
 
 // Recipe says what to quantize, and into which form. Its zero value is W8A32,
@@ -58,6 +66,15 @@ type Recipe struct {
 	SixteenBit  onnx.DType
 	Target      Target      // Portable if empty
 	Granularity Granularity // PerChannel if empty
+	// Block is the length of PerBlock's runs, and of those that ORT asks for: a
+	// power of two from 16 to 256; 32 if zero.
+	Block int
+	// Asymmetric gives each scale a zero point, so that a channel's int8 values
+	// cover just the range of its weights.
+	Asymmetric bool
+	// AccuracyLevel is what ORT's nodes ask of their runtime: 0 leaves it to the
+	// runtime, 1 computes in float32, 4 with activations in 8 bit.
+	AccuracyLevel int
 	// Ops are the operators whose weights are quantized, out of Operators;
 	// DefaultOperators if nil.
 	Ops []string
@@ -87,6 +104,9 @@ func (r Recipe) normal() (Recipe, error) {
 	if r.SixteenBit == onnx.Undefined {
 		r.SixteenBit = onnx.Float16
 	}
+	if r.Block == 0 {
+		r.Block = 32
+	}
 	if r.Ops == nil {
 		r.Ops = DefaultOperators()
 	}
@@ -95,10 +115,16 @@ func (r Recipe) normal() (Recipe, error) {
 		return r, fmt.Errorf("rewrite: recipe %q is not one of w8a32, w8a16, w8a8", r.Activations)
 	case r.SixteenBit != onnx.Float16 && r.SixteenBit != onnx.BFloat16:
 		return r, fmt.Errorf("rewrite: activation type %v is not one of float16, bfloat16", r.SixteenBit)
-	case r.Target != Portable && r.Target != Fold:
-		return r, fmt.Errorf("rewrite: target %q is not one of portable, fold", r.Target)
-	case r.Granularity != PerChannel && r.Granularity != PerTensor:
-		return r, fmt.Errorf("rewrite: granularity %q is not one of channel, tensor", r.Granularity)
+	case r.Target != Portable && r.Target != Fold && r.Target != ORT:
+		return r, fmt.Errorf("rewrite: target %q is not one of portable, fold, ort", r.Target)
+	case r.Granularity != PerChannel && r.Granularity != PerTensor && r.Granularity != PerBlock:
+		return r, fmt.Errorf("rewrite: granularity %q is not one of channel, tensor, block", r.Granularity)
+	case r.Block < 16 || r.Block > 256 || r.Block&(r.Block-1) != 0:
+		return r, fmt.Errorf("rewrite: a block of %d is not a power of two from 16 to 256", r.Block)
+	case r.Asymmetric && r.Activations == W8A8:
+		return r, errors.New("rewrite: w8a8 is symmetric: runtimes fail on zero points for each channel")
+	case r.AccuracyLevel < 0 || r.AccuracyLevel > 4:
+		return r, fmt.Errorf("rewrite: accuracy level %d is not one of 0 to 4", r.AccuracyLevel)
 	case r.MinBytes < 0:
 		return r, errors.New("rewrite: a minimum of bytes cannot be negative")
 	}

@@ -51,11 +51,11 @@ func (q *quantizer) matchSixteenBit(at At, operands []*operand) *Match {
 	}
 	var weights []*weight
 	match := &Match{Prepare: prepareAll(&weights)}
-	planned := q.form(at.Scope, narrow, true)
-	for _, o := range operands {
-		w := q.weightOf(o, planned, false)
-		weights = append(weights, w)
-		match.Sites = append(match.Sites, w.site(planned))
+	forms := make([]form, len(operands))
+	for i, o := range operands {
+		forms[i] = q.form(at.Scope, o, narrow, true)
+		weights = append(weights, q.weightOf(o, forms[i], false))
+		match.Sites = append(match.Sites, weights[i].site(forms[i]))
 	}
 	added := biasOf(at.Scope, operands[0])
 	if added != nil {
@@ -68,7 +68,7 @@ func (q *quantizer) matchSixteenBit(at At, operands []*operand) *Match {
 			if err := w.ready(q.recipe); err != nil {
 				return err
 			}
-			f := q.actual(b.Scope, w, planned)
+			f := q.actual(b.Scope, w, forms[i])
 			dequantized, err := w.dequantized(b, f)
 			if err != nil {
 				return err

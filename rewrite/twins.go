@@ -55,14 +55,14 @@ func (w *weight) adopt(owner *weight) bool {
 	if w.dtype != owner.dtype || w.lookup && !owner.lookup {
 		return false
 	}
-	if slices.Equal(w.dims, owner.dims) && w.axis == owner.axis && w.scale == owner.scale && w.flip == owner.flip {
+	if slices.Equal(w.dims, owner.dims) && w.axis == owner.axis && w.scale == owner.scale && w.flip == owner.flip && w.block == owner.block {
 		if w.source != owner.source && !sameBytes(w.source, owner.source) {
 			return false
 		}
 		w.twin = &twin{weight: owner}
 		return true
 	}
-	if !owner.lookup || len(w.dims) != 2 || len(owner.dims) != 2 || w.dims[0] != owner.dims[1] || w.dims[1] != owner.dims[0] {
+	if !owner.lookup || w.block > 0 || len(w.dims) != 2 || len(owner.dims) != 2 || w.dims[0] != owner.dims[1] || w.dims[1] != owner.dims[0] {
 		return false
 	}
 	if w.axis >= 0 && w.axis != 1-owner.axis || w.axis < 0 && owner.axis >= 0 {

@@ -25,6 +25,8 @@ type weight struct {
 	read   []int64 // dims as the node reads it
 	scale  onnx.DType
 	lookup bool // some node picks its rows
+	block  int  // the length of blocks along the other axis of a matrix; 0: none
+	scheme quantops.Scheme
 	twin   *twin
 
 	once   sync.Once
@@ -41,6 +43,7 @@ type weightKey struct {
 	dtype  onnx.DType
 	scale  onnx.DType
 	source *onnx.Tensor
+	block  int
 }
 
 // weightOf finds or makes the weight that an operand reads.
@@ -51,7 +54,7 @@ func (q *quantizer) weightOf(l *operand, f form, lookup bool) *weight {
 		axis = -1
 	}
 	source, flip, direct := stored(c, l.transpose)
-	key := weightKey{scope: c.Scope, name: c.Root, flip: flip, axis: axis, dtype: c.Type, scale: f.scale, source: c.Source}
+	key := weightKey{scope: c.Scope, name: c.Root, flip: flip, axis: axis, dtype: c.Type, scale: f.scale, source: c.Source, block: f.block}
 	if !direct {
 		// The steps between source and value differ from value to value.
 		key.name = valueName(l)
@@ -63,6 +66,7 @@ func (q *quantizer) weightOf(l *operand, f form, lookup bool) *weight {
 	w := &weight{
 		name: c.Root, home: c.Scope, source: source, flip: flip,
 		dims: l.dims, axis: axis, before: weightBytes(c), dtype: c.Type, read: c.Dims, scale: f.scale, lookup: lookup,
+		block: f.block, scheme: quantops.Scheme{Asymmetric: q.recipe.Asymmetric},
 	}
 	q.weights[key] = w
 	q.ordered = append(q.ordered, w)
@@ -127,12 +131,15 @@ func (w *weight) after(f form) int64 {
 	for _, d := range w.dims {
 		elements *= d
 	}
-	if w.axis >= 0 {
-		scales = w.dims[w.axis]
+	for _, d := range w.scaleDims(false) {
+		scales *= d
 	}
 	size := elements + scales*int64(f.scale.Bits())/8
-	if f.linear {
+	switch {
+	case f.linear:
 		size += scales // zero points
+	case w.scheme.Asymmetric:
+		size += scales * int64(f.scale.Bits()) / 8
 	}
 	return size
 }
@@ -168,9 +175,11 @@ func (w *weight) measure() (*quantops.Scales, error) {
 	if err != nil {
 		return nil, err
 	}
-	scales, err := quantops.Measure(floats, quantops.Scheme{Scale: floatTypes[w.scale]})
+	scheme := w.scheme
+	scheme.Scale = floatTypes[w.scale]
+	scales, err := quantops.Measure(floats, scheme)
 	if err == nil && scales.Underflow > 0 && scales.Overflow == 0 {
-		scales, err = quantops.Measure(floats, quantops.Scheme{})
+		scales, err = quantops.Measure(floats, w.scheme)
 	}
 	return scales, err
 }
@@ -205,7 +214,7 @@ func (w *weight) floats() (*quantops.Weights, error) {
 		}
 		return n
 	}
-	view := &quantops.Weights{Type: floatTypes[w.source.Type], Data: data, Batch: 1, Rows: 1, Flip: w.flip}
+	view := &quantops.Weights{Type: floatTypes[w.source.Type], Data: data, Batch: 1, Rows: 1, Flip: w.flip, Block: w.block}
 	last := len(dims) - 1
 	switch {
 	case w.flip: // the axis counts dims as stored in int8, where the last two have changed places
@@ -261,46 +270,6 @@ func (w *weight) perChannel() bool { return w.axis >= 0 }
 // quantizedTensor is the int8 weight: a promise that is kept when it is written.
 func (w *weight) quantizedTensor() *onnx.Tensor {
 	return onnx.NewTensor(w.name+"_quantized", onnx.Int8, w.dims, promise{w})
-}
-
-// scaleTensor holds the scales: a vector, or a scalar for one, and with
-// broadcast in the shape that multiplies the weight.
-func (w *weight) scaleTensor(dtype onnx.DType, broadcast bool) *onnx.Tensor {
-	t := onnx.FloatTensor(w.name+"_scale", w.scaleDims(broadcast), w.scales.Values)
-	if dtype != onnx.Float {
-		return storedAs(t, w.scales.Values, dtype)
-	}
-	return t
-}
-
-// rowScales holds the scales in the weight's own rank, so that what picks rows
-// of the weight picks their scales in the same way.
-func (w *weight) rowScales(dtype onnx.DType) *onnx.Tensor {
-	t := w.scaleTensor(dtype, true)
-	for len(t.Dims) > 0 && len(t.Dims) < len(w.dims) {
-		t.Dims = append([]int64{1}, t.Dims...)
-	}
-	return t
-}
-
-// zeroPointTensor holds a zero for each scale. It is never left out: without
-// one, a runtime has taken the weight for uint8.
-func (w *weight) zeroPointTensor() *onnx.Tensor {
-	return onnx.Int8Tensor(w.name+"_zero_point", w.scaleDims(false), make([]int8, len(w.scales.Values)))
-}
-
-func (w *weight) scaleDims(broadcast bool) []int64 {
-	switch {
-	case !w.perChannel():
-		return nil
-	case !broadcast:
-		return []int64{w.dims[w.axis]}
-	}
-	dims := []int64{w.dims[w.axis]}
-	for range w.dims[w.axis+1:] {
-		dims = append(dims, 1)
-	}
-	return dims
 }
 
 // promise computes the int8 weight when its bytes are asked for.

@@ -16,7 +16,7 @@ func (q *quantizer) matchWide(at At, operands []*operand) *Match {
 	match := &Match{Prepare: prepareAll(&weights)}
 	forms := make([]form, len(operands))
 	for i, o := range operands {
-		forms[i] = q.form(at.Scope, o.weight.Type, false)
+		forms[i] = q.form(at.Scope, o, o.weight.Type, false)
 		weights = append(weights, q.weightOf(o, forms[i], false))
 		match.Sites = append(match.Sites, weights[i].site(forms[i]))
 	}
@@ -70,7 +70,7 @@ func prepareAll(weights *[]*weight) func(context.Context) error {
 // matchLookup plans a table of which a node picks rows or elements: it picks
 // int8 ones, and the scales that belong to them, and multiplies what it picked.
 func (q *quantizer) matchLookup(at At, o *operand) *Match {
-	planned := q.form(at.Scope, o.weight.Type, false)
+	planned := q.form(at.Scope, o, o.weight.Type, false)
 	planned.linear = false
 	w := q.weightOf(o, planned, true)
 	return &Match{
@@ -95,12 +95,22 @@ func (q *quantizer) matchLookup(at At, o *operand) *Match {
 				b.Add(node)
 				return node.Outputs[0]
 			}
-			scale, err := w.constant(b, f, "broadcast_scale", func() *onnx.Tensor { return w.rowScales(f.scale) })
+			scale, err := w.constant(b, f, w.partInRank("broadcast scale"), func() *onnx.Tensor { return w.inRank(w.scaleTensor(f.scale, true)) })
 			if err != nil {
 				return err
 			}
 			picked := pick("_quantized", quantized)
 			floats := b.Op(picked+"_cast", "Cast", []string{picked}, onnx.IntAttr("to", int64(f.scale)))
+			if w.scheme.Asymmetric {
+				zero, err := w.constant(b, f, w.partInRank("zero"), func() *onnx.Tensor { return w.inRank(w.zeroTensor(f.scale)) })
+				if err != nil {
+					return err
+				}
+				if w.perChannel() {
+					zero = pick("_zero", zero)
+				}
+				floats = b.Op(picked+"_shifted", "Sub", []string{floats, zero})
+			}
 			if w.perChannel() {
 				scale = pick("_scale", scale)
 			}
