@@ -23,33 +23,35 @@ func (g Grid) Scales() int {
 	return g.Outer * ((g.Length + g.Block - 1) / g.Block) * g.Inner
 }
 
-// Runs calls visit for stretches of elements, in their order, that have one
-// scale (each is false), or whose scales follow each other as they do (each is
-// true). start and length count elements, scale is the first one's.
-func (g Grid) Runs(visit func(start, length, scale int, each bool)) {
-	if g.Len() == 0 {
-		return
+// Runs calls visit for stretches of the elements from…to−1, in their order, that
+// have one scale (each is false), or whose scales follow each other as they do
+// (each is true). start and length count elements, scale is the first one's.
+func (g Grid) Runs(from, to int, visit func(start, length, scale int, each bool)) {
+	blocks := 0
+	if g.Block > 0 {
+		blocks = (g.Length + g.Block - 1) / g.Block
 	}
-	for outer := range g.Outer {
-		for i := 0; i < g.Length; {
-			start := (outer*g.Length + i) * g.Inner
-			switch {
-			case g.Block <= 0 && g.Inner == 1:
-				visit(start, g.Length, 0, true)
-				i = g.Length
-			case g.Block <= 0:
-				visit(start, g.Inner, i, false)
-				i++
-			case g.Inner == 1:
-				blocks := (g.Length + g.Block - 1) / g.Block
-				visit(start, min(g.Block, g.Length-i), outer*blocks+i/g.Block, false)
-				i += g.Block
-			default:
-				blocks := (g.Length + g.Block - 1) / g.Block
-				visit(start, g.Inner, (outer*blocks+i/g.Block)*g.Inner, true)
-				i++
-			}
+	for start := from; start < to; {
+		inner, along, outer := start%g.Inner, start/g.Inner%g.Length, start/g.Inner/g.Length
+		var length, scale int
+		// Neighbours have scales of their own where scales lie along the last axis.
+		each := g.Inner == 1
+		if blocks > 0 {
+			each = !each
 		}
+		switch {
+		case blocks == 0 && each:
+			length, scale = g.Length-along, along
+		case blocks == 0:
+			length, scale = g.Inner-inner, along
+		case each:
+			length, scale = g.Inner-inner, (outer*blocks+along/g.Block)*g.Inner+inner
+		default:
+			length, scale = min(g.Block-along%g.Block, g.Length-along), outer*blocks+along/g.Block
+		}
+		length = min(length, to-start)
+		visit(start, length, scale, each)
+		start += length
 	}
 }
 
@@ -60,7 +62,7 @@ func Dequantize[Q int8 | uint8 | int16 | uint16](dst []float32, q []Q, g Grid, s
 	if len(q) != g.Len() || len(dst) < len(q) || len(scales) != g.Scales() || zeros != nil && len(zeros) != len(scales) {
 		panic("quantops: elements, scales and zero points are not as many as the grid says")
 	}
-	g.Runs(func(start, length, scale int, each bool) {
+	g.Runs(0, len(q), func(start, length, scale int, each bool) {
 		to, from := dst[start:start+length], q[start:start+length]
 		if !each {
 			zero := int32(0)

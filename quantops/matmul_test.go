@@ -299,35 +299,38 @@ func TestDynamicQuantize(t *testing.T) {
 
 func TestGrids(t *testing.T) {
 	for _, g := range []Grid{
-		{1, 1, 12, 0}, {3, 4, 1, 0}, {2, 3, 4, 0}, {2, 7, 1, 3}, {2, 7, 3, 3}, {1, 5, 2, 8}, {0, 3, 2, 0}, {2, 0, 2, 2}, {2, 3, 0, 0},
+		{1, 1, 12, 0}, {3, 4, 1, 0}, {2, 3, 4, 0}, {2, 7, 1, 3}, {2, 7, 3, 3}, {1, 5, 2, 8}, {3, 1, 1, 0}, {3, 1, 4, 0},
+		{2, 1, 3, 2}, {2, 1, 1, 2}, {0, 3, 2, 0}, {2, 0, 2, 2}, {2, 3, 0, 0},
 	} {
 		blocks := g.Length
 		if g.Block > 0 {
 			blocks = (g.Length + g.Block - 1) / g.Block
 		}
-		next := 0
-		g.Runs(func(start, length, scale int, each bool) {
-			if start != next {
-				t.Fatalf("%+v: a run starts at %d, not %d", g, start, next)
+		for from := range g.Len() + 1 {
+			next := from
+			g.Runs(from, g.Len(), func(start, length, scale int, each bool) {
+				if start != next || length < 1 {
+					t.Fatalf("%+v: a run of %d starts at %d, not %d", g, length, start, next)
+				}
+				for i := start; i < start+length; i++ {
+					outer, along, inner := i/(g.Length*g.Inner), i/g.Inner%g.Length, i%g.Inner
+					want := along
+					if g.Block > 0 {
+						want = (outer*blocks+along/g.Block)*g.Inner + inner
+					}
+					got := scale
+					if each {
+						got += i - start
+					}
+					if got != want || got >= g.Scales() {
+						t.Fatalf("%+v: element %d has scale %d of %d, want %d", g, i, got, g.Scales(), want)
+					}
+				}
+				next = start + length
+			})
+			if next != g.Len() {
+				t.Fatalf("%+v: from %d on, %d of %d elements are visited", g, from, next, g.Len())
 			}
-			for i := start; i < start+length; i++ {
-				outer, along, inner := i/(g.Length*g.Inner), i/g.Inner%g.Length, i%g.Inner
-				want := along
-				if g.Block > 0 {
-					want = (outer*blocks+along/g.Block)*g.Inner + inner
-				}
-				got := scale
-				if each {
-					got += i - start
-				}
-				if got != want || got >= g.Scales() {
-					t.Fatalf("%+v: element %d has scale %d of %d, want %d", g, i, got, g.Scales(), want)
-				}
-			}
-			next = start + length
-		})
-		if next != g.Len() {
-			t.Fatalf("%+v: %d of %d elements are visited", g, next, g.Len())
 		}
 	}
 }
