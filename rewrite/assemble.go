@@ -13,6 +13,11 @@ const initializersAreInputs = 3
 func (e *edit) model() *onnx.Model {
 	e.orphans.sweep()
 	m := e.original.Clone()
+	for _, needed := range e.imports {
+		if m.Opset(needed.Domain) == 0 {
+			m.Opsets = append(m.Opsets, needed)
+		}
+	}
 	changed := map[*onnx.Graph]*onnx.Graph{}
 	scopes := e.index.Scopes()
 	functions := map[*onnx.Function]*onnx.Function{}

@@ -33,6 +33,8 @@ func TestBlocks(t *testing.T) {
 				{Granularity: PerBlock, Block: 16, Activations: W8A16},
 				{Granularity: PerBlock, Block: 16, Target: Fold, Asymmetric: true},
 				{Asymmetric: true},
+				{Target: ORT, Block: 16},
+				{Target: ORT, Block: 16, Asymmetric: true, Activations: W8A16, AccuracyLevel: 4},
 			} {
 				recipe.Ops = Operators()
 				result := apply(t, sketch{opset: test.opset, weights: test.weights, nodes: test.nodes}.model(t), recipe)

@@ -21,6 +21,7 @@ type Builder struct {
 	constant map[*onnx.Scope][]*onnx.Tensor
 	shared   map[sharedKey]string
 	refused  []string
+	imports  []onnx.OpsetImport
 }
 
 // sharedKey is what Shared remembers a value by.
@@ -40,6 +41,22 @@ func (b *Builder) Refuse(reason string) { b.refused = append(b.refused, reason) 
 
 // Opset is the version of an operator set that is in force where the nodes stand.
 func (b *Builder) Opset(domain string) int64 { return b.Scope.Opset(domain) }
+
+// Import makes the model import an operator set, if it does not already.
+func (b *Builder) Import(domain string, version int64) {
+	b.imports = append(b.imports, onnx.OpsetImport{Domain: domain, Version: version})
+}
+
+// rename gives a value that this builder's nodes compute another name.
+func (b *Builder) rename(from, to string) {
+	for _, node := range b.nodes {
+		for i, output := range node.Outputs {
+			if output == from {
+				node.Outputs[i] = to
+			}
+		}
+	}
+}
 
 // Op adds a node of the default domain with one output, and returns that
 // output's name, made from hint.

@@ -16,6 +16,7 @@ type edit struct {
 	shared   map[sharedKey]string
 	scopes   map[*onnx.Scope]*scopeEdit
 	orphans  *orphans
+	imports  []onnx.OpsetImport // that the new nodes need
 }
 
 // scopeEdit is what changes in one scope.
@@ -109,6 +110,7 @@ func (e *edit) commit(b *Builder) {
 	for key, name := range b.shared {
 		e.shared[key] = name
 	}
+	e.imports = append(e.imports, b.imports...)
 	e.orphans.replaced(b)
 }
 

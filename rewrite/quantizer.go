@@ -93,21 +93,37 @@ func (q *quantizer) Match(at At) (*Match, *Skip) {
 		return nil, skip
 	case op.lookup:
 		return q.matchLookup(at, operands[0]), skip
-	case op.narrow && q.recipe.Activations == W8A16:
-		return q.matchSixteenBit(at, operands), skip
-	}
-	if q.recipe.Activations == W8A8 && !op.lookup {
+	case q.recipe.Target == ORT && q.recipe.Activations != W8A8:
+		why := nBitsForm(at, operands)
+		if why == "" {
+			return q.matchNBits(at, operands[0]), skip
+		}
+		return noted(q.matchFloat(at, op, operands), "not as MatMulNBits: "+why), skip
+	case q.recipe.Activations == W8A8:
 		why := integerForm(at, operands)
 		if why == "" {
 			return q.matchInteger(at, operands[0]), skip
 		}
-		match := q.matchWide(at, operands)
-		for i := range match.Sites {
-			match.Sites[i].Note = "stored as w8a32: " + why
-		}
-		return match, skip
+		return noted(q.matchWide(at, operands), "stored as w8a32: "+why), skip
 	}
-	return q.matchWide(at, operands), skip
+	return q.matchFloat(at, op, operands), skip
+}
+
+// matchFloat plans a node that computes in floats, of the recipe's type if the
+// operator is one for it.
+func (q *quantizer) matchFloat(at At, op *operator, operands []*operand) *Match {
+	if op.narrow && q.recipe.Activations == W8A16 {
+		return q.matchSixteenBit(at, operands)
+	}
+	return q.matchWide(at, operands)
+}
+
+// noted is a match with a note at its sites.
+func noted(match *Match, note string) *Match {
+	for i := range match.Sites {
+		match.Sites[i].Note = note
+	}
+	return match
 }
 
 // selects asks the globs about a node, with its weight's name where it has one.

@@ -97,7 +97,7 @@ func TestScopes(t *testing.T) {
 // TestAgain holds a second run on a result to change nothing.
 func TestAgain(t *testing.T) {
 	for _, test := range scopeCases() {
-		for _, recipe := range []Recipe{{}, {Target: Fold}, {Activations: W8A16}, {Activations: W8A16, Target: Fold}, {Activations: W8A8}} {
+		for _, recipe := range []Recipe{{}, {Target: Fold}, {Activations: W8A16}, {Activations: W8A16, Target: Fold}, {Activations: W8A8}, {Target: ORT}} {
 			t.Run(fmt.Sprintf("%s/%s/%s", test.name, recipe.Activations, recipe.Target), func(t *testing.T) {
 				first := apply(t, test.sketch.model(t), recipe)
 				var b bytes.Buffer

@@ -50,7 +50,7 @@ type weightKey struct {
 func (q *quantizer) weightOf(l *operand, f form, lookup bool) *weight {
 	c := l.weight
 	axis := l.axis
-	if q.recipe.Granularity == PerTensor {
+	if q.recipe.Granularity == PerTensor && f.block == 0 {
 		axis = -1
 	}
 	source, flip, direct := stored(c, l.transpose)
