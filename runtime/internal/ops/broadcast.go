@@ -90,6 +90,9 @@ func (e *expanded[T]) block(lo, hi int, buffer []T) []T {
 	if e.axes == nil {
 		return e.data[lo:hi]
 	}
+	if lo == hi { // as it is where an axis has size 0
+		return nil
+	}
 	buffer = buffer[:hi-lo]
 	last := len(e.axes) - 1
 	// An array and not a slice, so that the common ranks need no allocation.

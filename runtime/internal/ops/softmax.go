@@ -25,11 +25,11 @@ var softmaxFamily = []Kernel{
 func rowLoop[C number](f rowFunction) (func(y, x []C), error) {
 	switch f.name {
 	case "Softmax":
-		return softmaxRow[C], nil
+		return softmaxTo[C], nil
 	case "LogSoftmax":
-		return logSoftmaxRow[C], nil
+		return logSoftmaxTo[C], nil
 	case "Hardmax":
-		return hardmaxRow[C], nil
+		return hardmaxTo[C], nil
 	case "CumSum":
 		return cumulativeRow(f, 0, func(a, b C) C { return a + b }), nil
 	case "CumProd":
@@ -38,8 +38,8 @@ func rowLoop[C number](f rowFunction) (func(y, x []C), error) {
 	return nil, fmt.Errorf("there is no row function %q", f.name)
 }
 
-// softmaxRow takes the largest element off first, so that no power overflows.
-func softmaxRow[C number](y, x []C) {
+// softmaxTo takes the largest element off first, so that no power overflows.
+func softmaxTo[C number](y, x []C) {
 	largest, sum := largestOf(x), 0.0
 	for i, v := range x {
 		e := math.Exp(float64(v - largest))
@@ -51,7 +51,7 @@ func softmaxRow[C number](y, x []C) {
 	}
 }
 
-func logSoftmaxRow[C number](y, x []C) {
+func logSoftmaxTo[C number](y, x []C) {
 	largest, sum := largestOf(x), 0.0
 	for _, v := range x {
 		sum += math.Exp(float64(v - largest))
@@ -62,7 +62,7 @@ func logSoftmaxRow[C number](y, x []C) {
 	}
 }
 
-func hardmaxRow[C number](y, x []C) {
+func hardmaxTo[C number](y, x []C) {
 	if len(x) == 0 {
 		return
 	}
