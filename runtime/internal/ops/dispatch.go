@@ -38,6 +38,14 @@ type numbers interface {
 	power(c *Call, a, b *tensor.Tensor) (*tensor.Tensor, error)
 	// compare says where the relation of two operands holds; see comparisonLoop.
 	compare(c *Call, relation string, a, b *tensor.Tensor) (*tensor.Tensor, error)
+	// multiply makes matrix products; see batchedProduct.
+	multiply(c *Call, p *batchedProduct, a, b *tensor.Tensor) (*tensor.Tensor, error)
+	// scatter combines blocks of t with blocks of updates; see scatter.
+	scatter(t *tensor.Tensor, index []int, size int, updates *tensor.Tensor, reduction string) (*tensor.Tensor, error)
+	// whole gives the elements as ints, fractions cut off.
+	whole(t *tensor.Tensor) ([]int, error)
+	// comparison orders the elements by their positions; see comparison.
+	comparison(t *tensor.Tensor) (func(i, j int) int, error)
 	// reduce makes one element of each row, in a tensor of rank 1; see rowReduction.
 	reduce(c *Call, reduction string, r *rows) (*tensor.Tensor, error)
 	// mapRows makes a row as long of each row; see rowFunction.

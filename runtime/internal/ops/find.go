@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 
 	"github.com/onnx-tinyq/onnx-tinyq/quantops"
 	"github.com/onnx-tinyq/onnx-tinyq/runtime/tensor"
@@ -166,32 +167,12 @@ func groupSlices(t *tensor.Tensor, axis int) ([][]int, error) {
 	return groups, nil
 }
 
-// comparison orders a tensor's elements by their position. NaNs are equal and
+// comparison orders a tensor's elements by their positions. NaNs are equal and
 // come last, false comes before true, strings are ordered by their bytes.
 func comparison(t *tensor.Tensor) (func(i, j int) int, error) {
-	switch data := numeric(t).Any().(type) {
-	case []float32:
-		return func(i, j int) int { return compareFloats(float64(data[i]), float64(data[j])) }, nil
-	case []float64:
-		return func(i, j int) int { return compareFloats(data[i], data[j]) }, nil
-	case []int8:
-		return ordered(data), nil
-	case []int16:
-		return ordered(data), nil
-	case []int32:
-		return ordered(data), nil
-	case []int64:
-		return ordered(data), nil
-	case []uint8:
-		return ordered(data), nil
-	case []uint16:
-		return ordered(data), nil
-	case []uint32:
-		return ordered(data), nil
-	case []uint64:
-		return ordered(data), nil
+	switch data := t.Any().(type) {
 	case []string:
-		return ordered(data), nil
+		return func(i, j int) int { return strings.Compare(data[i], data[j]) }, nil
 	case []bool:
 		return func(i, j int) int {
 			switch {
@@ -203,16 +184,20 @@ func comparison(t *tensor.Tensor) (func(i, j int) int, error) {
 			return 1
 		}, nil
 	}
-	return nil, fmt.Errorf("elements of type %v have no order", t.DType())
-}
-
-func ordered[T cmp.Ordered](data []T) func(i, j int) int {
-	return func(i, j int) int { return cmp.Compare(data[i], data[j]) }
-}
-
-func compareFloats(a, b float64) int {
-	if math.IsNaN(a) || math.IsNaN(b) {
-		return -cmp.Compare(a, b) // cmp has NaN first
+	n, err := numbersIn(t)
+	if err != nil {
+		return nil, err
 	}
-	return cmp.Compare(a, b)
+	return n.comparison(t)
+}
+
+func (n numbersOf[S, C]) comparison(t *tensor.Tensor) (func(i, j int) int, error) {
+	data, err := n.values(t)
+	return func(i, j int) int {
+		a, b := data[i], data[j]
+		if math.IsNaN(float64(a)) || math.IsNaN(float64(b)) {
+			return -cmp.Compare(a, b) // which has NaN first
+		}
+		return cmp.Compare(a, b)
+	}, err
 }

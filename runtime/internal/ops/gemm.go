@@ -36,6 +36,7 @@ func (g gemm) plan(a, b, c *tensor.Tensor) (*batchedProduct, error) {
 	p := &batchedProduct{
 		m: a.Shape()[0], k: a.Shape()[1], n: b.Shape()[1],
 		a: []int{0}, b: []int{0}, transposed: g.transB,
+		finish: &productEnd{alpha: g.alpha, beta: g.beta, addend: c},
 	}
 	if g.transA {
 		p.m, p.k = p.k, p.m
@@ -55,9 +56,6 @@ func (g gemm) plan(a, b, c *tensor.Tensor) (*batchedProduct, error) {
 	if c == nil {
 		return p, nil
 	}
-	if c.DType() != a.DType() {
-		return nil, fmt.Errorf("c of type %v: want %v, that of a", c.DType(), a.DType())
-	}
 	shape, err := broadcastShapes(c.Shape(), p.shape)
 	if err != nil || !slices.Equal(shape, p.shape) || !g.broadcast && !slices.Equal(c.Shape(), p.shape) {
 		return nil, fmt.Errorf("c of shape %v cannot be added to a product of shape %v", c.Shape(), p.shape)
@@ -75,56 +73,44 @@ func (g gemm) run(call *Call, a, b, c *tensor.Tensor) (*tensor.Tensor, error) {
 			return nil, err
 		}
 	}
-	y, err := p.run(call, numeric(a), numeric(b))
+	n, err := numbersIn(a)
 	if err != nil {
 		return nil, err
 	}
-	var addend *tensor.Tensor
-	if c != nil {
-		addend = numeric(c)
-	}
-	switch sums := y.Any().(type) {
-	case []float32:
-		scaleAndAdd(g, p, sums, addend)
-		return ofReals(a.DType(), p.shape, sums)
-	case []float64:
-		scaleAndAdd(g, p, sums, addend)
-	case []int32:
-		scaleAndAdd(g, p, sums, addend)
-	case []int64:
-		scaleAndAdd(g, p, sums, addend)
-	case []uint32:
-		scaleAndAdd(g, p, sums, addend)
-	case []uint64:
-		scaleAndAdd(g, p, sums, addend)
-	}
-	return y.WithShape(p.shape), nil
+	return n.multiply(call, p, a, b)
 }
 
-// scaleAndAdd turns the product y into alpha·y + beta·c in place.
-func scaleAndAdd[T multiplicand](g gemm, p *batchedProduct, y []T, c *tensor.Tensor) {
-	if g.alpha != 1 {
+// productEnd is what becomes of a product before it is stored: alpha·y + beta·addend,
+// where the addend may be nil and broadcasts to the product.
+type productEnd struct {
+	alpha, beta float32
+	addend      *tensor.Tensor
+}
+
+// scaleAndAdd finishes the product y, of one m×n matrix, in place; addend has
+// the elements of the end's.
+func scaleAndAdd[T number](p *batchedProduct, y, addend []T) {
+	if p.finish.alpha != 1 {
 		for i, v := range y {
-			y[i] = scaled(v, g.alpha)
+			y[i] = scaled(v, p.finish.alpha)
 		}
 	}
-	if c == nil {
+	if p.finish.addend == nil {
 		return
 	}
-	addend, _ := tensor.Data[T](c)
-	strides := broadcastStrides(c.Shape(), p.shape)
+	strides := broadcastStrides(p.finish.addend.Shape(), p.shape)
 	for i := range p.m {
 		row := y[i*p.n : (i+1)*p.n]
 		from := i * strides[0]
 		for j := range row {
-			row[j] += scaled(addend[from], g.beta)
+			row[j] += scaled(addend[from], p.finish.beta)
 			from += strides[1]
 		}
 	}
 }
 
 // scaled is v·by, rounded once to T: a double holds the product of two floats exactly.
-func scaled[T multiplicand](v T, by float32) T {
+func scaled[T number](v T, by float32) T {
 	if by == 1 {
 		return v
 	}

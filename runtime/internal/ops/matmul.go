@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/onnx-tinyq/onnx-tinyq/onnx"
 	"github.com/onnx-tinyq/onnx-tinyq/runtime/tensor"
 )
 
@@ -29,22 +28,24 @@ func matMul(c *Call, a, b *tensor.Tensor) (*tensor.Tensor, error) {
 	if err != nil {
 		return nil, err
 	}
-	y, err := p.run(c, a, b)
+	n, err := numbersIn(a)
 	if err != nil {
 		return nil, err
 	}
-	return y.WithShape(p.shape), nil
+	return n.multiply(c, p, a, b)
 }
 
 // batchedProduct is a batched matrix product laid over given shapes: y = a·b,
 // of one m×k and one k×n matrix for each of the batch.
 type batchedProduct struct {
-	shape   []int // of the result, as NumPy has it
+	shape   []int // of the result, which has m·n elements for each of the batch
 	m, k, n int
 	// a and b say which matrix of each operand makes each matrix of the result.
 	a, b []int
 	// transposed says that b's matrices are stored n×k.
 	transposed bool
+	// finish, if not nil, makes of the product what is stored.
+	finish *productEnd
 }
 
 // planMatMul lays out NumPy's matmul.
@@ -98,44 +99,30 @@ func batchOffsets(own, batch []int) []int {
 	return offsets
 }
 
-// run multiplies tensors of the planned shapes and of one type. The result's
-// shape is (batch, m, n).
-func (p *batchedProduct) run(c *Call, a, b *tensor.Tensor) (*tensor.Tensor, error) {
-	if a.DType() != b.DType() {
-		return nil, fmt.Errorf("operands of type %v and %v: want one type", a.DType(), b.DType())
+// multiply multiplies tensors of the planned shapes and of one type.
+func (n numbersOf[S, C]) multiply(c *Call, p *batchedProduct, a, b *tensor.Tensor) (*tensor.Tensor, error) {
+	left, err := n.values(a)
+	if err != nil {
+		return nil, err
 	}
-	switch a.DType() {
-	case onnx.Float:
-		return multiplyTensors[float32](c, p, a, b)
-	case onnx.Double:
-		return multiplyTensors[float64](c, p, a, b)
-	case onnx.Int32:
-		return multiplyTensors[int32](c, p, a, b)
-	case onnx.Int64:
-		return multiplyTensors[int64](c, p, a, b)
-	case onnx.Uint32:
-		return multiplyTensors[uint32](c, p, a, b)
-	case onnx.Uint64:
-		return multiplyTensors[uint64](c, p, a, b)
-	case onnx.Float16, onnx.BFloat16:
-		y, err := multiplyTensors[float32](c, p, numeric(a), numeric(b))
-		if err != nil {
-			return nil, err
-		}
-		sums, _ := tensor.Data[float32](y)
-		return ofReals(a.DType(), y.Shape(), sums)
+	right, err := n.values(b)
+	if err != nil {
+		return nil, err
 	}
-	return nil, fmt.Errorf("operands of type %v cannot be multiplied", a.DType())
-}
-
-func multiplyTensors[T multiplicand](c *Call, p *batchedProduct, a, b *tensor.Tensor) (*tensor.Tensor, error) {
-	left, _ := tensor.Data[T](a)
-	right, _ := tensor.Data[T](b)
-	y := make([]T, len(p.a)*p.m*p.n)
+	y := make([]C, len(p.a)*p.m*p.n)
 	if err := multiply(c, p, y, left, right); err != nil {
 		return nil, err
 	}
-	return tensor.New([]int{len(p.a), p.m, p.n}, y), nil
+	if p.finish != nil {
+		var addend []C
+		if p.finish.addend != nil {
+			if addend, err = n.values(p.finish.addend); err != nil {
+				return nil, err
+			}
+		}
+		scaleAndAdd(p, y, addend)
+	}
+	return n.tensor(p.shape, y), nil
 }
 
 const (
@@ -151,7 +138,7 @@ const (
 )
 
 // multiply adds the planned product of a and b to y.
-func multiply[T multiplicand](c *Call, p *batchedProduct, y, a, b []T) error {
+func multiply[T number](c *Call, p *batchedProduct, y, a, b []T) error {
 	down := (p.m + productRows - 1) / productRows
 	across := (p.n + productColumns - 1) / productColumns
 	grain := productGrain / max(1, min(p.m, productRows)*min(p.n, productColumns)*p.k)

@@ -3,7 +3,7 @@ package ops
 import (
 	"fmt"
 
-	"github.com/onnx-tinyq/onnx-tinyq/quantops"
+	"github.com/onnx-tinyq/onnx-tinyq/onnx"
 	"github.com/onnx-tinyq/onnx-tinyq/runtime/tensor"
 )
 
@@ -29,21 +29,10 @@ func needs(count int, build Builder) Builder {
 
 // integers reads an int64 or int32 operand that lists indices, sizes or axes.
 func integers(t *tensor.Tensor) ([]int, error) {
-	switch data := t.Any().(type) {
-	case []int64:
-		return toInts(data), nil
-	case []int32:
-		return toInts(data), nil
+	if t.DType() != onnx.Int64 && t.DType() != onnx.Int32 {
+		return nil, fmt.Errorf("operand of type %v: want int64 or int32", t.DType())
 	}
-	return nil, fmt.Errorf("operand of type %v: want int64 or int32", t.DType())
-}
-
-func toInts[T int8 | int16 | int32 | int64 | uint8 | uint16 | uint32 | uint64 | real](data []T) []int {
-	list := make([]int, len(data))
-	for i, v := range data {
-		list[i] = int(v)
-	}
-	return list
+	return wholeNumbers(t)
 }
 
 // optionalIntegers is integers of operand i, nil where it is left out.
@@ -58,29 +47,20 @@ func optionalIntegers(in []*tensor.Tensor, i int) ([]int, error) {
 // wholeNumbers is integers that may also come in another number type, as some
 // operators and the first versions of others let them; fractions are cut off.
 func wholeNumbers(t *tensor.Tensor) ([]int, error) {
-	switch data := t.Any().(type) {
-	case []float32:
-		return toInts(data), nil
-	case []float64:
-		return toInts(data), nil
-	case []quantops.Float16:
-		return toInts(widenReals[float32](data)), nil
-	case []quantops.BFloat16:
-		return toInts(widenReals[float32](data)), nil
-	case []int8:
-		return toInts(data), nil
-	case []int16:
-		return toInts(data), nil
-	case []uint8:
-		return toInts(data), nil
-	case []uint16:
-		return toInts(data), nil
-	case []uint32:
-		return toInts(data), nil
-	case []uint64:
-		return toInts(data), nil
+	n, err := numbersIn(t)
+	if err != nil {
+		return nil, err
 	}
-	return integers(t)
+	return n.whole(t)
+}
+
+func (n numbersOf[S, C]) whole(t *tensor.Tensor) ([]int, error) {
+	data, err := n.values(t)
+	list := make([]int, len(data))
+	for i, v := range data {
+		list[i] = int(v)
+	}
+	return list, err
 }
 
 // wholeNumber reads an operand that holds one number, a scalar or a list of one.

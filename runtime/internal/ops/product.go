@@ -1,10 +1,5 @@
 package ops
 
-// multiplicand is what matrices are multiplied in; 16-bit floats are widened.
-type multiplicand interface {
-	real | int32 | int64 | uint32 | uint64
-}
-
 // matrix is a row-major view: row i starts at i·stride.
 type matrix[T any] struct {
 	data   []T
@@ -14,7 +9,7 @@ type matrix[T any] struct {
 func (m matrix[T]) row(i, width int) []T { return m.data[i*m.stride:][:width] }
 
 // addScaled adds scale·x to y, element by element of y.
-func addScaled[T multiplicand](y, x []T, scale T) {
+func addScaled[T number](y, x []T, scale T) {
 	x = x[:len(y)]
 	for i := range y {
 		y[i] += scale * x[i]
@@ -23,7 +18,7 @@ func addScaled[T multiplicand](y, x []T, scale T) {
 
 // addProduct adds a·b to y, where a is m×k, b k×n and y m×n. Two rows of y and
 // four of b are in hand at once, so that most operands come from registers.
-func addProduct[T multiplicand](y, a, b matrix[T], m, k, n int) {
+func addProduct[T number](y, a, b matrix[T], m, k, n int) {
 	for i := 0; i+2 <= m; i += 2 {
 		a0, y0 := a.row(i, k), y.row(i, n)
 		a1, y1 := a.row(i+1, k), y.row(i+1, n)
@@ -51,7 +46,7 @@ func addProduct[T multiplicand](y, a, b matrix[T], m, k, n int) {
 }
 
 // addRowProduct adds a·b to y for one row a.
-func addRowProduct[T multiplicand](y, a []T, b matrix[T]) {
+func addRowProduct[T number](y, a []T, b matrix[T]) {
 	n := len(y)
 	t := 0
 	for ; t+4 <= len(a); t += 4 {
@@ -69,7 +64,7 @@ func addRowProduct[T multiplicand](y, a []T, b matrix[T]) {
 
 // addProductTransposed adds a·bᵀ to y, where a is m×k, b n×k and y m×n: every
 // element is a dot product of two rows, four of which share one row of a.
-func addProductTransposed[T multiplicand](y, a, b matrix[T], m, n, k int) {
+func addProductTransposed[T number](y, a, b matrix[T], m, n, k int) {
 	for i := range m {
 		row, out := a.row(i, k), y.row(i, n)
 		j := 0
@@ -95,7 +90,7 @@ func addProductTransposed[T multiplicand](y, a, b matrix[T], m, n, k int) {
 }
 
 // dot is the sum of products of two slices of one length.
-func dot[T multiplicand](a, b []T) T {
+func dot[T number](a, b []T) T {
 	b = b[:len(a)]
 	var sum T
 	for i, v := range a {

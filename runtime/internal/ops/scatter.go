@@ -58,7 +58,11 @@ func scatter(t *tensor.Tensor, index []int, size int, updates *tensor.Tensor, re
 		return nil, fmt.Errorf("updates of type %v cannot go into data of type %v", updates.DType(), t.DType())
 	}
 	if reduction != "none" {
-		return reduceBlocks(t, index, size, updates, reduction)
+		n, err := numbersIn(t)
+		if err != nil {
+			return nil, fmt.Errorf("reduction %q: %w", reduction, err)
+		}
+		return n.scatter(t, index, size, updates, reduction)
 	}
 	data := elementsIn(t)
 	result := data.like(t.Len())

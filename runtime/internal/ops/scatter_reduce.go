@@ -2,6 +2,7 @@ package ops
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/onnx-tinyq/onnx-tinyq/runtime/tensor"
 )
@@ -15,52 +16,39 @@ func checkReduction(n *Node, name string) error {
 	return fmt.Errorf("reduction %q is none of opset %d", name, n.Opset)
 }
 
-// reduceBlocks combines block i of updates with block index[i] of a copy of t
-// by the named reduction. 16-bit floats are combined in float32 and rounded once.
-func reduceBlocks(t *tensor.Tensor, index []int, size int, updates *tensor.Tensor, reduction string) (*tensor.Tensor, error) {
-	switch data := numeric(t).Any().(type) {
-	case []float32:
-		combined := combine(data, index, size, numeric(updates), reduction)
-		return ofReals(t.DType(), t.Shape(), combined)
-	case []float64:
-		return tensor.New(t.Shape(), combine(data, index, size, updates, reduction)), nil
-	case []int8:
-		return tensor.New(t.Shape(), combine(data, index, size, updates, reduction)), nil
-	case []int16:
-		return tensor.New(t.Shape(), combine(data, index, size, updates, reduction)), nil
-	case []int32:
-		return tensor.New(t.Shape(), combine(data, index, size, updates, reduction)), nil
-	case []int64:
-		return tensor.New(t.Shape(), combine(data, index, size, updates, reduction)), nil
-	case []uint8:
-		return tensor.New(t.Shape(), combine(data, index, size, updates, reduction)), nil
-	case []uint16:
-		return tensor.New(t.Shape(), combine(data, index, size, updates, reduction)), nil
-	case []uint32:
-		return tensor.New(t.Shape(), combine(data, index, size, updates, reduction)), nil
-	case []uint64:
-		return tensor.New(t.Shape(), combine(data, index, size, updates, reduction)), nil
+// scatter combines block i of updates with block index[i] of a copy of t by the
+// named reduction, in order. 16-bit floats are combined in float32 and rounded
+// once.
+func (n numbersOf[S, C]) scatter(t *tensor.Tensor, index []int, size int, updates *tensor.Tensor, reduction string) (*tensor.Tensor, error) {
+	data, err := n.values(t)
+	if err != nil {
+		return nil, err
 	}
-	return nil, fmt.Errorf("elements of type %v have no reduction %q", t.DType(), reduction)
-}
-
-func combine[T int8 | int16 | int32 | int64 | uint8 | uint16 | uint32 | uint64 | real](data []T, index []int, size int, updates *tensor.Tensor, reduction string) []T {
-	result := append([]T(nil), data...)
-	source, _ := tensor.Data[T](updates)
+	source, err := n.values(updates)
+	if err != nil {
+		return nil, err
+	}
+	result := slices.Clone(data)
 	for i, block := range index {
 		to, from := result[block*size:(block+1)*size], source[i*size:(i+1)*size]
-		for j, v := range from {
-			switch reduction {
-			case "add":
+		switch reduction {
+		case "add":
+			for j, v := range from {
 				to[j] += v
-			case "mul":
+			}
+		case "mul":
+			for j, v := range from {
 				to[j] *= v
-			case "max":
+			}
+		case "max":
+			for j, v := range from {
 				to[j] = max(to[j], v)
-			case "min":
+			}
+		case "min":
+			for j, v := range from {
 				to[j] = min(to[j], v)
 			}
 		}
 	}
-	return result
+	return n.tensor(t.Shape(), result), nil
 }
