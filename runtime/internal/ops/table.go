@@ -6,6 +6,7 @@ var families = [][]Kernel{
 	gridFamily,
 	regionFamily,
 	rearrangeFamily,
+	attentionFamily,
 	convFamily,
 	poolFamily,
 	layerNormFamily,
@@ -25,6 +26,7 @@ var families = [][]Kernel{
 	sequenceFamily,
 	sliceFamily,
 	transposeFamily,
+	triluFamily,
 	arithmeticFamily,
 	functionFamily,
 	activationFamily,
@@ -33,6 +35,13 @@ var families = [][]Kernel{
 	softmaxFamily,
 	reduceFamily,
 	rankingFamily,
+	bitwiseFamily,
+	generateFamily,
+	randomFamily,
+	lossFamily,
+	einsumFamily,
+	quantizeFamily,
+	microsoftMatMulFamily,
 }
 
 // Lookup finds the kernel of an operator in force at an opset version: the one
