@@ -22,6 +22,9 @@ type Plan struct {
 
 	index   *onnx.Index
 	matches []located
+	// after, if not nil, is what remains to be done to the whole graph once the
+	// matches are replaced.
+	after func(*onnx.Model) (*onnx.Model, []Skip, error)
 }
 
 // located is a match and where it was found.
@@ -150,11 +153,20 @@ func (p *Plan) Apply(ctx context.Context) (*Result, error) {
 			}
 		}
 	}
-	if len(result.Sites) == 0 {
-		result.Model = p.Model
+	result.Model = p.Model
+	if len(result.Sites) > 0 {
+		result.Model = edit.model()
+	}
+	if p.after != nil {
+		model, skips, err := p.after(result.Model)
+		if err != nil {
+			return nil, fmt.Errorf("rewrite: %w", err)
+		}
+		result.Model, result.Skips = model, append(result.Skips, skips...)
+	}
+	if result.Model == p.Model {
 		return result, nil
 	}
-	result.Model = edit.model()
 	if _, err := onnx.Check(result.Model); err != nil {
 		if _, before := onnx.Check(p.Model); before == nil {
 			return nil, fmt.Errorf("rewrite: the rewritten model is not valid, and nothing was written: %w", err)

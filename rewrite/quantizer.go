@@ -51,6 +51,9 @@ func New(m *onnx.Model, recipe Recipe) (*Plan, error) {
 	if err := selection.unmatched(); err != nil {
 		return nil, err
 	}
+	if recipe.WholeGraph {
+		plan.after = func(m *onnx.Model) (*onnx.Model, []Skip, error) { return narrowGraph(m, recipe.SixteenBit) }
+	}
 	return plan, nil
 }
 

@@ -63,7 +63,11 @@ type Recipe struct {
 	Activations Activations // W8A32 if empty
 	// SixteenBit is the type in which W8A16 computes: onnx.Float16, which the
 	// zero value stands for, or onnx.BFloat16.
-	SixteenBit  onnx.DType
+	SixteenBit onnx.DType
+	// WholeGraph makes all of a W8A16 model compute in 16 bit, but for operators
+	// that are not safe there; else only the rewritten layers do. The model's own
+	// inputs and outputs keep their types either way.
+	WholeGraph  bool
 	Target      Target      // Portable if empty
 	Granularity Granularity // PerChannel if empty
 	// Block is the length of PerBlock's runs, and of those that ORT asks for: a
@@ -125,6 +129,8 @@ func (r Recipe) normal() (Recipe, error) {
 		return r, errors.New("rewrite: w8a8 is symmetric: runtimes fail on zero points for each channel")
 	case r.AccuracyLevel < 0 || r.AccuracyLevel > 4:
 		return r, fmt.Errorf("rewrite: accuracy level %d is not one of 0 to 4", r.AccuracyLevel)
+	case r.WholeGraph && r.Activations != W8A16:
+		return r, errors.New("rewrite: only w8a16 has a scope: the others compute in the model's own type")
 	case r.MinBytes < 0:
 		return r, errors.New("rewrite: a minimum of bytes cannot be negative")
 	}

@@ -1,0 +1,323 @@
+package rewrite
+
+import (
+	"slices"
+
+	"github.com/onnx-tinyq/onnx-tinyq/onnx"
+)
+
+// halver makes a whole graph compute in 16 bit, node by node: a node that is
+// safe there reads and gives 16 bit, the others float32, and casts stand where
+// the two meet, one for each value and scope. The model's own inputs and
+// outputs, and those of bodies, keep their types; functions are left as they are.
+type halver struct {
+	index  *onnx.Index
+	names  *nameSet
+	types  *types
+	narrow onnx.DType
+	// initializers says that constants may be added as such: in old models they
+	// would have to be inputs too, so there they are cast as the model runs.
+	initializers bool
+	wild         map[value]bool // values that may lie beyond 16 bit's range
+	fits         map[*onnx.Tensor]misfit
+	scopes       map[*onnx.Scope]*halfScope
+	skips        []Skip
+	// converted counts the nodes that compute in 16 bit now and did not before.
+	converted int
+}
+
+// halfScope is what is known of one scope's values in the new graph.
+type halfScope struct {
+	nodes     []*onnx.Node
+	constants []*onnx.Tensor
+	// half gives the name that holds a float32 value of the original in 16 bit,
+	// wide the one that holds it in float32. One of them may be missing until
+	// someone asks for it.
+	half, wide map[string]string
+	// same gives the names of 16-bit values that another value replaces.
+	same    map[string]string
+	outputs map[string]bool
+}
+
+// narrowGraph is the pass. It returns why nodes kept float32.
+func narrowGraph(m *onnx.Model, narrow onnx.DType) (*onnx.Model, []Skip, error) {
+	index, err := onnx.NewIndex(m)
+	if err != nil {
+		return nil, nil, err
+	}
+	h := &halver{
+		index: index, names: newNameSet(index), types: inferTypes(index), narrow: narrow,
+		initializers: m.IRVersion > initializersAreInputs,
+		wild:         map[value]bool{}, fits: map[*onnx.Tensor]misfit{}, scopes: map[*onnx.Scope]*halfScope{},
+	}
+	main, err := h.graph(index.Main())
+	if err != nil {
+		return nil, nil, err
+	}
+	if h.converted == 0 {
+		return m, h.skips, nil
+	}
+	result := m.Clone()
+	result.Graph = main
+	return dropUnread(result), h.skips, nil
+}
+
+// graph converts one scope.
+func (h *halver) graph(scope *onnx.Scope) (*onnx.Graph, error) {
+	s := &halfScope{half: map[string]string{}, wide: map[string]string{}, same: map[string]string{}, outputs: map[string]bool{}}
+	h.scopes[scope] = s
+	for _, v := range scope.Graph.Outputs {
+		s.outputs[v.Name] = true
+	}
+	for _, node := range scope.Nodes() {
+		if err := h.node(scope, s, node); err != nil {
+			return nil, err
+		}
+	}
+	g := scope.Graph.Clone()
+	g.Nodes = s.nodes
+	g.Initializers = append(g.Initializers, s.constants...)
+	g.ValueInfo = h.valueInfo(scope, s)
+	return g, nil
+}
+
+// node converts one node.
+func (h *halver) node(scope *onnx.Scope, s *halfScope, node *onnx.Node) error {
+	if node.OpType == "Cast" && h.cast(scope, s, node) {
+		return nil
+	}
+	h.spread(scope, node)
+	if node.OpType == "Constant" {
+		s.nodes = append(s.nodes, node)
+		return nil
+	}
+	floats := h.floats(scope, node)
+	reason := ""
+	if floats {
+		if reason = h.keeps(scope, node); reason != "" {
+			h.skips = append(h.skips, Skip{nodeName(node), opName(node), "computes in float32: " + reason})
+		}
+	}
+	clone := node.Clone()
+	for i, name := range node.Inputs {
+		clone.Inputs[i] = h.renamed(scope, name)
+		if name == "" || h.types.typeOf(scope, name) != onnx.Float {
+			continue
+		}
+		var err error
+		if floats && reason == "" {
+			clone.Inputs[i], err = h.inHalf(scope, s, name)
+		} else {
+			clone.Inputs[i], err = h.inWide(scope, s, name)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	for i, a := range node.Attrs {
+		if a.G == nil {
+			continue
+		}
+		body, err := h.graph(h.index.Scope(a.G))
+		if err != nil {
+			return err
+		}
+		clone.Attrs[i] = a.Clone()
+		clone.Attrs[i].G = body
+	}
+	var casts []*onnx.Node
+	if floats && reason == "" {
+		h.converted++
+		for i, name := range node.Outputs {
+			if name == "" || h.types.typeOf(scope, name) != onnx.Float {
+				continue
+			}
+			s.half[name] = name
+			if s.outputs[name] {
+				clone.Outputs[i] = h.names.fresh(name + "_" + h.narrow.String())
+				s.half[name], s.wide[name] = clone.Outputs[i], name
+				casts = append(casts, castNode(h.names, clone.Outputs[i], name, onnx.Float))
+			}
+		}
+	} else {
+		for _, name := range node.Outputs {
+			s.wide[name] = name
+		}
+	}
+	s.nodes = append(append(s.nodes, clone), casts...)
+	return nil
+}
+
+// floats says whether a node reads or gives float32 values.
+func (h *halver) floats(scope *onnx.Scope, node *onnx.Node) bool {
+	is := func(name string) bool { return name != "" && h.types.typeOf(scope, name) == onnx.Float }
+	return slices.ContainsFunc(node.Outputs, is) && slices.ContainsFunc(node.Inputs, is)
+}
+
+// cast leaves out a Cast between float32 and 16 bit whose result is at hand, and
+// says whether it did.
+func (h *halver) cast(scope *onnx.Scope, s *halfScope, node *onnx.Node) bool {
+	from, to := h.types.typeOf(scope, node.Input(0)), typeAttr(node, "to", onnx.Undefined)
+	input, output := node.Input(0), node.Outputs[0]
+	switch {
+	case from == h.narrow && to == onnx.Float:
+		s.half[output] = h.renamed(scope, input)
+		if s.outputs[output] {
+			s.wide[output] = output
+			s.nodes = append(s.nodes, castNode(h.names, s.half[output], output, onnx.Float))
+		}
+		return true
+	case from == onnx.Float && to == h.narrow && !s.outputs[output]:
+		half, err := h.inHalf(scope, s, input)
+		if err != nil {
+			return false
+		}
+		s.same[output] = half
+		return true
+	}
+	return false
+}
+
+// renamed is the name that stands for a value which is not float32.
+func (h *halver) renamed(scope *onnx.Scope, name string) string {
+	if defining := h.defining(scope, name); defining != nil {
+		if other, ok := defining.same[name]; ok {
+			return other
+		}
+	}
+	return name
+}
+
+// defining is the new graph of the scope that defines a name.
+func (h *halver) defining(scope *onnx.Scope, name string) *halfScope {
+	if at := scope.Lookup(name); at != nil {
+		return h.scopes[at]
+	}
+	return nil
+}
+
+// inHalf is the name of a float32 value in 16 bit; a constant is stored so.
+func (h *halver) inHalf(scope *onnx.Scope, s *halfScope, name string) (string, error) {
+	for _, at := range []*halfScope{s, h.defining(scope, name)} {
+		if at != nil && at.half[name] != "" {
+			return at.half[name], nil
+		}
+	}
+	if c := scope.Constant(name); c != nil && !c.Overridable && h.initializers {
+		if at := h.scopes[c.Scope]; at != nil && c.Scope.Graph != nil && h.unfit(c, name).reason == "" {
+			t, err := roundedTo(c.Tensor(name), h.narrow)
+			if err != nil {
+				return "", err
+			}
+			t.Name = h.names.fresh(name + "_" + h.narrow.String())
+			s.constants = append(s.constants, t)
+			s.half[name] = t.Name
+			return t.Name, nil
+		}
+	}
+	wide, err := h.inWide(scope, s, name)
+	if err != nil {
+		return "", err
+	}
+	half := h.names.fresh(name + "_" + h.narrow.String())
+	s.nodes = append(s.nodes, castNode(h.names, wide, half, h.narrow))
+	s.half[name] = half
+	return half, nil
+}
+
+// inWide is the name of a float32 value in float32.
+func (h *halver) inWide(scope *onnx.Scope, s *halfScope, name string) (string, error) {
+	defining := h.defining(scope, name)
+	for _, at := range []*halfScope{s, defining} {
+		if at != nil && at.wide[name] != "" {
+			return at.wide[name], nil
+		}
+	}
+	if defining == nil || defining.half[name] == "" || scope.Constant(name) != nil {
+		return name, nil // an input, or a constant: float32 as it was
+	}
+	if isInput(scope, name) {
+		return name, nil
+	}
+	wide := h.names.fresh(name + "_float")
+	s.nodes = append(s.nodes, castNode(h.names, defining.half[name], wide, onnx.Float))
+	s.wide[name] = wide
+	return wide, nil
+}
+
+// isInput says whether a name is an input of the scope that defines it.
+func isInput(scope *onnx.Scope, name string) bool {
+	at := scope.Lookup(name)
+	return at != nil && at.IsInput(name)
+}
+
+func castNode(names *nameSet, from, to string, dtype onnx.DType) *onnx.Node {
+	return &onnx.Node{
+		Name: names.fresh(to + "_Cast"), OpType: "Cast",
+		Inputs: []string{from}, Outputs: []string{to}, Attrs: []*onnx.Attr{onnx.IntAttr("to", int64(dtype))},
+	}
+}
+
+// valueInfo is the list with the types that values have now, without those that
+// are no more.
+func (h *halver) valueInfo(scope *onnx.Scope, s *halfScope) []*onnx.Value {
+	defined := map[string]bool{}
+	for _, node := range s.nodes {
+		for _, name := range node.Outputs {
+			defined[name] = true
+		}
+	}
+	var list []*onnx.Value
+	for _, v := range scope.Graph.ValueInfo {
+		if scope.Producer(v.Name) != nil && !defined[v.Name] {
+			continue
+		}
+		if s.half[v.Name] == v.Name && v.Type != nil && v.Type.Kind == onnx.TensorKind {
+			v = v.Clone()
+			v.Type = v.Type.Clone()
+			v.Type.DType = h.narrow
+		}
+		list = append(list, v)
+	}
+	return list
+}
+
+// dropUnread takes initializers and Constant nodes away that nothing reads any
+// more; what nobody read in the first place is not told apart here.
+func dropUnread(m *onnx.Model) *onnx.Model {
+	read := map[string]bool{}
+	var note func(g *onnx.Graph)
+	note = func(g *onnx.Graph) {
+		for _, v := range g.Outputs {
+			read[v.Name] = true
+		}
+		for _, node := range g.Nodes {
+			eachRead(node, func(name string) { read[name] = true })
+		}
+	}
+	note(m.Graph)
+	var sweep func(g *onnx.Graph) *onnx.Graph
+	sweep = func(g *onnx.Graph) *onnx.Graph {
+		g = g.Clone()
+		inputs := map[string]bool{}
+		for _, v := range g.Inputs {
+			inputs[v.Name] = true
+		}
+		g.Initializers = slices.DeleteFunc(g.Initializers, func(t *onnx.Tensor) bool { return !read[t.Name] && !inputs[t.Name] })
+		g.Nodes = slices.DeleteFunc(g.Nodes, func(n *onnx.Node) bool { return n.OpType == "Constant" && !read[n.Outputs[0]] })
+		for i, node := range g.Nodes {
+			for j, a := range node.Attrs {
+				if a.G != nil {
+					if node == g.Nodes[i] {
+						g.Nodes[i] = node.Clone()
+					}
+					g.Nodes[i].Attrs[j] = a.Clone()
+					g.Nodes[i].Attrs[j].G = sweep(a.G)
+				}
+			}
+		}
+		return g
+	}
+	m.Graph = sweep(m.Graph)
+	return m
+}

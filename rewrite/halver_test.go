@@ -1,0 +1,57 @@
+package rewrite
+
+import (
+	"bytes"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/onnx-tinyq/onnx-tinyq/onnx"
+)
+
+// TestWholeGraph shows where casts stand when a whole graph computes in 16 bit.
+func TestWholeGraph(t *testing.T) {
+	w := ramp("w", onnx.Float, 3, 3)
+	number := func(name string, v float32) *onnx.Tensor { return onnx.FloatTensor(name, nil, []float32{v}) }
+	for _, test := range []struct {
+		name   string
+		sketch sketch
+	}{
+		{"chain", sketch{weights: []*onnx.Tensor{w}, nodes: []*onnx.Node{op("Relu", "r", "x"), op("MatMul", "p", "r", "w"), op("Add", "y", "p", "x")}}},
+		{"softmax between", sketch{weights: []*onnx.Tensor{w}, nodes: []*onnx.Node{op("MatMul", "p", "x", "w"), op("Softmax", "s", "p"), op("Mul", "y", "s", "x")}}},
+		{"inner output", sketch{outputs: []string{"y", "r"}, nodes: []*onnx.Node{op("Relu", "r", "x"), op("Tanh", "y", "r")}}},
+		{"large constant", sketch{weights: []*onnx.Tensor{number("big", -3e38)}, nodes: []*onnx.Node{op("Relu", "r", "x"), op("Mul", "m", "r", "big"), op("Add", "a", "m", "x"), op("Softmax", "s", "a"), op("Neg", "y", "s")}}},
+		{"small constant", sketch{weights: []*onnx.Tensor{number("epsilon", 1e-12)}, nodes: []*onnx.Node{op("Add", "a", "x", "epsilon"), op("Sqrt", "s", "a"), op("Div", "y", "x", "s")}}},
+		{"casts and integers", sketch{inputs: []string{"x"}, nodes: []*onnx.Node{op("Shape", "s", "x"), with(op("Cast", "f", "s"), onnx.IntAttr("to", 1)), op("Add", "y", "x", "f")}}},
+		{"bodies", sketch{inputs: []string{"x", "c"}, weights: []*onnx.Tensor{w}, nodes: []*onnx.Node{op("Relu", "r", "x"), choose("i",
+			body("t", nil, op("MatMul", "t", "r", "w")),
+			body("e", []*onnx.Tensor{ramp("v", onnx.Float, 3)}, op("Neg", "n", "r"), op("Add", "e", "n", "v"))), op("Tanh", "y", "i")}}},
+		{"old model", sketch{ir: 3, opset: 9, inputs: []string{"x", "b"}, weights: []*onnx.Tensor{ramp("b", onnx.Float, 3)}, nodes: []*onnx.Node{op("Add", "a", "x", "b"), op("Relu", "y", "a")}}},
+	} {
+		t.Run(strings.ReplaceAll(test.name, " ", "_"), func(t *testing.T) {
+			var b strings.Builder
+			for _, narrow := range []onnx.DType{onnx.Float16, onnx.BFloat16} {
+				recipe := Recipe{Activations: W8A16, WholeGraph: true, SixteenBit: narrow}
+				result := apply(t, test.sketch.model(t), recipe)
+				fmt.Fprintf(&b, "== %v\n", narrow)
+				for _, skip := range result.Skips {
+					fmt.Fprintln(&b, &skip)
+				}
+				b.WriteString(outline(result.Model))
+
+				var encoded bytes.Buffer
+				if err := onnx.Encode(&encoded, result.Model); err != nil {
+					t.Fatal(err)
+				}
+				m, err := onnx.Decode(encoded.Bytes())
+				if err != nil {
+					t.Fatal(err)
+				}
+				if again := apply(t, m, recipe); again.Model != m {
+					t.Errorf("a second run changed the model:\n%s", outline(again.Model))
+				}
+			}
+			golden(t, t.Name(), b.String())
+		})
+	}
+}

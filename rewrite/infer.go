@@ -1,0 +1,187 @@
+package rewrite
+
+import (
+	"github.com/onnx-tinyq/onnx-tinyq/onnx"
+)
+
+// types infers the element types of a model's values, as far as they follow
+// from inputs, constants, attributes and the operators' definitions. What it
+// does not know it leaves onnx.Undefined.
+type types struct {
+	of map[*onnx.Scope]map[string]onnx.DType
+}
+
+// inferTypes works through all scopes in the order of the nodes, bodies at the
+// node that owns them, so that a body knows the types of outer names and the
+// node learns those of its outputs from its bodies. Functions are not looked
+// into: they take what their callers pass.
+func inferTypes(index *onnx.Index) *types {
+	t := &types{of: map[*onnx.Scope]map[string]onnx.DType{}}
+	t.scope(index, index.Main(), nil)
+	return t
+}
+
+// typeOf is the type of a name as a scope sees it.
+func (t *types) typeOf(scope *onnx.Scope, name string) onnx.DType {
+	if defining := scope.Lookup(name); defining != nil {
+		return t.of[defining][name]
+	}
+	return onnx.Undefined
+}
+
+// scope infers one graph. inputs are the types that the owner gives to a body's
+// inputs; those that the graph states itself win.
+func (t *types) scope(index *onnx.Index, scope *onnx.Scope, inputs []onnx.DType) {
+	known := map[string]onnx.DType{}
+	t.of[scope] = known
+	g := scope.Graph
+	for i, v := range g.Inputs {
+		switch {
+		case v.Type != nil && v.Type.Kind == onnx.TensorKind:
+			known[v.Name] = v.Type.DType
+		case i < len(inputs) && v.Type == nil:
+			known[v.Name] = inputs[i]
+		}
+	}
+	for _, v := range g.Initializers {
+		known[v.Name] = v.Type
+	}
+	for _, v := range g.SparseInitializers {
+		if v.Values != nil {
+			known[v.Values.Name] = v.Values.Type
+		}
+	}
+	for _, node := range scope.Nodes() {
+		var bodies [][]onnx.DType
+		for _, body := range node.Bodies() {
+			inner := index.Scope(body)
+			if inner == nil {
+				continue
+			}
+			t.scope(index, inner, t.bodyInputs(scope, node))
+			var outputs []onnx.DType
+			for _, v := range body.Outputs {
+				outputs = append(outputs, t.typeOf(inner, v.Name))
+			}
+			bodies = append(bodies, outputs)
+		}
+		for i, name := range node.Outputs {
+			if name != "" {
+				known[name] = t.output(scope, node, i, bodies)
+				if index.Function(node) != nil || !knownDomain(node) {
+					known[name] = onnx.Undefined
+				}
+			}
+		}
+	}
+	// What the graph states fills the gaps that inference leaves.
+	for _, list := range [][]*onnx.Value{g.ValueInfo, g.Outputs} {
+		for _, v := range list {
+			if known[v.Name] == onnx.Undefined && v.Type != nil && v.Type.Kind == onnx.TensorKind {
+				known[v.Name] = v.Type.DType
+			}
+		}
+	}
+}
+
+// bodyInputs are the types that Loop and Scan give to their body's inputs.
+func (t *types) bodyInputs(scope *onnx.Scope, node *onnx.Node) []onnx.DType {
+	var list []onnx.DType
+	for i := range node.Inputs {
+		list = append(list, t.typeOf(scope, node.Inputs[i]))
+	}
+	if node.OpType == "Loop" && len(list) >= 2 {
+		list[0], list[1] = onnx.Int64, onnx.Bool
+	}
+	return list
+}
+
+// outputTypes lists, by operator, the types of outputs that do not have the
+// type of the first input.
+var outputTypes = map[string][]onnx.DType{
+	"Shape": {onnx.Int64}, "Size": {onnx.Int64}, "NonZero": {onnx.Int64},
+	"ArgMax": {onnx.Int64}, "ArgMin": {onnx.Int64}, "NonMaxSuppression": {onnx.Int64},
+	"Equal": {onnx.Bool}, "Less": {onnx.Bool}, "LessOrEqual": {onnx.Bool}, "Greater": {onnx.Bool},
+	"GreaterOrEqual": {onnx.Bool}, "And": {onnx.Bool}, "Or": {onnx.Bool}, "Xor": {onnx.Bool}, "Not": {onnx.Bool},
+	"IsNaN": {onnx.Bool}, "IsInf": {onnx.Bool},
+	"MatMulInteger": {onnx.Int32}, "ConvInteger": {onnx.Int32},
+	"DynamicQuantizeLinear": {onnx.Uint8, onnx.Float, onnx.Uint8},
+}
+
+// laterOutputs lists, by operator, the types of outputs behind the first.
+var laterOutputs = map[string]onnx.DType{
+	"TopK": onnx.Int64, "MaxPool": onnx.Int64, "Unique": onnx.Int64, "Dropout": onnx.Bool,
+}
+
+// typedBy says which input gives an operator's outputs their type, where that is
+// not the first.
+var typedBy = map[string]int{"Where": 1, "OneHot": 2, "DequantizeLinear": 1, "CastLike": 1}
+
+// output is the type of one output of a node.
+func (t *types) output(scope *onnx.Scope, node *onnx.Node, i int, bodies [][]onnx.DType) onnx.DType {
+	switch node.OpType {
+	case "If":
+		if len(bodies) == 2 && i < len(bodies[0]) && i < len(bodies[1]) && bodies[0][i] == bodies[1][i] {
+			return bodies[0][i]
+		}
+		return onnx.Undefined
+	case "Loop":
+		if len(bodies) == 1 && i+1 < len(bodies[0]) {
+			return bodies[0][i+1]
+		}
+		return onnx.Undefined
+	case "Scan":
+		if len(bodies) == 1 && i < len(bodies[0]) {
+			return bodies[0][i]
+		}
+		return onnx.Undefined
+	case "Constant":
+		if c := scope.Constant(node.Outputs[i]); c != nil {
+			return c.Type
+		}
+		return onnx.Undefined
+	case "Cast":
+		return typeAttr(node, "to", onnx.Undefined)
+	case "ConstantOfShape":
+		if a := node.Attr("value"); a != nil && a.T != nil {
+			return a.T.Type
+		}
+		return onnx.Float
+	case "RandomNormal", "RandomUniform":
+		return typeAttr(node, "dtype", onnx.Float)
+	case "EyeLike", "RandomNormalLike", "RandomUniformLike", "Bernoulli":
+		return typeAttr(node, "dtype", t.typeOf(scope, node.Input(0)))
+	case "Multinomial":
+		return typeAttr(node, "dtype", onnx.Int32)
+	case "QuantizeLinear":
+		if node.Input(2) != "" {
+			return t.typeOf(scope, node.Input(2))
+		}
+		return typeAttr(node, "output_dtype", onnx.Uint8)
+	case "SequenceAt", "ConcatFromSequence", "SplitToSequence", "SequenceEmpty", "SequenceConstruct", "SequenceInsert", "SequenceErase", "Optional", "OptionalGetElement":
+		return onnx.Undefined
+	}
+	if list := outputTypes[node.OpType]; list != nil {
+		if i < len(list) {
+			return list[i]
+		}
+		return onnx.Undefined
+	}
+	if later, ok := laterOutputs[node.OpType]; ok && i > 0 {
+		return later
+	}
+	return t.typeOf(scope, node.Input(typedBy[node.OpType]))
+}
+
+// knownDomain says whether a node's operator is one whose types are known here.
+func knownDomain(node *onnx.Node) bool {
+	return node.Domain == "" || node.Domain == "ai.onnx" || node.Domain == microsoft
+}
+
+// typeAttr is an attribute that names an element type.
+func typeAttr(node *onnx.Node, name string, otherwise onnx.DType) onnx.DType {
+	if a := node.Attr(name); a != nil && a.RefName == "" {
+		return onnx.DType(a.I)
+	}
+	return otherwise
+}
