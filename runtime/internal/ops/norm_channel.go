@@ -13,6 +13,7 @@ var channelNormFamily = []Kernel{
 	{Op: "GroupNormalization", Since: 18, Build: needs(3, Single(buildGroupNormalization))},
 	{Op: "LpNormalization", Since: 1, Build: needs(1, Single(buildLpNormalization))},
 	{Op: "LRN", Since: 1, Build: needs(1, Single(buildLRN))},
+	{Op: "MeanVarianceNormalization", Since: 9, Build: needs(1, Single(buildMeanVarianceNormalization))},
 }
 
 func buildInstanceNormalization(n *Node) (single, error) {
@@ -125,32 +126,28 @@ func buildLpNormalization(n *Node) (single, error) {
 
 // lpNormalize divides every line along an axis by its norm; a line of zeros stays.
 func lpNormalize[T real](x *tensor.Tensor, axis int, order float64) (*tensor.Tensor, error) {
-	shape := x.Shape()
-	axis, err := resolveAxis(axis, len(shape))
+	lines, err := layAxis(x, axis)
 	if err != nil {
 		return nil, err
 	}
-	data, err := reals[T](x)
+	data, err := reals[T](lines.table)
 	if err != nil {
 		return nil, err
 	}
 	y := slices.Clone(data)
-	length, inner := shape[axis], tensor.Count(shape[axis+1:])
-	line := make([]T, length)
-	for outer := range tensor.Count(shape[:axis]) {
-		for i := range inner {
-			block := y[outer*length*inner+i:]
-			for j := range line {
-				line[j] = block[j*inner]
-			}
-			norm := lpNorm(line, order)
-			if norm == 0 {
-				continue
-			}
-			for j, v := range line {
-				block[j*inner] = v / norm
-			}
+	for i := range lines.count {
+		line := y[i*lines.width:][:lines.width]
+		norm := lpNorm(line, order)
+		if norm == 0 {
+			continue
+		}
+		for j := range line {
+			line[j] /= norm
 		}
 	}
-	return ofReals(x.DType(), shape, y)
+	result, err := ofReals(x.DType(), lines.table.Shape(), y)
+	if err != nil {
+		return nil, err
+	}
+	return lines.unlay(result)
 }
