@@ -170,7 +170,7 @@ func buildSplitToSequence(n *Node) (Run, error) {
 		}
 		sequence := &tensor.Sequence{Elem: t.DType(), Values: make([]tensor.Value, len(parts))}
 		for i, part := range parts {
-			if len(in) < 2 && !keep {
+			if (len(in) < 2 || in[1] == nil) && !keep {
 				part = part.WithShape(slices.Delete(slices.Clone(part.Shape()), axis, axis+1))
 			}
 			sequence.Values[i] = part

@@ -39,6 +39,10 @@ func TestConcatFamily(t *testing.T) {
 
 		{op: "SplitToSequence", opset: 11, name: "one by one", attrs: []*onnx.Attr{onnx.IntAttr("keepdims", 0)}, in: values(counting(2)),
 			want: values(sequence(tensor.Scalar[float32](0), tensor.Scalar[float32](1)))},
+		{op: "SplitToSequence", opset: 11, name: "the lengths left out", attrs: []*onnx.Attr{onnx.IntAttr("keepdims", 0)}, in: values(counting(1), nil),
+			want: values(sequence(tensor.Scalar[float32](0)))},
+		{op: "SplitToSequence", opset: 11, name: "keepdims has no say beside lengths", attrs: []*onnx.Attr{onnx.IntAttr("keepdims", 0)}, in: values(counting(1), tensor.Scalar[int64](1)),
+			want: values(sequence(numbers(0)))},
 		{op: "SplitToSequence", opset: 11, name: "by a length", in: values(counting(3), tensor.Scalar[int64](2)), want: values(sequence(numbers(0, 1), numbers(2)))},
 		{op: "SplitToSequence", opset: 24, name: "by lengths", in: values(counting(3), list[int32](1, 2)), want: values(sequence(numbers(0), numbers(1, 2)))},
 		{op: "SplitToSequence", opset: 24, name: "by nothing", in: values(counting(3), tensor.Scalar[int64](0)), err: "at least 1"},

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/onnx-tinyq/onnx-tinyq/quantops"
 	"github.com/onnx-tinyq/onnx-tinyq/runtime/tensor"
 )
 
@@ -135,10 +136,16 @@ const (
 	productDepth   = 256
 	// productGrain is how many multiplications are worth a goroutine's while.
 	productGrain = 1 << 16
+	// productSpan is about how many multiplications may pass between two looks
+	// at the context: some hundredths of a second.
+	productSpan = 1 << 25
 )
 
-// multiply adds the planned product of a and b to y.
+// multiply adds the planned product of a and b to y, which is zero.
 func multiply[T number](c *Call, p *batchedProduct, y, a, b []T) error {
+	if sums, ok := any(y).([]float32); ok && !p.transposed {
+		return multiplyFloat32(c, p, sums, any(a).([]float32), any(b).([]float32))
+	}
 	down := (p.m + productRows - 1) / productRows
 	across := (p.n + productColumns - 1) / productColumns
 	grain := productGrain / max(1, min(p.m, productRows)*min(p.n, productColumns)*p.k)
@@ -158,6 +165,27 @@ func multiply[T number](c *Call, p *batchedProduct, y, a, b []T) error {
 					addProduct(target, source, matrix[T]{right[t*p.n+column:], p.n}, rows, depth, columns)
 				}
 			}
+		}
+	})
+}
+
+// multiplyFloat32 is multiply in the kernel for float32: as many rows at a time
+// as the span allows, two at least.
+func multiplyFloat32(c *Call, p *batchedProduct, y, a, b []float32) error {
+	perRow := max(1, p.k*p.n)
+	rows := min(p.m, max(2, productSpan/perRow))
+	pieces := (p.m + rows - 1) / max(1, rows)
+	threads := c.Threads
+	if len(p.a)*pieces > 1 {
+		threads = 1 // the pieces share them
+	}
+	return c.parallel(len(p.a)*pieces, productGrain/(max(1, rows)*perRow), func(from, to int) {
+		for i := from; i < to && c.Context.Err() == nil; i++ {
+			product, row := i/pieces, i%pieces*rows
+			end := min(p.m, row+rows)
+			left := a[p.a[product]*p.m*p.k:][row*p.k : end*p.k]
+			right := b[p.b[product]*p.k*p.n:][:p.k*p.n]
+			quantops.MatMulFloat32(y[product*p.m*p.n:][row*p.n:end*p.n], left, right, end-row, p.k, p.n, threads)
 		}
 	})
 }

@@ -45,3 +45,42 @@ func TestSequenceFamily(t *testing.T) {
 		{op: "OptionalHasElement", opset: 18, name: "without operand", want: values(tensor.Scalar(false))},
 	})
 }
+
+// swap is a body that gives its two inputs the other way round.
+type swap struct{}
+
+func (swap) Inputs() int  { return 2 }
+func (swap) Outputs() int { return 2 }
+func (swap) Run(_ *Call, in []tensor.Value) ([]tensor.Value, error) {
+	return []tensor.Value{in[1], in[0]}, nil
+}
+
+func TestSequenceMap(t *testing.T) {
+	kernel, _ := Lookup("", "SequenceMap", 17)
+	run, err := kernel.Build(&Node{
+		Node: &onnx.Node{OpType: "SequenceMap", Inputs: []string{"a", "b"}},
+		Body: func(string) (Body, error) { return swap{}, nil },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	one, two, text := list[int64](1), list[int64](2), list("x")
+	numbers := &tensor.Sequence{Elem: onnx.Int64, Values: values(one, two)}
+	texts := &tensor.Sequence{Elem: onnx.String, Values: values(text, text)}
+	for _, second := range values(text, texts) {
+		got, err := run(&Call{Context: t.Context()}, values(numbers, second))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, want := show(got...), show(texts, numbers); got != want {
+			t.Errorf("with %s: got %s\nwant %s", show(second), got, want)
+		}
+	}
+	texts.Values = texts.Values[:1]
+	if _, err := run(&Call{Context: t.Context()}, values(numbers, texts)); err == nil {
+		t.Error("sequences of unequal length give no error")
+	}
+	if _, err := run(&Call{Context: t.Context()}, values(text, texts)); err == nil {
+		t.Error("a tensor as first operand gives no error")
+	}
+}
