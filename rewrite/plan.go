@@ -17,6 +17,9 @@ type Plan struct {
 	Model *onnx.Model
 	Sites []Site // in the order of Scopes and nodes
 	Skips []Skip
+	// Remaining lists, for a recipe, the operators that it does not take and whose
+	// weights it could, largest first.
+	Remaining []Remaining
 	// Threads is the most weights that Apply prepares at once; 0: one for each core.
 	Threads int
 

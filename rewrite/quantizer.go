@@ -40,17 +40,15 @@ func New(m *onnx.Model, recipe Recipe) (*Plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	plan, err := Find(m, &quantizer{
-		recipe:    recipe,
-		selection: selection,
-		weights:   map[weightKey]*weight{},
-	})
+	q := &quantizer{recipe: recipe, selection: selection, weights: map[weightKey]*weight{}}
+	plan, err := Find(m, q)
 	if err != nil {
 		return nil, err
 	}
 	if err := selection.unmatched(); err != nil {
 		return nil, err
 	}
+	plan.Remaining = q.remaining(plan.index)
 	if recipe.WholeGraph {
 		plan.after = func(m *onnx.Model) (*onnx.Model, []Skip, error) { return narrowGraph(m, recipe.SixteenBit) }
 	}
