@@ -37,8 +37,11 @@ func Compile(m *onnx.Model, o Options) (*Session, error) {
 	return compile(flat, o, nil)
 }
 
+// traceFunc is told of every step that has run: its node, operands and results.
+type traceFunc func(n *onnx.Node, in, out []tensor.Value)
+
 // compile is Compile of a model without calls; trace, if set, sees every step.
-func compile(flat *inlined, o Options, trace func(n *onnx.Node, in, out []tensor.Value)) (*Session, error) {
+func compile(flat *inlined, o Options, trace traceFunc) (*Session, error) {
 	c := &compiler{inlined: flat, session: &Session{observe: o.Observe, trace: trace, threads: o.Threads}}
 	if c.session.threads <= 0 {
 		c.session.threads = goruntime.GOMAXPROCS(0)

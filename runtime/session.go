@@ -15,7 +15,7 @@ type Session struct {
 	ports   []Port // the main graph's inputs, in order
 	outputs []Port
 	observe func(node *onnx.Node, name string, v tensor.Value)
-	trace   func(n *onnx.Node, in, out []tensor.Value)
+	trace   traceFunc
 	threads int
 }
 

@@ -1,0 +1,285 @@
+package runtime
+
+import (
+	"context"
+	"fmt"
+	"math"
+
+	"github.com/onnx-tinyq/onnx-tinyq/onnx"
+	"github.com/onnx-tinyq/onnx-tinyq/runtime/internal/ops"
+	"github.com/onnx-tinyq/onnx-tinyq/runtime/tensor"
+)
+
+// latestOpset is an opset by whose rules the judge multiplies.
+const latestOpset = 21
+
+// bound is, for each element of a layer's result, how far the rewritten layer
+// may be from the original's when both have the same input. With x the
+// activation, w the original weight, ŵ = scale·q the rewritten one, b what is
+// added, and u and v the unit roundoffs of the types that the rewritten and the
+// original layer compute in, counted as 0 where that is float32 or double:
+//
+//   - |w-ŵ| is at most scale/2, as q is w/scale rounded to the nearest; so the
+//     products differ by at most |alpha|·Σ|x|·scale/2. The quotient is rounded
+//     itself, which may move q by a 2⁻¹⁶th of a step more.
+//   - Each side sums K products in float32, in any order: off by at most γ·Σ|x||w|
+//     with γ = K·2⁻²⁴/(1-K·2⁻²⁴). The few roundings of alpha, beta and the sum
+//     with b are eight terms more.
+//   - In 16 bit, x and ŵ are rounded, each by u, and so is the product where b is
+//     added to it: 3u·Σ|x||ŵ| in all (and 4u² for their products), and v·Σ|x||w|
+//     for the original's. b is rounded by u·|b|; the result by u·|y′| and by
+//     v·|y|, and once more by v where it is cast back from another 16-bit type.
+//   - Numbers below float16's normal range are rounded by up to 2⁻²⁵ instead.
+//
+// Everything is computed in float64 by the executor's own products: the sum
+// over k of |x| times a matrix that has, for each weight, what its product may
+// contribute. in are the operands of the layer's last node, want its result.
+func (s *site) bound(ctx context.Context, threads int, in []tensor.Value, want *tensor.Tensor, y []float64) ([]float64, error) {
+	x, ok := s.operands[1-s.weight].(*tensor.Tensor)
+	w, isTensor := s.operands[s.weight].(*tensor.Tensor)
+	if !ok || !isTensor {
+		return nil, fmt.Errorf("the layer's operands are no tensors")
+	}
+	l, err := layoutOf(s.node, s.weight, w.Shape())
+	if err != nil {
+		return nil, err
+	}
+	s.k, s.n = l.k, l.n
+	steps := s.steps
+	if l.k != steps.k || l.n != steps.n || l.batches != steps.batches {
+		return nil, fmt.Errorf("the rewritten weight is %d×%d×%d, the original's %d×%d×%d", steps.batches, steps.k, steps.n, l.batches, l.k, l.n)
+	}
+	weight, err := w.Float64s()
+	if err != nil {
+		return nil, err
+	}
+	e := errorTerms(s.cone.dtype, want.DType(), l.k, s.add != nil)
+	limits := make([]float64, len(weight))
+	if err := steps.limits(limits, l, weight, e); err != nil {
+		return nil, err
+	}
+	activation, err := x.Float64s()
+	if err != nil {
+		return nil, err
+	}
+	for i, v := range activation {
+		activation[i] = math.Abs(v) + e.underflow/e.relative
+	}
+	call := &ops.Call{Context: ctx, Threads: threads}
+	operands := make([]tensor.Value, 2)
+	operands[1-s.weight], operands[s.weight] = tensor.New(x.Shape(), activation), tensor.New(w.Shape(), limits)
+	sum, err := runOperator(call, s.product(), operands)
+	if err != nil {
+		return nil, err
+	}
+	if sum, err = s.addAddend(call, sum, in, want.Shape(), e.addend); err != nil {
+		return nil, err
+	}
+	total, err := sum.Float64s()
+	if err != nil {
+		return nil, err
+	}
+	if len(total) != len(y) {
+		return nil, fmt.Errorf("the bound has %d elements, the result %d", len(total), len(y))
+	}
+	for i, v := range y {
+		total[i] = (total[i]+e.result*math.Abs(v))/(1-e.rewritten) + e.store
+	}
+	return total, nil
+}
+
+// terms are the factors of a bound.
+type terms struct {
+	relative  float64 // of Σ|x||w|
+	underflow float64 // the most that rounding to the type changes a tiny number
+	addend    float64 // of |b|
+	result    float64 // of |y|
+	rewritten float64 // of |y′|
+	store     float64 // whatever the numbers
+}
+
+// errorTerms works out the factors for the types that the rewritten and the
+// original layer compute in.
+func errorTerms(rewritten, original onnx.DType, k int, added bool) terms {
+	const single = 0x1p-24
+	gamma := float64(k+8) * single
+	gamma = 2 * gamma / max(0, 1-gamma)
+	e := terms{relative: gamma, addend: gamma, result: 4 * single, store: float64(k+8) * 0x1p-149}
+	is16 := func(t onnx.DType) bool { return t == onnx.Float16 || t == onnx.BFloat16 }
+	if u := unitRoundoff(rewritten); is16(rewritten) {
+		e.relative += 3*u + 4*u*u
+		e.addend += u
+		e.rewritten = u
+		e.result += u
+	}
+	if v := unitRoundoff(original); is16(original) {
+		if added {
+			e.relative += v
+		}
+		e.result += v
+		if original != rewritten {
+			e.result += v
+			e.rewritten += v
+		}
+	}
+	if rewritten == onnx.Float16 || original == onnx.Float16 {
+		e.underflow = 0x1p-25
+		e.store += 4 * 0x1p-25
+	}
+	return e
+}
+
+// product is the layer's product alone, with what may make it negative made positive.
+func (s *site) product() *onnx.Node {
+	n := &onnx.Node{OpType: s.node.OpType, Inputs: []string{"a", "b"}, Outputs: []string{"y"}}
+	for _, a := range s.node.Attrs {
+		if a.Name == "alpha" {
+			a = onnx.FloatAttr("alpha", float32(math.Abs(float64(a.F))))
+		}
+		n.Attrs = append(n.Attrs, a)
+	}
+	return n
+}
+
+// addAddend adds a part of |b| to a bound, which takes the result's shape.
+func (s *site) addAddend(call *ops.Call, sum *tensor.Tensor, in []tensor.Value, shape []int, factor float64) (*tensor.Tensor, error) {
+	at := 2
+	if s.add != nil {
+		at = 0
+		if s.add.Inputs[0] == s.node.Outputs[0] {
+			at = 1
+		}
+	}
+	if at >= len(in) || in[at] == nil {
+		return sum.WithShape(shape), nil
+	}
+	if a := s.node.Attr("beta"); s.add == nil && a != nil {
+		factor *= math.Abs(float64(a.F))
+	}
+	b, ok := in[at].(*tensor.Tensor)
+	if !ok {
+		return nil, fmt.Errorf("what the layer adds is no tensor")
+	}
+	addend, err := b.Float64s()
+	if err != nil {
+		return nil, err
+	}
+	for i, v := range addend {
+		addend[i] = factor * math.Abs(v)
+	}
+	n := &onnx.Node{OpType: "Add", Inputs: []string{"a", "b"}, Outputs: []string{"y"}}
+	return runOperator(call, n, []tensor.Value{sum, tensor.New(b.Shape(), addend)})
+}
+
+// runOperator runs one node of the default domain.
+func runOperator(call *ops.Call, n *onnx.Node, operands []tensor.Value) (*tensor.Tensor, error) {
+	kernel, _ := ops.Lookup("", n.OpType, latestOpset)
+	if kernel == nil {
+		return nil, &UnsupportedError{Operators: []Unsupported{{Op: n.OpType, Opset: latestOpset, Node: nodeLabel(n)}}}
+	}
+	run, err := kernel.Build(&ops.Node{Node: n, Opset: latestOpset, Constants: make([]tensor.Value, len(operands))})
+	if err != nil {
+		return nil, err
+	}
+	results, err := (&step{node: n, run: run}).call(call, operands)
+	if err != nil {
+		return nil, err
+	}
+	t, ok := results[0].(*tensor.Tensor)
+	if !ok {
+		return nil, fmt.Errorf("%s gives no tensor", n.OpType)
+	}
+	return t, nil
+}
+
+// limits fills in what each weight's product may contribute, in the original
+// weight's layout, and holds the scales to what the original weight allows.
+func (s *weightSteps) limits(limits []float64, l matrixLayout, weight []float64, e terms) error {
+	half := 0.5 * (1 + 0x1p-16)
+	groups := s.groups(l, weight)
+	for b := range l.batches {
+		for k := range l.k {
+			for n := range l.n {
+				at := l.at(b, k, n)
+				g := groups.of(b, k, n)
+				off, err := g.off(s, s.at(b, k, n), half)
+				if err != nil {
+					return fmt.Errorf("channel %d: %w", n, err)
+				}
+				limits[at] = off + e.relative*(math.Abs(weight[at])+off) + e.underflow
+			}
+		}
+	}
+	return nil
+}
+
+// weightGroups are the runs of elements that share a scale.
+type weightGroups struct {
+	batch, block, channel int // how far groups are apart along each axis; 0: shared along it
+	length                int // of a run along k
+	list                  []weightGroup
+}
+
+func (g *weightGroups) of(b, k, n int) *weightGroup {
+	return &g.list[b*g.batch+k/g.length*g.block+n*g.channel]
+}
+
+// weightGroup is the range of the original weight over the elements of one scale.
+type weightGroup struct{ low, high float64 }
+
+// groups finds which elements share a scale, by how many scales there are.
+func (s *weightSteps) groups(l matrixLayout, weight []float64) *weightGroups {
+	g := &weightGroups{length: max(1, l.k)}
+	blocks := 1
+	switch {
+	case s.scales <= 1:
+	case s.byChannel:
+		g.channel = 1
+		if s.scales > l.n {
+			g.batch = l.n
+		}
+	default:
+		blocks = max(1, s.scales/max(1, l.n*l.batches))
+		g.length = max(1, (l.k+blocks-1)/blocks)
+		blocks = (l.k + g.length - 1) / g.length
+		g.channel, g.block, g.batch = 1, l.n, l.n*blocks
+	}
+	count := 1
+	if g.channel > 0 {
+		count = l.n * blocks
+	}
+	if g.batch > 0 {
+		count *= l.batches
+	}
+	g.list = make([]weightGroup, max(1, count))
+	for b := range l.batches {
+		for k := range l.k {
+			for n := range l.n {
+				group, v := g.of(b, k, n), weight[l.at(b, k, n)]
+				group.low, group.high = min(group.low, v), max(group.high, v)
+			}
+		}
+	}
+	return g
+}
+
+// off is how far a quantized element may be from the original one. A scale
+// that is larger than the range of the weights asks for is an error; but one
+// whose scale would be subnormal may be 1, where all elements become 0.
+func (g *weightGroup) off(s *weightSteps, step, half float64) (float64, error) {
+	widest := max(-g.low, g.high)
+	if s.asymmetric {
+		widest = g.high - g.low
+	}
+	wanted := widest / s.levels
+	const smallestNormal = 0x1p-126
+	switch {
+	case s.scales == 0:
+		return 0, nil
+	case !(wanted >= 2*smallestNormal) && step == 1:
+		return max(-g.low, g.high), nil
+	case step > wanted*(1+2*s.rounding)*(1+0x1p-20):
+		return 0, fmt.Errorf("its scale is %g, but weights between %g and %g ask for at most %g", step, g.low, g.high, wanted)
+	}
+	return half * math.Abs(step), nil
+}

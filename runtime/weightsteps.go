@@ -1,0 +1,283 @@
+package runtime
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"slices"
+
+	"github.com/onnx-tinyq/onnx-tinyq/onnx"
+	"github.com/onnx-tinyq/onnx-tinyq/runtime/tensor"
+)
+
+// matrixLayout says where in a weight's elements the weight of product k of
+// channel n lies: at b·batch + k·product + n·channel.
+type matrixLayout struct {
+	batches, k, n           int
+	batch, product, channel int
+}
+
+// layoutOf is the layout of a MatMul's or Gemm's operand that is the weight.
+// The channels are the columns of the right operand, the rows of the left one.
+func layoutOf(n *onnx.Node, operand int, shape []int) (matrixLayout, error) {
+	rank := len(shape)
+	switch {
+	case rank == 1:
+		return matrixLayout{batches: 1, k: shape[0], n: 1, product: 1}, nil
+	case rank == 0:
+		return matrixLayout{}, fmt.Errorf("a weight of rank 0")
+	}
+	rows, columns := shape[rank-2], shape[rank-1]
+	l := matrixLayout{batches: tensor.Count(shape[:rank-2]), k: rows, n: columns, batch: rows * columns, product: columns, channel: 1}
+	turned := operand == 0
+	if a := n.Attr([2]string{"transA", "transB"}[operand]); n.OpType == "Gemm" && a != nil && a.I != 0 {
+		turned = !turned
+	}
+	if turned {
+		l.k, l.n, l.product, l.channel = l.n, l.k, l.channel, l.product
+	}
+	return l, nil
+}
+
+func (l matrixLayout) at(b, k, n int) int { return b*l.batch + k*l.product + n*l.channel }
+
+// weightSteps are how far apart the values are that each element of a
+// quantized weight can take: what its scale says.
+type weightSteps struct {
+	batches, k, n int
+	// step has the step of element (b, k, n) at b·k·n; where byChannel is set it
+	// is the same for all k and step has batches·n.
+	step      []float64
+	byChannel bool
+
+	scales     int     // how many scales are stored
+	rounding   float64 // unit roundoff of the type that they are stored in
+	levels     float64 // the largest quantized value, or with zero points the number of steps
+	asymmetric bool
+}
+
+func (s *weightSteps) at(b, k, n int) float64 {
+	if s.byChannel {
+		return s.step[b*s.n+n]
+	}
+	return s.step[(b*s.k+k)*s.n+n]
+}
+
+// readSteps finds a weight's steps by computing the weight with every quantized
+// value put to 1 and every zero point to 0: whatever form it is stored in, what
+// comes out is its scale at each element. A weight that is not stored in
+// integers has steps of 0.
+func readSteps(from *inlined, c *cone, threads int) (*weightSteps, error) {
+	name := c.core.Inputs[c.weight]
+	w := &weightWalk{from: from, part: &onnx.Graph{Name: name, Outputs: []*onnx.Value{{Name: name}}}, seen: map[definition]bool{}}
+	w.visit(c.scope, name)
+	values, err := w.evaluate(threads)
+	if err != nil {
+		return nil, err
+	}
+	t, ok := values[name].(*tensor.Tensor)
+	if !ok {
+		return nil, fmt.Errorf("weight %q is no tensor", name)
+	}
+	l, err := layoutOf(c.core, c.weight, t.Shape())
+	if err != nil {
+		return nil, err
+	}
+	s := &weightSteps{batches: l.batches, k: l.k, n: l.n, byChannel: true, step: make([]float64, l.batches*l.n)}
+	if w.quantized == nil {
+		return s, nil
+	}
+	s.scales, s.rounding, s.levels, s.asymmetric = w.scales, w.rounding, w.levels, w.asymmetric
+	wide, err := t.Float64s()
+	if err != nil {
+		return nil, err
+	}
+	s.fill(l, wide)
+	return s, nil
+}
+
+// fill takes the steps over from a weight's elements.
+func (s *weightSteps) fill(l matrixLayout, wide []float64) {
+	for b := range l.batches {
+		for n := range l.n {
+			if l.k == 0 {
+				continue
+			}
+			first := wide[l.at(b, 0, n)]
+			s.step[b*l.n+n] = first
+			for k := range l.k {
+				s.byChannel = s.byChannel && wide[l.at(b, k, n)] == first
+			}
+		}
+	}
+	if s.byChannel {
+		return
+	}
+	s.step = make([]float64, l.batches*l.k*l.n)
+	for b := range l.batches {
+		for k := range l.k {
+			for n := range l.n {
+				s.step[(b*l.k+k)*l.n+n] = wide[l.at(b, k, n)]
+			}
+		}
+	}
+}
+
+// weightWalk cuts out the graph of a weight, with the integers that it begins
+// with as inputs.
+type weightWalk struct {
+	from      *inlined
+	part      *onnx.Graph
+	seen      map[definition]bool
+	integers  []definition // where they are turned into floats
+	quantized *definition  // the largest of them: the weight itself
+
+	scales     int
+	rounding   float64
+	levels     float64
+	asymmetric bool
+}
+
+func (w *weightWalk) visit(scope *onnx.Scope, name string) {
+	home := scope.Lookup(name)
+	d := definition{home, name}
+	if home == nil || w.seen[d] {
+		return
+	}
+	w.seen[d] = true
+	n := home.Producer(name)
+	if n == nil {
+		if t := home.Initializer(name); t != nil {
+			w.part.Initializers = append(w.part.Initializers, t)
+		}
+		return
+	}
+	operands := n.Inputs
+	switch from := typeOf(home, n.Input(0)); {
+	case n.OpType == "DequantizeLinear":
+		w.integers = append(w.integers, definition{home, n.Inputs[0]})
+		if zero := n.Input(2); zero != "" {
+			w.asymmetric = w.asymmetric || !allZero(home.Constant(zero))
+		}
+		w.scale(home, n.Input(1))
+		n = n.Clone() // no zero point
+		n.Inputs = n.Inputs[:2]
+		operands = n.Inputs[1:]
+	case n.OpType == "Cast" && from.IsFloat():
+		n = &onnx.Node{OpType: "Identity", Inputs: n.Inputs, Outputs: n.Outputs} // a step is not rounded
+	case n.OpType == "Cast" && from != onnx.Undefined:
+		w.integers = append(w.integers, definition{home, n.Inputs[0]})
+		operands = nil
+	case n.OpType == "Mul":
+		for i, in := range n.Inputs {
+			if c := home.Constant(in); c != nil && c.Type.IsFloat() && typeOf(home, n.Inputs[1-i]).IsFloat() {
+				w.scale(home, in)
+			}
+		}
+	}
+	for _, in := range operands {
+		if in != "" {
+			w.visit(home, in)
+		}
+	}
+	w.part.Nodes = append(w.part.Nodes, n)
+}
+
+// scale learns how the scales are stored.
+func (w *weightWalk) scale(scope *onnx.Scope, name string) {
+	c := scope.Constant(name)
+	if c == nil {
+		return
+	}
+	count := 1
+	for _, d := range c.Dims {
+		count *= int(d)
+	}
+	w.scales, w.rounding = max(w.scales, count), max(w.rounding, unitRoundoff(c.Type))
+}
+
+func allZero(c *onnx.Constant) bool {
+	if c == nil {
+		return false
+	}
+	list, err := c.Tensor(c.Root).Int64s()
+	return err == nil && !slices.ContainsFunc(list, func(v int64) bool { return v != 0 })
+}
+
+// evaluate computes the weight of ones.
+func (w *weightWalk) evaluate(threads int) (map[string]tensor.Value, error) {
+	feeds := map[string]tensor.Value{}
+	var dims []int64
+	for i, d := range w.integers {
+		c := d.scope.Constant(d.name)
+		if c == nil {
+			return nil, fmt.Errorf("the quantized weight %q is not stored in a form that the judge reads", d.name)
+		}
+		if count(c.Dims) >= count(dims) {
+			w.quantized, dims = &w.integers[i], c.Dims
+			w.levels = levels(c.Type)
+		}
+	}
+	for _, d := range w.integers {
+		c := d.scope.Constant(d.name)
+		fill := 0.0
+		if d == *w.quantized {
+			fill = 1
+		} else if !allZero(c) {
+			w.asymmetric = true
+		}
+		shape := make([]int, len(c.Dims))
+		for i, size := range c.Dims {
+			shape[i] = int(size)
+		}
+		data := make([]float64, tensor.Count(shape))
+		for i := range data {
+			data[i] = fill
+		}
+		t, err := tensor.FromFloat64s(c.Type, shape, data)
+		if err != nil {
+			return nil, err
+		}
+		feeds[d.name] = t
+		w.part.Inputs = append(w.part.Inputs, &onnx.Value{Name: d.name})
+	}
+	if w.asymmetric {
+		w.levels = 2*w.levels + 1
+	}
+	part, err := w.from.part(w.part)
+	if err != nil {
+		return nil, err
+	}
+	session, err := compile(part, Options{Threads: threads}, nil)
+	if err != nil {
+		return nil, err
+	}
+	return session.Run(context.Background(), feeds)
+}
+
+func count(dims []int64) int64 {
+	n := int64(1)
+	for _, d := range dims {
+		n *= d
+	}
+	return n
+}
+
+// levels is the largest value of a symmetric quantized weight of a type.
+func levels(t onnx.DType) float64 {
+	return math.Exp2(float64(t.Bits())-1) - 1
+}
+
+// unitRoundoff is the most that rounding to a float type changes a number, as a
+// part of it, where it does not underflow.
+func unitRoundoff(t onnx.DType) float64 {
+	switch t {
+	case onnx.Float16:
+		return 0x1p-11
+	case onnx.BFloat16:
+		return 0x1p-8
+	case onnx.Double:
+		return 0x1p-53
+	}
+	return 0x1p-24
+}
