@@ -126,7 +126,7 @@ const unrolledElements = 1 << 16
 
 // convolve gives y (batch, maps, outputs) of x (batch, channels, inputs), w
 // (maps, channels/groups, taps) and bias (maps), which may be nil.
-func convolve[T real](c *Call, p *convPlan, x, w, bias []T) ([]T, error) {
+func convolve[T number](c *Call, p *convPlan, x, w, bias []T) ([]T, error) {
 	y := make([]T, p.batch*p.groups*p.maps*p.outputs)
 	if len(y) == 0 {
 		return y, nil
@@ -182,7 +182,7 @@ func (p *convPlan) pointwise() bool {
 }
 
 // convolveChannel adds one channel's share to one map of the output.
-func convolveChannel[T real](r *windowRows, y, x, w []T) {
+func convolveChannel[T number](r *windowRows, y, x, w []T) {
 	last := len(r.input) - 1
 	width, size, stride, kernel := r.output[last], r.input[last], r.strides[last], r.kernel[last]
 	for line, taps := range r.lines {

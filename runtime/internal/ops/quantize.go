@@ -67,7 +67,7 @@ func (g granularity) grid(elements, scales []int) (quantops.Grid, error) {
 type scaling struct {
 	grid   quantops.Grid
 	scales []float32
-	zeros  []float32 // as many as scales, or nil
+	zeros  []float32 // as many as scales, or one, or nil
 }
 
 // scaling prepares the operands of that name; zeros may be nil.
@@ -101,7 +101,10 @@ func (s *scaling) eachBlock(c *Call, f func(lo, hi int, scales, zeros []float32)
 					first, last = scale+lo-start, scale+hi-start
 				}
 				zeros := none
-				if s.zeros != nil {
+				switch {
+				case len(s.zeros) == 1:
+					zeros = s.zeros
+				case s.zeros != nil:
 					zeros = s.zeros[first:last]
 				}
 				f(lo, hi, s.scales[first:last], zeros)

@@ -2,10 +2,8 @@ package ops
 
 import (
 	"fmt"
-	"math"
 
 	"github.com/onnx-tinyq/onnx-tinyq/onnx"
-	"github.com/onnx-tinyq/onnx-tinyq/quantops"
 	"github.com/onnx-tinyq/onnx-tinyq/runtime/tensor"
 )
 
@@ -53,40 +51,7 @@ func (q quantizeLinear) run(c *Call, x, scales, zeros *tensor.Tensor) (*tensor.T
 	if err != nil {
 		return nil, err
 	}
-	d := division{scaling: s, elements: elements, shape: x.Shape(), precision: precision}
-	switch output {
-	case onnx.Int8:
-		return quantizeElements(c, d, toIntegers[int8](math.MinInt8, math.MaxInt8))
-	case onnx.Uint8:
-		return quantizeElements(c, d, toIntegers[uint8](0, math.MaxUint8))
-	case onnx.Int16:
-		return quantizeElements(c, d, toIntegers[int16](math.MinInt16, math.MaxInt16))
-	case onnx.Uint16:
-		return quantizeElements(c, d, toIntegers[uint16](0, math.MaxUint16))
-	case onnx.Int4:
-		return quantizeElements(c, d, toIntegers[quantops.Int4](-8, 7))
-	case onnx.Uint4:
-		return quantizeElements(c, d, toIntegers[quantops.Uint4](0, 15))
-	case onnx.Int2:
-		return quantizeElements(c, d, toIntegers[quantops.Int2](-2, 1))
-	case onnx.Uint2:
-		return quantizeElements(c, d, toIntegers[quantops.Uint2](0, 3))
-	case onnx.Float8E4M3FN:
-		return quantizeElements(c, d, toFloats(func(v float32) quantops.Float8E4M3FN { return quantops.Float8E4M3FNFromFloat32(v, q.saturate) }))
-	case onnx.Float8E4M3FNUZ:
-		return quantizeElements(c, d, toFloats(func(v float32) quantops.Float8E4M3FNUZ { return quantops.Float8E4M3FNUZFromFloat32(v, q.saturate) }))
-	case onnx.Float8E5M2:
-		return quantizeElements(c, d, toFloats(func(v float32) quantops.Float8E5M2 { return quantops.Float8E5M2FromFloat32(v, q.saturate) }))
-	case onnx.Float8E5M2FNUZ:
-		return quantizeElements(c, d, toFloats(func(v float32) quantops.Float8E5M2FNUZ { return quantops.Float8E5M2FNUZFromFloat32(v, q.saturate) }))
-	case onnx.Float4E2M1:
-		return quantizeElements(c, d, toFloats(quantops.Float4E2M1FromFloat32))
-	case onnx.Float6E2M3:
-		return quantizeElements(c, d, toFloats(quantops.Float6E2M3FromFloat32))
-	case onnx.Float6E3M2:
-		return quantizeElements(c, d, toFloats(quantops.Float6E3M2FromFloat32))
-	}
-	return nil, fmt.Errorf("%v is not a type to quantize to", output)
+	return encodeQuotients(c, output, q.saturate, x.Shape(), division{scaling: s, elements: elements, precision: precision})
 }
 
 // division is elements over their scales, in float32, rounded to a 16-bit
@@ -94,15 +59,11 @@ func (q quantizeLinear) run(c *Call, x, scales, zeros *tensor.Tensor) (*tensor.T
 type division struct {
 	*scaling
 	elements  reader[float32]
-	shape     []int
 	precision onnx.DType
 }
 
-// quantizeElements divides and encodes: encode gets quotients, and as many zero
-// points or one for all.
-func quantizeElements[Q tensor.Element](c *Call, d division, encode func(to []Q, quotients, zeros []float32)) (*tensor.Tensor, error) {
-	y := make([]Q, d.grid.Len())
-	err := d.eachBlock(c, func(lo, hi int, scales, zeros []float32) {
+func (d division) quotients(c *Call, f func(lo int, quotients, zeros []float32)) error {
+	return d.eachBlock(c, func(lo, hi int, scales, zeros []float32) {
 		var buffer, quotients [blockElements]float32
 		x := d.elements.block(lo, hi, buffer[:hi-lo])
 		to := quotients[:hi-lo]
@@ -116,45 +77,6 @@ func quantizeElements[Q tensor.Element](c *Call, d division, encode func(to []Q,
 			}
 		}
 		roundTo(d.precision, to)
-		encode(y[lo:hi], to, zeros)
+		f(lo, to, zeros)
 	})
-	return tensor.New(d.shape, y), err
-}
-
-// toIntegers encodes as integers from least to most; a NaN, for which ONNX says
-// nothing, becomes the least.
-func toIntegers[Q ~int8 | ~uint8 | ~int16 | ~uint16](least, most float32) func(to []Q, quotients, zeros []float32) {
-	return func(to []Q, quotients, zeros []float32) {
-		for i, v := range quotients {
-			zero := zeros[0]
-			if len(zeros) > 1 {
-				zero = zeros[i]
-			}
-			switch v := float32(math.RoundToEven(float64(v))) + zero; {
-			case v >= most:
-				to[i] = Q(most)
-			case v > least:
-				to[i] = Q(v)
-			default:
-				to[i] = Q(least)
-			}
-		}
-	}
-}
-
-// toFloats encodes as one of the narrow floats. Their zero points are zero but
-// in theory; adding that would only take the sign of a negative zero.
-func toFloats[Q tensor.Element](narrow func(float32) Q) func(to []Q, quotients, zeros []float32) {
-	return func(to []Q, quotients, zeros []float32) {
-		for i, v := range quotients {
-			zero := zeros[0]
-			if len(zeros) > 1 {
-				zero = zeros[i]
-			}
-			if zero != 0 {
-				v += zero
-			}
-			to[i] = narrow(v)
-		}
-	}
 }
