@@ -40,7 +40,14 @@ var families = [][]Kernel{
 	randomFamily,
 	lossFamily,
 	einsumFamily,
+	fourierFamily,
+	determinantFamily,
+	textFamily,
+	tfIdfFamily,
+	mlFamily,
 	quantizeFamily,
+	integerMatMulFamily,
+	integerConvFamily,
 	microsoftMatMulFamily,
 }
 
