@@ -93,11 +93,9 @@ func buildGelu(n *Node) (single, error) {
 	var f func(x float64) float64
 	switch approximate := n.Text("approximate", "none"); approximate {
 	case "none":
-		f = func(x float64) float64 { return 0.5 * x * (1 + math.Erf(x/math.Sqrt2)) }
+		f = gelu
 	case "tanh":
-		f = func(x float64) float64 {
-			return 0.5 * x * (1 + math.Tanh(math.Sqrt(2/math.Pi)*(x+0.044715*x*x*x)))
-		}
+		f = fastGelu
 	default:
 		return nil, fmt.Errorf("approximate is %q: want none or tanh", approximate)
 	}
