@@ -56,7 +56,7 @@ func (q *quantizer) matchInteger(at At, o *operand) *Match {
 	}
 	site := w.site(planned)
 	site.Form = describe
-	match := &Match{Sites: []Site{site}, Prepare: w.prepare}
+	match := &Match{Sites: []Site{site}, intents: []intent{{integerKind, w, planned, o.input}}, Prepare: w.prepare}
 	match.Build = func(b *Builder) error {
 		q.twins.Do(q.unify)
 		if err := w.ready(q.recipe); err != nil {

@@ -41,7 +41,7 @@ func (q *quantizer) matchNBits(at At, o *operand) *Match {
 	describe := fmt.Sprintf("MatMulNBits, 8 bit in blocks of %d, %v", q.recipe.Block, computed)
 	site := w.site(planned)
 	site.Form, site.BytesAfter = describe, w.packedBytes()
-	match := &Match{Sites: []Site{site}, Prepare: w.prepare}
+	match := &Match{Sites: []Site{site}, intents: []intent{{packedKind, w, planned, o.input}}, Prepare: w.prepare}
 	match.Build = func(b *Builder) error {
 		q.twins.Do(q.unify)
 		if err := w.ready(q.recipe); err != nil {

@@ -133,6 +133,7 @@ func (p *Plan) Apply(ctx context.Context) (*Result, error) {
 	}
 	edit := newEdit(p.Model, p.index)
 	result := &Result{Skips: append([]Skip(nil), p.Skips...)}
+	var emissions []emission
 	for _, found := range p.matches {
 		if err := ctx.Err(); err != nil {
 			return nil, err
@@ -151,6 +152,7 @@ func (p *Plan) Apply(ctx context.Context) (*Result, error) {
 			return nil, fmt.Errorf("rewrite: %s %q: %w", op, node, err)
 		default:
 			result.Sites = append(result.Sites, builder.Sites...)
+			emissions = append(emissions, emission{found.at, builder.nodes, len(builder.Sites)})
 			for _, reason := range builder.refused {
 				result.Skips = append(result.Skips, Skip{node, op, reason})
 			}
@@ -174,6 +176,9 @@ func (p *Plan) Apply(ctx context.Context) (*Result, error) {
 		if _, before := onnx.Check(p.Model); before == nil {
 			return nil, fmt.Errorf("rewrite: the rewritten model is not valid, and nothing was written: %w", err)
 		}
+	}
+	if err := result.judge(emissions); err != nil {
+		return nil, fmt.Errorf("rewrite: %w", err)
 	}
 	return result, nil
 }

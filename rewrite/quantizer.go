@@ -49,6 +49,7 @@ func New(m *onnx.Model, recipe Recipe) (*Plan, error) {
 		return nil, err
 	}
 	plan.Remaining = q.remaining(plan.index)
+	plan.judge()
 	if recipe.WholeGraph {
 		plan.after = func(m *onnx.Model) (*onnx.Model, []Skip, error) { return narrowGraph(m, recipe.SixteenBit) }
 	}

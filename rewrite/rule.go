@@ -30,6 +30,8 @@ type Match struct {
 	// quantizes; Node, Op and Rule are filled in. Other rules may leave it nil,
 	// which stands for one site without a weight.
 	Sites []Site
+	// intents has the forms of a quantizer's sites, one for each.
+	intents []intent
 	// Replaces lists the nodes that the replacement stands for, all in the
 	// scope that the rule was asked about; empty means the one node asked about.
 	Replaces []*onnx.Node
@@ -58,6 +60,9 @@ type Site struct {
 	BytesBefore int64
 	BytesAfter  int64  // with scales and zero points; a shared weight counts at each of its sites
 	Note        string // what else the reader should know, or empty
+	// Verdicts say what runtimes do with the form, one for each of Runtimes. A
+	// plan's are for the form that is planned.
+	Verdicts []Verdict
 }
 
 // Skip is a node that a rule considered and left alone. It is an error too, so

@@ -19,6 +19,7 @@ func (q *quantizer) matchWide(at At, operands []*operand) *Match {
 		forms[i] = q.form(at.Scope, o, o.weight.Type, false)
 		weights = append(weights, q.weightOf(o, forms[i], false))
 		match.Sites = append(match.Sites, weights[i].site(forms[i]))
+		match.intents = append(match.intents, intent{forms[i].kind(), weights[i], forms[i], o.input})
 	}
 	match.Build = func(b *Builder) error {
 		q.twins.Do(q.unify)
@@ -75,6 +76,7 @@ func (q *quantizer) matchLookup(at At, o *operand) *Match {
 	w := q.weightOf(o, planned, true)
 	return &Match{
 		Sites:   []Site{w.site(planned)},
+		intents: []intent{{lookupKind, w, planned, o.input}},
 		Prepare: w.prepare,
 		Build: func(b *Builder) error {
 			q.twins.Do(q.unify)
