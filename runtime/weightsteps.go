@@ -157,7 +157,7 @@ func (w *weightWalk) visit(scope *onnx.Scope, name string) {
 	case n.OpType == "DequantizeLinear":
 		w.integers = append(w.integers, definition{home, n.Inputs[0]})
 		if zero := n.Input(2); zero != "" {
-			w.asymmetric = w.asymmetric || !allZero(home.Constant(zero))
+			w.asymmetric = w.asymmetric || !centered(home.Constant(zero))
 		}
 		w.scale(home, n.Input(1))
 		n = n.Clone() // no zero point
@@ -170,7 +170,7 @@ func (w *weightWalk) visit(scope *onnx.Scope, name string) {
 		operands = nil
 	case n.OpType == "Mul":
 		for i, in := range n.Inputs {
-			if c := home.Constant(in); c != nil && c.Type.IsFloat() && typeOf(home, n.Inputs[1-i]).IsFloat() {
+			if c := home.Constant(in); c != nil && c.Source.Type.IsFloat() && typeOf(home, n.Inputs[1-i]).IsFloat() {
 				w.scale(home, in)
 			}
 		}
@@ -196,12 +196,19 @@ func (w *weightWalk) scale(scope *onnx.Scope, name string) {
 	w.scales, w.rounding = max(w.scales, count), max(w.rounding, unitRoundoff(c.Type))
 }
 
-func allZero(c *onnx.Constant) bool {
+// centered says whether zero points are all in the middle of their type's
+// values, as those of a symmetric weight are.
+func centered(c *onnx.Constant) bool {
 	if c == nil {
 		return false
 	}
+	middle := int64(0)
+	switch c.Type {
+	case onnx.Uint8, onnx.Uint4, onnx.Uint2, onnx.Uint16:
+		middle = 1 << (c.Type.Bits() - 1)
+	}
 	list, err := c.Tensor(c.Root).Int64s()
-	return err == nil && !slices.ContainsFunc(list, func(v int64) bool { return v != 0 })
+	return err == nil && !slices.ContainsFunc(list, func(v int64) bool { return v != middle })
 }
 
 // evaluate computes the weight of ones.
@@ -223,7 +230,7 @@ func (w *weightWalk) evaluate(threads int) (map[string]tensor.Value, error) {
 		fill := 0.0
 		if d == *w.quantized {
 			fill = 1
-		} else if !allZero(c) {
+		} else if !centered(c) {
 			w.asymmetric = true
 		}
 		shape := make([]int, len(c.Dims))
