@@ -239,10 +239,17 @@ func (s *weightSteps) groups(l matrixLayout, weight []float64) *weightGroups {
 			g.batch = l.n
 		}
 	default:
-		blocks = max(1, s.scales/max(1, l.n*l.batches))
+		ofMatrix := s.scales
+		if s.scales > l.n && s.scales%max(1, l.n*l.batches) == 0 {
+			ofMatrix /= max(1, l.batches)
+		}
+		blocks = max(1, ofMatrix/max(1, l.n))
 		g.length = max(1, (l.k+blocks-1)/blocks)
 		blocks = (l.k + g.length - 1) / g.length
-		g.channel, g.block, g.batch = 1, l.n, l.n*blocks
+		g.channel, g.block = 1, l.n
+		if ofMatrix < s.scales {
+			g.batch = l.n * blocks
+		}
 	}
 	count := 1
 	if g.channel > 0 {
