@@ -336,7 +336,7 @@ func buildPRelu(n *Node) (single, error) {
 // broadcasts to the first and at which axis of the first its own axes begin.
 func alignment(n *Node) func(in []*tensor.Tensor) ([]*tensor.Tensor, error) {
 	if n.Opset >= 7 || !n.Has("axis") || n.Int("broadcast", 0) == 0 {
-		return func(in []*tensor.Tensor) ([]*tensor.Tensor, error) { return in, nil }
+		return func(in []*tensor.Tensor) ([]*tensor.Tensor, error) { return in[:2], nil }
 	}
 	first := n.Int("axis", 0)
 	return func(in []*tensor.Tensor) ([]*tensor.Tensor, error) {

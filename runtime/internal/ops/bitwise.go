@@ -77,7 +77,11 @@ func bitwiseTensors(c *Call, operation string, a, b *tensor.Tensor) (*tensor.Ten
 
 func buildBitwise(n *Node) (single, error) {
 	return func(c *Call, in []*tensor.Tensor) (*tensor.Tensor, error) {
-		return bitwiseTensors(c, n.OpType, in[0], in[len(in)-1])
+		a, b := in[0], in[0]
+		if n.OpType != "BitwiseNot" {
+			b = in[1]
+		}
+		return bitwiseTensors(c, n.OpType, a, b)
 	}, nil
 }
 

@@ -12,10 +12,10 @@ import (
 // randomFamily holds the operators that draw random numbers. With a stated seed
 // every run gives the same ones; which they are, ONNX leaves open.
 var randomFamily = []Kernel{
-	{Op: "RandomNormal", Since: 1, Build: Single(buildRandom(readNormal))},
-	{Op: "RandomNormalLike", Since: 1, Build: needs(1, Single(buildRandom(readNormal)))},
-	{Op: "RandomUniform", Since: 1, Build: Single(buildRandom(readUniform))},
-	{Op: "RandomUniformLike", Since: 1, Build: needs(1, Single(buildRandom(readUniform)))},
+	{Op: "RandomNormal", Since: 1, Build: Single(buildRandom(readNormal, false))},
+	{Op: "RandomNormalLike", Since: 1, Build: needs(1, Single(buildRandom(readNormal, true)))},
+	{Op: "RandomUniform", Since: 1, Build: Single(buildRandom(readUniform, false))},
+	{Op: "RandomUniformLike", Since: 1, Build: needs(1, Single(buildRandom(readUniform, true)))},
 	{Op: "Bernoulli", Since: 15, Build: needs(1, Single(buildBernoulli))},
 	{Op: "Multinomial", Since: 7, Build: needs(1, Single(buildMultinomial))},
 	{Op: "Dropout", Since: 1, Build: needs(1, Tensors(buildDropout))},
@@ -44,13 +44,13 @@ func readUniform(n *Node) func(r *rand.Rand) float64 {
 }
 
 // buildRandom builds an operator that fills a tensor with numbers of a
-// distribution. Its shape is an attribute or that of the operand, if there is one.
-func buildRandom(distribution func(n *Node) func(r *rand.Rand) float64) func(n *Node) (single, error) {
+// distribution. Its shape is an attribute, or like the operand's.
+func buildRandom(distribution func(n *Node) func(r *rand.Rand) float64, like bool) func(n *Node) (single, error) {
 	return func(n *Node) (single, error) {
 		start, draw := generator(n), distribution(n)
 		return func(c *Call, in []*tensor.Tensor) (*tensor.Tensor, error) {
 			shape, target := n.Ints("shape"), onnx.DType(n.Int("dtype", int(onnx.Float)))
-			if len(in) > 0 {
+			if like {
 				shape = in[0].Shape()
 				if !n.Has("dtype") {
 					target = in[0].DType()
