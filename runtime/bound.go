@@ -245,6 +245,9 @@ func (s *weightSteps) groups(l matrixLayout, weight []float64) *weightGroups {
 		}
 		blocks = max(1, ofMatrix/max(1, l.n))
 		g.length = max(1, (l.k+blocks-1)/blocks)
+		if s.block > 0 {
+			g.length = s.block
+		}
 		blocks = (l.k + g.length - 1) / g.length
 		g.channel, g.block = 1, l.n
 		if ofMatrix < s.scales {

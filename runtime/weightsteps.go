@@ -54,6 +54,7 @@ type weightSteps struct {
 	rounding   float64 // unit roundoff of the type that they are stored in
 	levels     float64 // the largest quantized value, or with zero points the number of steps
 	asymmetric bool
+	block      int // the length of blocks along k that share a scale, where that is said; else 0
 }
 
 func (s *weightSteps) at(b, k, n int) float64 {
@@ -87,7 +88,7 @@ func readSteps(from *inlined, c *cone, threads int) (*weightSteps, error) {
 	if w.quantized == nil {
 		return s, nil
 	}
-	s.scales, s.rounding, s.levels, s.asymmetric = w.scales, w.rounding, w.levels, w.asymmetric
+	s.scales, s.rounding, s.levels, s.asymmetric, s.block = w.scales, w.rounding, w.levels, w.asymmetric, w.block
 	wide, err := t.Float64s()
 	if err != nil {
 		return nil, err
@@ -136,6 +137,7 @@ type weightWalk struct {
 	rounding   float64
 	levels     float64
 	asymmetric bool
+	block      int
 }
 
 func (w *weightWalk) visit(scope *onnx.Scope, name string) {
@@ -160,6 +162,9 @@ func (w *weightWalk) visit(scope *onnx.Scope, name string) {
 			w.asymmetric = w.asymmetric || !centered(home.Constant(zero))
 		}
 		w.scale(home, n.Input(1))
+		if a := n.Attr("block_size"); a != nil {
+			w.block = int(a.I)
+		}
 		n = n.Clone() // no zero point
 		n.Inputs = n.Inputs[:2]
 		operands = n.Inputs[1:]
@@ -168,6 +173,10 @@ func (w *weightWalk) visit(scope *onnx.Scope, name string) {
 	case n.OpType == "Cast" && from != onnx.Undefined:
 		w.integers = append(w.integers, definition{home, n.Inputs[0]})
 		operands = nil
+	case n.OpType == "Sub" && home.Constant(n.Input(1)) != nil: // its zero points as floats
+		w.asymmetric = w.asymmetric || !allZero(home.Constant(n.Inputs[1]))
+		n = &onnx.Node{OpType: "Identity", Inputs: n.Inputs[:1], Outputs: n.Outputs}
+		operands = n.Inputs
 	case n.OpType == "Mul":
 		for i, in := range n.Inputs {
 			if c := home.Constant(in); c != nil && c.Source.Type.IsFloat() && typeOf(home, n.Inputs[1-i]).IsFloat() {
@@ -209,6 +218,12 @@ func centered(c *onnx.Constant) bool {
 	}
 	list, err := c.Tensor(c.Root).Int64s()
 	return err == nil && !slices.ContainsFunc(list, func(v int64) bool { return v != middle })
+}
+
+// allZero says whether a constant holds nothing but zeros.
+func allZero(c *onnx.Constant) bool {
+	list, err := c.Tensor(c.Root).Float64s()
+	return err == nil && !slices.ContainsFunc(list, func(v float64) bool { return v != 0 })
 }
 
 // evaluate computes the weight of ones.
@@ -255,7 +270,7 @@ func (w *weightWalk) evaluate(threads int) (map[string]tensor.Value, error) {
 	if err != nil {
 		return nil, err
 	}
-	session, err := compile(part, Options{Threads: threads}, nil)
+	session, err := compile(part, Options{Threads: threads}, judged{literal: true})
 	if err != nil {
 		return nil, err
 	}
