@@ -119,6 +119,8 @@ func zerosOfMatrices[T int8 | uint8](t *tensor.Tensor, one, each, all int) (matr
 		return matrixZeros[T]{}, fmt.Errorf("type %v: want that of the operand", t.DType())
 	case len(data) == 1:
 		return matrixZeros[T]{data: data}, nil
+	case len(data) == 0 && all == 0:
+		return matrixZeros[T]{}, nil
 	case len(data) == all:
 		return matrixZeros[T]{data, each}, nil
 	case len(data) == one && one > 0:

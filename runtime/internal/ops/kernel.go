@@ -61,7 +61,8 @@ type Call struct {
 }
 
 // Tensors makes a Builder of a function that works on tensors alone: sequences
-// and optionals among the inputs are an error, an absent input is nil.
+// and optionals among the inputs are an error, an absent input is nil, and
+// absent ones at the end are not in the slice.
 func Tensors(build func(n *Node) (func(c *Call, in []*tensor.Tensor) ([]*tensor.Tensor, error), error)) Builder {
 	return func(n *Node) (Run, error) {
 		run, err := build(n)
@@ -76,6 +77,9 @@ func Tensors(build func(n *Node) (func(c *Call, in []*tensor.Tensor) ([]*tensor.
 					return nil, err
 				}
 				operands[i] = t
+			}
+			for len(operands) > 0 && operands[len(operands)-1] == nil {
+				operands = operands[:len(operands)-1]
 			}
 			results, err := run(c, operands)
 			if err != nil {
