@@ -94,16 +94,16 @@ func Compare(ctx context.Context, original, rewritten *onnx.Model, o CompareOpti
 	if err != nil {
 		return nil, fmt.Errorf("the rewritten model: %w", err)
 	}
-	wants, err := runAll(ctx, before, o, func(n *onnx.Node, in, out []tensor.Value) {
+	wants, err := runAll(ctx, before, o, judged{literal: true, trace: func(n *onnx.Node, in, out []tensor.Value) {
 		p.step()
 		j.see(ctx, n, in, out)
-	})
+	}})
 	if err != nil {
 		return nil, fmt.Errorf("the original: %w", err)
 	}
 	r := &Report{Sites: j.reports()}
 	j = nil // its layers are not needed any more
-	gots, err := runAll(ctx, after, o, func(*onnx.Node, []tensor.Value, []tensor.Value) { p.step() })
+	gots, err := runAll(ctx, after, o, judged{trace: func(*onnx.Node, []tensor.Value, []tensor.Value) { p.step() }})
 	if err != nil {
 		return nil, fmt.Errorf("the rewritten model: %w", err)
 	}
@@ -126,8 +126,8 @@ func Compare(ctx context.Context, original, rewritten *onnx.Model, o CompareOpti
 }
 
 // runAll runs a model on all feeds.
-func runAll(ctx context.Context, m *inlined, o CompareOptions, trace traceFunc) ([]map[string]tensor.Value, error) {
-	session, err := compile(m, Options{Threads: o.Threads}, trace)
+func runAll(ctx context.Context, m *inlined, o CompareOptions, how judged) ([]map[string]tensor.Value, error) {
+	session, err := compile(m, Options{Threads: o.Threads}, how)
 	if err != nil {
 		return nil, err
 	}

@@ -34,15 +34,21 @@ func Compile(m *onnx.Model, o Options) (*Session, error) {
 	if err != nil {
 		return nil, err
 	}
-	return compile(flat, o, nil)
+	return compile(flat, o, judged{})
 }
 
 // traceFunc is told of every step that has run: its node, operands and results.
 type traceFunc func(n *onnx.Node, in, out []tensor.Value)
 
-// compile is Compile of a model without calls; trace, if set, sees every step.
-func compile(flat *inlined, o Options, trace traceFunc) (*Session, error) {
-	c := &compiler{inlined: flat, session: &Session{observe: o.Observe, trace: trace, threads: o.Threads}}
+// judged is how Compare has a model compiled.
+type judged struct {
+	trace   traceFunc // sees every step; nil: nobody does
+	literal bool      // every node is run as the model has it: no steps are fused
+}
+
+// compile is Compile of a model without calls.
+func compile(flat *inlined, o Options, how judged) (*Session, error) {
+	c := &compiler{inlined: flat, literal: how.literal, session: &Session{observe: o.Observe, trace: how.trace, threads: o.Threads}}
 	if c.session.threads <= 0 {
 		c.session.threads = goruntime.GOMAXPROCS(0)
 	}
@@ -63,6 +69,7 @@ type compiler struct {
 	inlined *inlined
 	session *Session
 	missing []Unsupported
+	literal bool // see judged
 }
 
 // scope is a graph under compilation.
@@ -112,6 +119,9 @@ func (c *compiler) graph(g *onnx.Graph, parent *scope) (*scope, error) {
 		}
 		s.plan.outputs = append(s.plan.outputs, slot)
 		s.plan.names = append(s.plan.names, v.Name)
+	}
+	if !c.literal {
+		s.fuse()
 	}
 	s.finish()
 	return s, nil

@@ -26,7 +26,7 @@ func (s *scope) fold(st *step, constants []tensor.Value) bool {
 		}
 		size += bytesOf(constants[i])
 	}
-	if size > foldable && !movesOnly(st.node) {
+	if size > foldable && !movesOnly(st.node) || makesWeight(st.node, constants) {
 		return false
 	}
 	call := &ops.Call{Context: context.Background(), Threads: s.compiler.session.threads}
@@ -56,6 +56,20 @@ func deterministic(n *onnx.Node) bool {
 		return false
 	}
 	return true
+}
+
+// smallestWeight is how many elements a quantized weight has at least: fewer are
+// scales and zero points.
+const smallestWeight = 64
+
+// makesWeight says whether a node makes floats of a quantized weight: they are
+// made when they are used, if at all.
+func makesWeight(n *onnx.Node, constants []tensor.Value) bool {
+	if n.OpType != "DequantizeLinear" && n.OpType != "Cast" || len(constants) == 0 {
+		return false
+	}
+	t, ok := constants[0].(*tensor.Tensor)
+	return ok && t.DType().Bits() <= 8 && t.DType() != onnx.Bool && t.DType() != onnx.String && t.Len() >= smallestWeight
 }
 
 // movesOnly says whether an operator gives its operands' elements and no others.

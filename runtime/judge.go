@@ -141,7 +141,7 @@ func (j *siteJudge) prepare(s *site) error {
 	if err != nil {
 		return err
 	}
-	if s.session, err = compile(part, Options{Threads: j.threads}, nil); err != nil {
+	if s.session, err = compile(part, Options{Threads: j.threads}, judged{literal: true}); err != nil {
 		return err
 	}
 	if !s.cone.bounded {

@@ -181,7 +181,7 @@ func (f *feedMaker) search(flat *inlined, feeds map[string]tensor.Value) (map[st
 	if err := f.fill(first, sizes); err != nil {
 		return nil, err
 	}
-	session, err := compile(flat, Options{}, nil)
+	session, err := compile(flat, Options{}, judged{})
 	var unsupported *UnsupportedError
 	if errors.As(err, &unsupported) {
 		return first, nil // nothing can be tried

@@ -32,6 +32,8 @@ type step struct {
 	in, out  []int // slots
 	captured []int // slots that the node's bodies read
 	free     []int // slots that no later step reads
+
+	product *ops.Int8Product // what the step computes instead of its node, if it is fused
 }
 
 // frame holds the values of one run of a plan, by slot.

@@ -1,0 +1,196 @@
+package runtime
+
+import (
+	"slices"
+
+	"github.com/onnx-tinyq/onnx-tinyq/onnx"
+	"github.com/onnx-tinyq/onnx-tinyq/runtime/internal/ops"
+	"github.com/onnx-tinyq/onnx-tinyq/runtime/tensor"
+)
+
+// fuser rewrites the steps of one graph: a product with a constant weight that
+// other steps make float of integers first,
+//
+//	DequantizeLinear → (Cast, Transpose) → MatMul, Gemm → (Add of a bias)
+//	Cast → (Sub) → Mul → (Cast, Transpose) → MatMul, Gemm → (Add of a bias)
+//
+// becomes one step on the integers. Steps whose results nobody reads any more
+// are left out. What does not have exactly one of these forms stays as it is.
+type fuser struct {
+	scope   *scope
+	makers  map[int]*step // by slot: the step that gives it
+	readers map[int]int   // by slot: how many steps and outputs read it
+	// stored holds the weights that have been read, by the slot of their floats
+	// and how they are laid out: layers may share one.
+	stored map[weightUse]*ops.Int8Product
+}
+
+// weightUse is a weight as one kind of product reads it.
+type weightUse struct {
+	slot   int
+	turned bool
+}
+
+// fuse rewrites the scope's steps.
+func (s *scope) fuse() {
+	f := &fuser{scope: s, makers: map[int]*step{}, readers: map[int]int{}, stored: map[weightUse]*ops.Int8Product{}}
+	for _, st := range s.plan.steps {
+		for _, slot := range st.out {
+			if slot != absent {
+				f.makers[slot] = st
+			}
+		}
+		for _, slot := range slices.Concat(st.in, st.captured) {
+			f.readers[slot]++
+		}
+	}
+	for _, slot := range s.plan.outputs {
+		f.readers[slot]++
+	}
+	fused := false
+	for _, st := range s.plan.steps {
+		fused = f.product(st) || fused
+	}
+	if fused {
+		f.addBiases()
+		f.sweep()
+	}
+}
+
+// product puts a product on integers in the place of one on floats.
+func (f *fuser) product(st *step) bool {
+	n := st.node
+	isGemm := n.OpType == "Gemm"
+	if n.Domain != "" && n.Domain != "ai.onnx" || n.OpType != "MatMul" && !isGemm || len(st.in) < 2 {
+		return false
+	}
+	trans := func(name string) bool {
+		a := n.Attr(name)
+		return isGemm && a != nil && a.I != 0
+	}
+	transposed := [2]bool{trans("transA"), trans("transB")}
+	for _, operand := range []int{1, 0} {
+		// The weight is wanted as the right operand: as it is on the right, and
+		// transposed on the left.
+		use := weightUse{st.in[operand], transposed[operand] != (operand == 0)}
+		w, known := f.stored[use]
+		if !known {
+			w = f.weight(use)
+			f.stored[use] = w
+		}
+		if w == nil {
+			continue
+		}
+		product := *w
+		product.Left = operand == 0
+		product.Turned = transposed[1-operand] != product.Left
+		if isGemm {
+			product.End = &ops.Int8ProductEnd{Alpha: floatAttribute(n, "alpha"), Beta: floatAttribute(n, "beta")}
+		}
+		st.product = &product
+		f.readers[use.slot]--
+		st.in = []int{st.in[1-operand], slotAt(st.in, 2)}
+		st.run = runProduct(st.product)
+		return true
+	}
+	return false
+}
+
+func slotAt(slots []int, i int) int {
+	if i < len(slots) {
+		return slots[i]
+	}
+	return absent
+}
+
+// floatAttribute is one of Gemm's factors, which are 1 where they are not stated.
+func floatAttribute(n *onnx.Node, name string) float32 {
+	if a := n.Attr(name); a != nil {
+		return a.F
+	}
+	return 1
+}
+
+// runProduct is a kernel of two operands: the activation and Gemm's addend.
+func runProduct(w *ops.Int8Product) ops.Run {
+	return func(c *ops.Call, in []tensor.Value) ([]tensor.Value, error) {
+		x, ok := in[0].(*tensor.Tensor)
+		if !ok {
+			return nil, errNoTensor(in[0])
+		}
+		addend, ok := in[1].(*tensor.Tensor)
+		if in[1] != nil && !ok {
+			return nil, errNoTensor(in[1])
+		}
+		y, err := w.Run(c, x, addend)
+		if err != nil {
+			return nil, err
+		}
+		return []tensor.Value{y}, nil
+	}
+}
+
+// addBiases takes the Add of a constant bias into the product before it, where
+// nobody else reads that. In 16 bit the product is rounded before the bias is
+// added, so the two stay apart.
+func (f *fuser) addBiases() {
+	for _, st := range f.scope.plan.steps {
+		if st.node.OpType != "Add" || st.node.Domain != "" && st.node.Domain != "ai.onnx" || len(st.in) != 2 {
+			continue
+		}
+		for i, slot := range st.in {
+			before, other := f.makers[slot], st.in[1-i]
+			if before == nil || before.product == nil || before.product.End != nil || before.product.Left || before.product.Vector ||
+				f.readers[slot] != 1 || !f.scope.fixed[other] {
+				continue
+			}
+			bias := biasOf(f.scope.plan.initial[other], before.product.Weights[0].N)
+			if bias == nil {
+				continue
+			}
+			product := *before.product
+			product.Bias = bias
+			st.in = []int{before.in[0], absent}
+			st.product, st.run = &product, runProduct(&product)
+			f.readers[slot]--
+			f.readers[other]--
+			f.readers[before.in[0]]++
+			break
+		}
+	}
+}
+
+// biasOf is a bias for each of n columns, nil if the value is something else.
+func biasOf(v tensor.Value, n int) []float32 {
+	t, ok := v.(*tensor.Tensor)
+	if !ok || t.Len() != n || t.Rank() == 0 || t.Shape()[t.Rank()-1] != n || t.Rank() > 1 {
+		return nil
+	}
+	bias, _ := tensor.Data[float32](t)
+	return bias
+}
+
+// sweep leaves out the steps that only made what a product does not read any more.
+func (f *fuser) sweep() {
+	steps := f.scope.plan.steps
+	for i, st := range slices.Backward(steps) {
+		if !onlyConverts(st) || slices.ContainsFunc(st.out, func(slot int) bool { return slot != absent && f.readers[slot] > 0 }) {
+			continue
+		}
+		for _, slot := range slices.Concat(st.in, st.captured) {
+			f.readers[slot]--
+		}
+		steps[i] = nil
+	}
+	f.scope.plan.steps = slices.DeleteFunc(steps, func(st *step) bool { return st == nil })
+}
+
+// onlyConverts says whether a step is of the kind that stands before a product,
+// or is one whose bias was taken in by a later step.
+func onlyConverts(st *step) bool {
+	switch st.node.OpType {
+	case "DequantizeLinear", "Cast", "Sub", "Mul", "Transpose", "Identity":
+		return true
+	}
+	return st.product != nil
+}
