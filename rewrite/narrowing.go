@@ -140,8 +140,9 @@ func (h *halver) spread(scope *onnx.Scope, node *onnx.Node) {
 			continue
 		}
 		if h.types.typeOf(scope, name) != onnx.Float {
-			// Integers made floats may be as large as they like.
-			wild = wild || node.OpType == "Cast" && h.types.typeOf(scope, name) != onnx.Bool && h.types.typeOf(scope, name) != h.narrow
+			// Wide integers made floats may be as large as they like.
+			from := h.types.typeOf(scope, name)
+			wild = wild || node.OpType == "Cast" && from.Bits() > 8 && from != h.narrow
 			continue
 		}
 		if h.wild[value{scope.Lookup(name), name}] {

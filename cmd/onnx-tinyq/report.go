@@ -17,6 +17,7 @@ type rewriteReport struct {
 	Sites        []siteReport `json:"sites"`
 	Skips        []skipReport `json:"skips"`
 	Check        *checkReport `json:"check"`
+	Curve        []tunePoint  `json:"curve,omitempty"` // what --tune tried
 	Warnings     []string     `json:"warnings"`
 	Seconds      number       `json:"seconds"`
 	PeakRSSBytes int64        `json:"peak_rss_bytes"` // 0: the system does not say
@@ -34,7 +35,7 @@ type siteReport struct {
 	Form        string            `json:"form"`
 	BytesBefore int64             `json:"bytes_before"`
 	BytesAfter  int64             `json:"bytes_after"`
-	Verdicts    map[string]string `json:"verdicts"`
+	Verdicts    map[string]string `json:"verdicts"` // by runtime, what it does with the form
 	Note        string            `json:"note,omitempty"`
 }
 
@@ -64,12 +65,16 @@ type outputReport struct {
 
 // checkSiteReport is one rewritten layer, fed the original model's activations.
 type checkSiteReport struct {
-	Node      string  `json:"node"`
-	MaxAbs    number  `json:"max_abs"`
-	RelL2     number  `json:"rel_l2"`
-	SQNR      number  `json:"sqnr_db"`
-	OfBound   *number `json:"of_bound"`   // the largest error, as a part of what is proven at that element
-	BoundHeld *bool   `json:"bound_held"` // nil: it has no bound
+	Node      string `json:"node"`
+	Op        string `json:"op"`
+	K         int    `json:"k"` // how many products are summed
+	N         int    `json:"n"` // how many channels come out
+	MaxAbs    number `json:"max_abs"`
+	RelL2     number `json:"rel_l2"`
+	SQNR      number `json:"sqnr_db"`
+	OfBound   number `json:"of_bound"`   // the largest error, as a part of what is proven for that element
+	BoundHeld *bool  `json:"bound_held"` // nil: it has no bound
+	Note      string `json:"note,omitempty"`
 }
 
 // Held says in a word whether the layer's bound held.
@@ -89,7 +94,10 @@ func reportSites(sites []rewrite.Site) []siteReport {
 		reports[i] = siteReport{
 			Node: s.Node, Op: s.Op, Weight: s.Weight, Type: s.DType.String(), Dims: append([]int64{}, s.Dims...), Axis: s.Axis,
 			Rule: s.Rule, Form: s.Form, BytesBefore: s.BytesBefore, BytesAfter: s.BytesAfter,
-			Verdicts: map[string]string{}, Note: s.Note,
+			Verdicts: reportVerdicts(s.Verdicts), Note: s.Note,
+		}
+		for _, v := range s.Verdicts {
+			reports[i].Verdicts[v.Runtime] = v.String()
 		}
 	}
 	return reports
@@ -104,5 +112,29 @@ func reportSkips(skips []rewrite.Skip) []skipReport {
 }
 
 func reportCheck(r *runtime.Report) *checkReport {
-	return nil
+	c := &checkReport{Outputs: []outputReport{}, Sites: []checkSiteReport{}, Within: r.Within, BoundHeld: r.BoundHeld, Reasons: append([]string{}, r.Reasons...)}
+	for _, o := range r.Outputs {
+		c.Outputs = append(c.Outputs, outputReport{
+			Name: o.Name, MaxAbs: number(o.MaxAbs), RelL2: number(o.RelL2), SQNR: number(o.SQNR),
+			Cosine: number(o.Cosine), ArgmaxAgreement: number(o.ArgmaxAgreement),
+		})
+	}
+	for _, s := range r.Sites {
+		c.Sites = append(c.Sites, checkSiteReport{
+			Node: s.Node, Op: s.Op, K: s.K, N: s.N, MaxAbs: number(s.MaxAbs), RelL2: number(s.RelL2), SQNR: number(s.SQNR),
+			OfBound: number(s.OfBound), BoundHeld: s.BoundHeld, Note: s.Note,
+		})
+	}
+	return c
+}
+
+// bounded counts the layers that have a bound.
+func (c *checkReport) bounded() int {
+	n := 0
+	for _, s := range c.Sites {
+		if s.BoundHeld != nil {
+			n++
+		}
+	}
+	return n
 }

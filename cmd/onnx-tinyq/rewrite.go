@@ -27,6 +27,7 @@ type rewriteFlags struct {
 	sync         *choice
 	check        *choice
 	minSQNR      float64
+	tune         bool
 	report       string
 	force        bool
 }
@@ -41,6 +42,7 @@ func (f *rewriteFlags) register(flags *pflag.FlagSet) {
 	f.check = choose(flags, "check", "", "run both models and compare: whenever the executor can run the model, on, off",
 		"auto", "on", "off")
 	registerMinSQNR(flags, &f.minSQNR)
+	flags.BoolVar(&f.tune, "tune", false, "measure what each layer does to the outputs, and leave the most harmful in float until --min-sqnr holds")
 	flags.StringVar(&f.report, "report", "", "write a report to this `FILE`: .html or .json")
 	flags.BoolVarP(&f.force, "force", "f", false, "keep the output of a failed check")
 	f.feedFlags.register(flags)
@@ -97,6 +99,8 @@ func (a *app) begin(path string, f *rewriteFlags) (*job, error) {
 	switch extension := filepath.Ext(f.report); {
 	case j.output == "-" && a.asJSON:
 		return nil, usagef("--output - and --json both want standard output: name a file for one of them")
+	case f.tune && f.minSQNR == 0:
+		return nil, usagef("--tune wants a mark to reach: --min-sqnr DB")
 	case f.report != "" && extension != ".html" && extension != ".json":
 		return nil, usagef("--report %s: reports are written as .html or .json", f.report)
 	case f.report != "" && filepath.Clean(f.report) == filepath.Clean(j.output):
@@ -183,6 +187,11 @@ func (a *app) rewrite(ctx context.Context, path string, f *rewriteFlags) error {
 	}
 	defer j.model.Close()
 	r := j.report
+	if f.tune {
+		if err := a.tune(ctx, j); err != nil {
+			return err
+		}
+	}
 	result, err := j.plan.Apply(ctx)
 	if err != nil {
 		return err

@@ -35,11 +35,20 @@ func (r *rewriteReport) print(out io.Writer) {
 				fmt.Fprintf(out, "  %s: %s\n", s.Node, s.Note)
 			}
 		}
+		r.printVerdicts(out)
 	}
 	if len(r.Skips) > 0 {
 		t := newTable("left alone", "operator", "because")
 		for _, s := range r.Skips {
 			t.AppendRow([]any{shorten(s.Node, nameWidth), s.Op, s.Reason})
+		}
+		fmt.Fprintf(out, "\n%s", render(t))
+	}
+	if len(r.Curve) > 0 {
+		t := newTable("layers left in float", "bytes saved", "SQNR dB")
+		rightAlign(t, 1, 2, 3)
+		for _, point := range r.Curve {
+			t.AppendRow([]any{point.LeftInFloat, grouped(point.BytesSaved), fmt.Sprintf("%.1f", float64(point.SQNR))})
 		}
 		fmt.Fprintf(out, "\n%s", render(t))
 	}
@@ -84,7 +93,7 @@ func (c *checkReport) print(out io.Writer) {
 	case c.BoundHeld == nil:
 		fmt.Fprintln(out, "  no layer has a proven bound to be held to")
 	case *c.BoundHeld:
-		fmt.Fprintf(out, "  the proven bound held at %s\n", count(len(c.Sites), "layer"))
+		fmt.Fprintf(out, "  the proven bound held at %s\n", count(c.bounded(), "layer"))
 	default:
 		fmt.Fprintln(out, "  the proven bound did not hold")
 	}
