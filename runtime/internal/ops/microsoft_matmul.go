@@ -75,7 +75,9 @@ func (o matrixOrder) apply(t *tensor.Tensor) (*tensor.Tensor, error) {
 
 // buildFusedGemm builds Gemm, followed by an activation.
 func buildFusedGemm(n *Node) (single, error) {
-	product, err := buildGemm(n)
+	asGemm := *n
+	asGemm.Opset = 13 // this operator is Gemm as it was then; its own domain's version says nothing
+	product, err := buildGemm(&asGemm)
 	if err != nil {
 		return nil, err
 	}
@@ -143,6 +145,11 @@ func fusedActivation(name string, parameters []float32) (gateFunction, error) {
 		}
 		least, most := float64(parameters[0]), float64(parameters[1])
 		return func(x float64) float64 { return min(max(x, least), most) }, nil
+	case "Selu":
+		if len(parameters) != 2 {
+			return nil, fmt.Errorf("activation Selu has parameters %v: want alpha and gamma", parameters)
+		}
+		return scaledElu(float64(parameters[0]), float64(parameters[1])), nil
 	}
 	p, err := activationNamed(name)
 	if err != nil {

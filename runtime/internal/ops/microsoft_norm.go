@@ -15,7 +15,7 @@ var microsoftNormFamily = []Kernel{
 	{Domain: microsoft, Op: "SimplifiedLayerNormalization", Since: 1, Build: needs(2, Tensors(buildSimplifiedLayerNormalization))},
 	{Domain: microsoft, Op: "SkipLayerNormalization", Since: 1, Build: needs(3, Tensors(buildSkipLayerNormalization))},
 	{Domain: microsoft, Op: "SkipSimplifiedLayerNormalization", Since: 1, Build: needs(3, Tensors(buildSkipSimplifiedLayerNormalization))},
-	{Domain: microsoft, Op: "EmbedLayerNormalization", Since: 1, Build: needs(7, Tensors(buildEmbedLayerNormalization))},
+	{Domain: microsoft, Op: "EmbedLayerNormalization", Since: 1, Build: Tensors(buildEmbedLayerNormalization)},
 }
 
 func buildSimplifiedLayerNormalization(n *Node) (several, error) {
@@ -77,6 +77,11 @@ func (l layerNormalization) runSum(c *Call, scale, bias, x *tensor.Tensor, terms
 // of the mask has, and the sum.
 func buildEmbedLayerNormalization(n *Node) (several, error) {
 	l := addedRows(n, true)
+	for _, i := range []int{0, 2, 3, 5, 6} {
+		if n.Input(i) == "" {
+			return nil, fmt.Errorf("operand %d is missing", i)
+		}
+	}
 	return func(c *Call, in []*tensor.Tensor) ([]*tensor.Tensor, error) {
 		ids, segments, words, positions, ofSegments := in[0], in[1], in[2], in[3], in[4]
 		if ids.Rank() != 2 {

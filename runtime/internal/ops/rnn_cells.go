@@ -119,8 +119,13 @@ type lstmCell[T real] struct {
 }
 
 func (l lstmCell[T]) step(gates, h, c []T) {
-	n := l.hidden
 	l.recur(gates, h, 0)
+	l.advance(gates, h, c)
+}
+
+// advance is the step from gates that have the recurrence's share already.
+func (l lstmCell[T]) advance(gates, h, c []T) {
+	n := l.hidden
 	input, output, forget, candidate := gates[:n], gates[n:2*n], gates[2*n:3*n], gates[3*n:]
 	l.peep(input, c, 0)
 	l.activate(0, input)
