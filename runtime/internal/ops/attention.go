@@ -149,6 +149,11 @@ func (a attention) plan(o attentionOperands) (*attentionPlan, error) {
 			err = fmt.Errorf("%d key lengths: the batch is %d", len(p.lengths), h.batch)
 		}
 	}
+	for _, shape := range [][]int{{h.batch, h.queryHeads, max(h.queries, 1)}, {attentionRows, p.keys}} {
+		if _, err := checkedCount(shape); err != nil {
+			return nil, err
+		}
+	}
 	if p.scale == 0 {
 		p.scale = 1 / math.Sqrt(float64(p.size))
 	}

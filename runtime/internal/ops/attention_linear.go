@@ -96,6 +96,11 @@ func (l linearAttention) plan(o linearOperands) (*linearPlan, error) {
 			return nil, fmt.Errorf("%s %v: want %v", w.name, w.t.Shape(), w.shape)
 		}
 	}
+	for _, shape := range [][]int{{p.batch, l.keyHeads, max(p.positions, 1)}, {p.batch, l.keyHeads, p.size, p.valueSize}} {
+		if _, err := checkedCount(shape); err != nil {
+			return nil, err
+		}
+	}
 	if p.scale == 0 {
 		p.scale = 1 / math.Sqrt(float64(p.size))
 	}

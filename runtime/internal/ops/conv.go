@@ -104,8 +104,8 @@ func (v convolution) plan(x, w, b *tensor.Tensor) (*convPlan, error) {
 		return nil, fmt.Errorf("output: %w", err)
 	}
 	p.outputs = tensor.Count(window.output)
-	p.windowRows = window.rows()
-	return p, nil
+	p.windowRows, err = window.rows()
+	return p, err
 }
 
 func (p *convPlan) shape() []int {
@@ -135,6 +135,9 @@ func convolve[T number](c *Call, p *convPlan, x, w, bias []T) ([]T, error) {
 		for batch := range p.batch {
 			fillWith(y[(batch*len(bias)+i)*p.outputs:][:p.outputs], v)
 		}
+	}
+	if p.channels*p.taps == 0 {
+		return y, nil
 	}
 	if p.channels == 1 && p.maps < 4 {
 		return y, parallel(c, p.batch*p.groups*p.maps, p.outputs*p.taps, func(from, to int) {

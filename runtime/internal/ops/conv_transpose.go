@@ -54,8 +54,12 @@ func (v transposedConvolution) run(c *Call, x, w, b *tensor.Tensor) (*tensor.Ten
 	if _, err := checkedCount(shape); err != nil {
 		return nil, fmt.Errorf("output: %w", err)
 	}
+	rows, err := window.rows()
+	if err != nil {
+		return nil, err
+	}
 	p := &convPlan{
-		windowRows: window.rows(),
+		windowRows: rows,
 		batch:      xs[0], groups: v.group,
 		channels: xs[1] / v.group, maps: ws[1],
 		inputs: tensor.Count(xs[2:]), outputs: tensor.Count(window.input), taps: tensor.Count(ws[2:]),
@@ -132,6 +136,9 @@ func spreadTensors[T real](c *Call, p *convPlan, shape []int, x, w, b *tensor.Te
 // and then added where the tap falls.
 func convolveTransposed[T real](c *Call, p *convPlan, x, w, bias []T) ([]T, error) {
 	y := make([]T, p.batch*p.groups*p.maps*p.outputs)
+	if len(y) == 0 {
+		return y, nil
+	}
 	work := p.channels * p.taps * p.inputs
 	return y, parallel(c, p.batch*p.groups*p.maps, work, func(from, to int) {
 		shares := make([]T, p.taps*p.inputs)

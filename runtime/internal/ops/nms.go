@@ -59,6 +59,9 @@ func (s suppression) run(boxes, scores *tensor.Tensor, centered bool) (*tensor.T
 		corners[i] = newBox(in[0][4*i:][:4], centered)
 	}
 	selected := []int64{}
+	if b[1] == 0 {
+		return tensor.New([]int{0, 3}, selected), nil
+	}
 	for image := range b[0] {
 		for class := range p[1] {
 			own := corners[image*b[1]:][:b[1]]

@@ -81,7 +81,7 @@ func runBatchNormalization[T real](c *Call, b batchNormalization, operands []*te
 		runningMean, runningVariance = running(in[3], center, b.momentum), running(in[4], spread, b.momentum)
 	}
 	y := make([]T, len(data))
-	err = parallel(c, batch*features, each, func(from, to int) {
+	err = parallel(c, len(y)/max(each, 1), each, func(from, to int) {
 		for i := from; i < to; i++ {
 			f := i % features
 			out := y[i*each:][:each]

@@ -83,7 +83,11 @@ func runLayerNormalization[T real](c *Call, l layerNormalization, x, scale, bias
 	if err != nil {
 		return nil, nil, nil, fmt.Errorf("bias: %w", err)
 	}
-	rows, width := tensor.Count(shape[:axis]), tensor.Count(shape[axis:])
+	rows, err := checkedCount(shape[:axis])
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	width := tensor.Count(shape[axis:])
 	y := make([]T, len(data))
 	centers, inverses := make([]T, rows), make([]T, rows)
 	err = parallel(c, rows, 4*width, func(from, to int) {

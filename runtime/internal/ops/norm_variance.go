@@ -31,8 +31,8 @@ func meanVarianceNormalize[T real](x *tensor.Tensor, axes []int) (*tensor.Tensor
 		return nil, err
 	}
 	lines, err := layRows(x, marked)
-	if err != nil {
-		return nil, err
+	if err != nil || x.Len() == 0 {
+		return x, err
 	}
 	data, err := reals[T](lines.table)
 	if err != nil {

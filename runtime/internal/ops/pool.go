@@ -48,8 +48,8 @@ func (a windowAttributes) pool(x *tensor.Tensor) (*pooling, error) {
 		return nil, fmt.Errorf("output: %w", err)
 	}
 	p.outputs = tensor.Count(w.output)
-	p.windowRows = w.rows()
-	return p, nil
+	p.windowRows, err = w.rows()
+	return p, err
 }
 
 // each runs work on every channel in turn, several at once.

@@ -186,7 +186,8 @@ func channelRows(x *tensor.Tensor) (shape []int, each int, err error) {
 	}
 	shape = orAll(nil, len(in), 1)
 	copy(shape, in[:2])
-	return shape, tensor.Count(in[2:]), nil
+	_, err = checkedCount(shape)
+	return shape, tensor.Count(in[2:]), err
 }
 
 // globally reduces each channel of x to one number.

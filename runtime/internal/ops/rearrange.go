@@ -158,7 +158,10 @@ func (a windowAttributes) columnsToImage(x *tensor.Tensor, image, block []int) (
 	if _, err := checkedCount(shape); err != nil {
 		return nil, err
 	}
-	r := w.rows()
+	r, err := w.rows()
+	if err != nil {
+		return nil, err
+	}
 	switch data := x.Any().(type) {
 	case []float32:
 		return foldImages(r, data, shape), nil
@@ -196,7 +199,7 @@ func (a windowAttributes) columnsToImage(x *tensor.Tensor, image, block []int) (
 func foldImages[T summand](r *windowRows, columns []T, shape []int) *tensor.Tensor {
 	images := make([]T, tensor.Count(shape))
 	each, one := tensor.Count(r.input), tensor.Count(r.output)*tensor.Count(r.kernel)
-	for i := range shape[0] * shape[1] {
+	for i := range len(images) / max(each, 1) {
 		fold(r, images[i*each:][:each], columns[i*one:][:one])
 	}
 	return tensor.New(shape, images)

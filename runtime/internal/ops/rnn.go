@@ -93,6 +93,9 @@ func (r recurrence) plan(o recurrentOperands) (*recurrentPlan, error) {
 			return nil, fmt.Errorf("%s have shape %v: want %v", want.name, want.t.Shape(), want.shape)
 		}
 	}
+	if _, err := checkedCount([]int{directions, max(p.steps, 1), p.batch, max(rows, 1)}); err != nil {
+		return nil, fmt.Errorf("projected input: %w", err)
+	}
 	if o.lengths == nil {
 		p.lengths = orAll(nil, p.batch, p.steps)
 		return p, nil

@@ -48,7 +48,7 @@ func buildRoiAlign(n *Node) (single, error) {
 	default:
 		return nil, fmt.Errorf("mode is %q: want avg or max", mode)
 	}
-	if r.height < 1 || r.width < 1 || max(r.height, r.width) > maxWindowExtent || r.samples < 0 {
+	if r.height < 1 || r.width < 1 || max(r.height, r.width) > maxRoiSamples || r.samples < 0 {
 		return nil, fmt.Errorf("output of %d by %d with sampling ratio %d is out of range", r.height, r.width, r.samples)
 	}
 	return func(c *Call, in []*tensor.Tensor) (*tensor.Tensor, error) {
@@ -66,7 +66,7 @@ type roiSample struct {
 	inside    bool
 }
 
-// maxRoiSamples bounds how finely a region may ask to be sampled.
+// maxRoiSamples bounds the samples, and the bins, of a region along one axis.
 const maxRoiSamples = 1 << 20
 
 // runRoiAlign gives (regions, C, height, width) of x (N, C, H, W): rois
@@ -198,7 +198,7 @@ func poolSamples[T real](plane []T, width int, rows, columns []roiSample, maximu
 func buildMaxRoiPool(n *Node) (single, error) {
 	size := n.Ints("pooled_shape")
 	scale := float64(n.Float("spatial_scale", 1))
-	if len(size) != 2 || min(size[0], size[1]) < 1 || max(size[0], size[1]) > maxWindowExtent {
+	if len(size) != 2 || min(size[0], size[1]) < 1 || max(size[0], size[1]) > maxRoiSamples {
 		return nil, fmt.Errorf("pooled_shape is %v: want a height and a width", size)
 	}
 	return func(_ *Call, in []*tensor.Tensor) (*tensor.Tensor, error) {

@@ -45,6 +45,9 @@ func (r rotary) run(c *Call, x, cos, sin, ids *tensor.Tensor) (*tensor.Tensor, e
 	if rotated < 0 || rotated > size || rotated%2 != 0 {
 		return nil, fmt.Errorf("%d of %d elements of a head cannot be turned in pairs", rotated, size)
 	}
+	if _, err := checkedCount([]int{s[0], heads, max(positions, 1)}); err != nil {
+		return nil, err
+	}
 	rows, err := angleRows(cos, sin, ids, s[0]*positions, rotated/2)
 	if err != nil {
 		return nil, err

@@ -188,9 +188,19 @@ type windowRows struct {
 	paddedTaps []int
 }
 
+// maxLines bounds the lines of an output, for each of which a table has an entry.
+const maxLines = 1 << 22
+
 // rows computes the layout, which all batches and channels share.
-func (w *slidingWindow) rows() *windowRows {
+func (w *slidingWindow) rows() (*windowRows, error) {
 	last := len(w.input) - 1
+	lines := 1
+	for _, size := range w.output[:last] {
+		// An empty axis does not excuse the others: each has a table of its own.
+		if lines *= max(size, 1); lines > maxLines {
+			return nil, fmt.Errorf("an output %v has more than %d lines", w.output, maxLines)
+		}
+	}
 	r := &windowRows{slidingWindow: w, lines: [][]rowTap{{{}}}, paddedTaps: []int{1}, inner: w.covers(last)}
 	for axis := range last {
 		spans := w.spans(axis)
@@ -218,7 +228,7 @@ func (w *slidingWindow) rows() *windowRows {
 			taps[i].offset *= w.input[last]
 		}
 	}
-	return r
+	return r, nil
 }
 
 // withPadding counts the taps of a span that lie within the input and its
