@@ -2,6 +2,7 @@ package ops
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/onnx-tinyq/onnx-tinyq/onnx"
 	"github.com/onnx-tinyq/onnx-tinyq/quantops"
@@ -40,7 +41,7 @@ func readRounding(n *Node) (rounding, error) {
 // 1 of Cast, by its name.
 func targetType(n *Node) (onnx.DType, error) {
 	if name := n.Text("to", ""); name != "" {
-		return onnx.ParseDType(name)
+		return onnx.ParseDType(strings.ToLower(name))
 	}
 	if !n.Has("to") {
 		return 0, fmt.Errorf("attribute to is missing")

@@ -19,6 +19,14 @@ func parseNumbers(shape []int, list []string, target onnx.DType) (*tensor.Tensor
 	case onnx.Int8, onnx.Int16, onnx.Int32, onnx.Int64, onnx.Uint8, onnx.Uint16, onnx.Uint32,
 		onnx.Int4, onnx.Int2, onnx.Uint4, onnx.Uint2:
 		return parseEach(shape, list, func(s string) (int64, error) { return strconv.ParseInt(s, 10, 64) })
+	case onnx.Bool:
+		return parseEach(shape, list, func(s string) (float64, error) {
+			v, err := strconv.ParseBool(s)
+			if v {
+				return 1, err
+			}
+			return 0, err
+		})
 	case onnx.Float:
 		return parseEach(shape, list, func(s string) (float32, error) {
 			v, err := strconv.ParseFloat(s, 32)
