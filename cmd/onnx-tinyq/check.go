@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 
@@ -78,15 +77,18 @@ func (a *app) judge(ctx context.Context, original, rewritten *onnx.Model, f *rew
 	if f.check.value == "off" {
 		return nil, nil
 	}
-	feeds, err := f.feedFlags.make(original)
+	options, err := f.feedFlags.options(original)
+	if err != nil {
+		return nil, err
+	}
+	feeds, err := runtime.MakeFeeds(original, options)
 	if err == nil {
 		var report *checkReport
 		if report, err = a.compare(ctx, original, rewritten, feeds, f.threads, f.minSQNR); err == nil {
 			return report, nil
 		}
 	}
-	var usage usageError
-	if errors.As(err, &usage) || ctx.Err() != nil {
+	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
 	if f.check.value == "on" {

@@ -36,30 +36,39 @@ func registerThreads(flags *pflag.FlagSet, threads *int) {
 
 // make gives a value for every input of a model that needs one.
 func (f *feedFlags) make(m *onnx.Model) (map[string]tensor.Value, error) {
+	o, err := f.options(m)
+	if err != nil {
+		return nil, err
+	}
+	return runtime.MakeFeeds(m, o)
+}
+
+// options are what the flags say about a model's inputs.
+func (f *feedFlags) options(m *onnx.Model) (runtime.FeedOptions, error) {
 	o := runtime.FeedOptions{Seed: f.seed, Shapes: map[string][]int{}, Given: map[string]tensor.Value{}}
 	for _, spec := range f.shapes {
 		name, text, err := f.split("--shape", spec, m)
 		if err != nil {
-			return nil, err
+			return o, err
 		}
 		shape, err := parseShape(text)
 		if err != nil {
-			return nil, usagef("--shape %s: %w", spec, err)
+			return o, usagef("--shape %s: %w", spec, err)
 		}
 		o.Shapes[name] = shape
 	}
 	for _, spec := range f.inputs {
 		name, path, err := f.split("--input", spec, m)
 		if err != nil {
-			return nil, err
+			return o, err
 		}
 		value, err := readValue(path, name)
 		if err != nil {
-			return nil, fmt.Errorf("input %q: %w", name, err)
+			return o, fmt.Errorf("input %q: %w", name, err)
 		}
 		o.Given[name] = value
 	}
-	return runtime.MakeFeeds(m, o)
+	return o, nil
 }
 
 // split takes NAME=VALUE apart; the name has to be an input's.
