@@ -1,6 +1,10 @@
 package rewrite
 
-import "github.com/onnx-tinyq/onnx-tinyq/onnx"
+import (
+	"strings"
+
+	"github.com/onnx-tinyq/onnx-tinyq/onnx"
+)
 
 // Verdict is what one runtime does with the form that stands for a weight.
 type Verdict struct {
@@ -66,6 +70,12 @@ func verdictsOn(f *facts) []Verdict {
 	for _, name := range Runtimes() {
 		for _, c := range conditions[name] {
 			if c.holds(f) {
+				if c.change == targetORT && !f.packable {
+					c.change = targetFold
+				}
+				if c.change == targetFold && f.result == onnx.Float16 && strings.HasPrefix(name, runtimeORT) {
+					c.change = "" // which does not fold products of float16
+				}
 				verdicts = append(verdicts, Verdict{Runtime: name, Outcome: c.outcome, Reason: c.reason, Change: c.change})
 				break
 			}
@@ -165,7 +175,8 @@ func (p *Plan) judge() {
 		for i, one := range found.match.intents {
 			f := &facts{
 				kind: one.kind, blocked: one.w.block > 0, perChannel: one.w.perChannel(), asymmetric: one.w.scheme.Asymmetric,
-				scale: one.form.scale, result: one.form.result, rank: len(one.w.dims),
+				scale: one.form.scale, result: one.form.result, rank: len(one.w.dims), single: oneNumber(one.w.dims),
+				fixed:   one.kind == lookupKind && fixed(found.at.Scope, found.at.Node.Input(1), 8),
 				readers: readers[value{found.at.Scope, one.w, one.form}],
 				outer:   found.at.Scope.Parent != nil && one.w.home != found.at.Scope,
 			}

@@ -2,6 +2,7 @@ package rewrite
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/onnx-tinyq/onnx-tinyq/onnx"
 )
@@ -36,6 +37,9 @@ type facts struct {
 	result     onnx.DType // what the layer reads
 	transposed bool       // by a node between
 	rank       int        // of the stored weight
+	single     bool       // it is one number
+	fixed      bool       // a lookup always picks the same rows
+	packable   bool       // MatMulNBits could stand for the layer
 	readers    int        // of the floats
 	away       bool       // the floats are made outside the layer's body
 	outer      bool       // the floats are made in a body, of constants outside it
@@ -109,7 +113,7 @@ func (l *look) weights(p place, original *onnx.Node) []*facts {
 		}
 		if op != nil && op.lookup {
 			if c := p.scope.Constant(p.node.Inputs[i]); c != nil && c.Type == onnx.Int8 {
-				found = append(found, &facts{kind: lookupKind, op: original.OpType, readers: 1})
+				found = append(found, &facts{kind: lookupKind, op: original.OpType, readers: 1, fixed: fixed(p.scope, p.node.Input(1), 8)})
 			}
 			continue
 		}
@@ -142,7 +146,7 @@ func (l *look) floats(scope *onnx.Scope, name string) *facts {
 			if q == nil || s == nil {
 				return nil
 			}
-			f.kind, f.rank, f.scale = linearKind, len(q.Dims), s.Type
+			f.kind, f.rank, f.single, f.scale = linearKind, len(q.Dims), oneNumber(q.Dims), s.Type
 			f.blocked, f.perChannel = node.Attr("block_size") != nil, len(s.Dims) > 0
 			if f.result == onnx.Undefined {
 				f.result = s.Type
@@ -164,7 +168,7 @@ func (l *look) floats(scope *onnx.Scope, name string) *facts {
 			}
 		case "Cast":
 			if q := scope.Constant(node.Input(0)); q != nil && q.Type == onnx.Int8 && f.scale != onnx.Undefined {
-				f.rank = len(q.Dims)
+				f.rank, f.single = len(q.Dims), oneNumber(q.Dims)
 				return f
 			}
 			if to := node.Attr("to"); to != nil && f.result == onnx.Undefined {
@@ -177,6 +181,25 @@ func (l *look) floats(scope *onnx.Scope, name string) *facts {
 		name = node.Input(0)
 	}
 	return nil
+}
+
+func oneNumber(dims []int64) bool {
+	return !slices.ContainsFunc(dims, func(d int64) bool { return d != 1 })
+}
+
+// fixed says whether a value is computed from constants alone, in so many steps
+// at most.
+func fixed(scope *onnx.Scope, name string, steps int) bool {
+	if c := scope.Constant(name); name == "" || c != nil && !c.Overridable {
+		return true
+	}
+	node := scope.Producer(name)
+	if node == nil || steps == 0 || len(node.Inputs) == 0 || scope.Lookup(name) != scope || node.Domain != "" && node.Domain != "ai.onnx" ||
+		strings.HasPrefix(node.OpType, "Random") || node.OpType == "Bernoulli" || node.OpType == "Multinomial" || node.OpType == "Dropout" ||
+		slices.ContainsFunc(node.Attrs, func(a *onnx.Attr) bool { return a.Type == onnx.AttrGraph }) {
+		return false
+	}
+	return !slices.ContainsFunc(node.Inputs, func(input string) bool { return !fixed(scope, input, steps-1) })
 }
 
 // allZero says whether a stored tensor is known to be zeros.
@@ -209,6 +232,7 @@ func (l *look) reader(f *facts, p place, input int) {
 	if p.node.Domain != "" && p.node.Domain != "ai.onnx" {
 		f.op = opName(p.node)
 	}
+	f.packable = isProduct(f) && input == 1 && f.rank == 2 && p.via == nil && p.scope.Function == nil && f.result != onnx.Double
 	output := ""
 	if len(p.node.Outputs) > 0 {
 		output = p.node.Outputs[0]
@@ -247,7 +271,7 @@ func (l *look) reader(f *facts, p place, input int) {
 		added := l.rank(*next, other)
 		scalar := false
 		if c := next.scope.Constant(other); c != nil {
-			scalar = len(c.Dims) == 0 || !slices.ContainsFunc(c.Dims, func(d int64) bool { return d != 1 })
+			scalar = oneNumber(c.Dims)
 		}
 		switch matrices := l.rank(p, p.node.Input(0)) == 2; {
 		case scalar || added < 1 || added > 2:

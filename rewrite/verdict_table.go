@@ -2,6 +2,13 @@ package rewrite
 
 import "github.com/onnx-tinyq/onnx-tinyq/onnx"
 
+// The options that change the form. MatMulNBits is for products of matrices
+// outside functions; elsewhere verdictsOn names the other.
+const (
+	targetORT  = "--target ort"
+	targetFold = "--target fold"
+)
+
 // conditions say what runtimes do, first match first. Each table ends with a
 // line that always holds.
 //
@@ -19,40 +26,45 @@ var conditions = map[string][]condition{
 		{bfloat16, Refused, "its CPU provider has no kernels for bfloat16", "--activation float16"},
 		{is(packedKind), Fused, "MatMulNBits is its own kernel", ""},
 		{is(integerKind), Fused, "its kernels multiply 8-bit integers", ""},
+		{both(is(lookupKind), picksTheSame), Folded, "it always picks the same rows", ""},
 		{is(lookupKind), Dequantized, "just the rows that are picked", ""},
 		// Constants are folded while Mul still is of float16, for which the CPU
 		// has no kernel: the Cast is folded, and Mul runs in float32.
-		{both(is(multipliedKind), halfScale), Dequantized, "its CPU provider does not fold products of float16: a table of float32 is multiplied", "--target ort"},
+		{both(is(multipliedKind), oneWeight), Folded, "a weight of one number becomes a factor", ""},
+		{both(is(multipliedKind), halfScale), Dequantized, "its CPU provider does not fold products of float16: a table of float32 is multiplied", targetORT},
 		{is(multipliedKind), Folded, "constants are folded when the model is loaded", ""},
 		// What keeps DequantizeLinear and MatMul from becoming MatMulNBits.
-		{not(isProduct), Dequantized, "only MatMul and Gemm are fused with DequantizeLinear", "--target fold"},
-		{not(rankTwo), Dequantized, "only a weight of rank 2 is fused", "--target fold"},
-		{onTheLeft, Dequantized, "only a weight on the right is fused", "--target fold"},
-		{severalReaders, Dequantized, "the dequantized weight has more than one reader", "--target ort"},
-		{madeOutside, Dequantized, "the weight is dequantized outside the body that reads it", "--target ort"},
-		{inDouble, Dequantized, "it computes in double", "--target fold"},
-		{scaledGemm, Dequantized, "its Gemm has alpha, beta or a transposed operand", "--target ort"},
-		{matrixBias, Dequantized, "what is added to the product is no vector of N, so it stays a Gemm", "--target ort"},
+		{not(isProduct), Dequantized, "only MatMul and Gemm are fused with DequantizeLinear", targetFold},
+		{not(rankTwo), Dequantized, "only a weight of rank 2 is fused", targetFold},
+		{onTheLeft, Dequantized, "only a weight on the right is fused", targetFold},
+		{severalReaders, Dequantized, "the dequantized weight has more than one reader", targetORT},
+		{madeOutside, Dequantized, "the weight is dequantized outside the body that reads it", targetORT},
+		{inDouble, Dequantized, "it computes in double", targetFold},
+		{scaledGemm, Dequantized, "its Gemm has alpha, beta or a transposed operand", targetORT},
+		{matrixBias, Dequantized, "what is added to the product is no vector of N, so it stays a Gemm", targetORT},
 		// The optimizer leaves a layer for its fusion with the Relu or Clip after it.
-		{beforeClip, Dequantized, "the Relu or Clip after it keeps it from being fused", "--target ort"},
-		{both(behindTranspose, isGemm), Dequantized, "a Transpose stands before Gemm", "--target ort"},
-		{both(behindTranspose, halfScale), Dequantized, "a Transpose of float16 stands between", "--target ort"},
+		{beforeClip, Dequantized, "the Relu or Clip after it keeps it from being fused", targetORT},
+		{both(behindTranspose, isGemm), Dequantized, "a Transpose stands before Gemm", targetORT},
+		{both(behindTranspose, halfScale), Dequantized, "a Transpose of float16 stands between", targetORT},
 		// The casts between a float32 scale and a float16 layer go late; another
 		// round of optimizations comes only if something else has changed then,
 		// as the cast of a bias does.
-		{both(castToHalf, withoutBias), Dequantized, "a Cast to float16 stands between", "--target ort"},
+		{both(castToHalf, withoutBias), Dequantized, "a Cast to float16 stands between", targetORT},
 		// "Missing required weight" when a session is made.
-		{outerConstants, Refused, "it looks for the weight in the body that dequantizes it; session.disable_quant_qdq=1 avoids it", "--target fold"},
+		{outerConstants, Refused, "it looks for the weight in the body that dequantizes it; session.disable_quant_qdq=1 avoids it", targetFold},
 		{always, Fused, "DequantizeLinear and the layer become MatMulNBits, with 8-bit activations unless session.qdq_matmulnbits_accuracy_level says otherwise", ""},
 	},
 	runtimeOldORT: {
 		{bfloat16, Refused, "its CPU provider has no kernels for bfloat16", "--activation float16"},
 		{is(packedKind), Fused, "from 1.22 on x64 and 1.23 on Arm64; older ones do not load it", ""},
 		{is(integerKind), Fused, "its kernels multiply 8-bit integers", ""},
+		{both(is(lookupKind), picksTheSame), Folded, "it always picks the same rows", ""},
 		{is(lookupKind), Dequantized, "just the rows that are picked", ""},
-		{both(is(multipliedKind), halfScale), Dequantized, "its CPU provider does not fold products of float16: a table of float32 is multiplied", "--target ort"},
+		{both(is(multipliedKind), oneWeight), Folded, "a weight of one number becomes a factor", ""},
+		{both(is(multipliedKind), halfScale), Dequantized, "its CPU provider does not fold products of float16: a table of float32 is multiplied", targetORT},
 		{is(multipliedKind), Folded, "constants are folded when the model is loaded", ""},
-		{always, Dequantized, "it neither fuses nor folds DequantizeLinear", "--target fold"},
+		{isHalfProduct, Dequantized, "it neither fuses nor folds DequantizeLinear", targetORT},
+		{always, Dequantized, "it neither fuses nor folds DequantizeLinear", targetFold},
 	},
 	runtimeOpenVINO: {
 		{is(packedKind), Fused, "from the release on whose frontend takes MatMulNBits of 8 bit; older ones do not load it", "--target portable"},
@@ -71,13 +83,13 @@ var conditions = map[string][]condition{
 		{always, Dequantized, "int8 weights alone are storage to it, with no promise of speed", ""},
 	},
 	runtimeTract: {
-		{is(packedKind), Refused, "it takes MatMulNBits of 2 and 4 bit only", "--target fold"},
+		{is(packedKind), Refused, "it takes MatMulNBits of 2 and 4 bit only", targetFold},
 		{is(integerKind), Fused, "its kernels multiply 8-bit integers", ""},
 		{is(lookupKind), Dequantized, "just the rows that are picked", ""},
 		{is(multipliedKind), Folded, "constants are folded when the model is loaded", ""},
-		{halfScale, Refused, "its DequantizeLinear wants scales of float32", "--target fold"},
-		{bfloat16, Refused, "its DequantizeLinear wants scales of float32", "--target fold"},
-		{isPerChannel, Wrong, "its DequantizeLinear reads the first scale and ignores the others", "--target fold"},
+		{halfScale, Refused, "its DequantizeLinear wants scales of float32", targetFold},
+		{bfloat16, Refused, "its DequantizeLinear wants scales of float32", targetFold},
+		{isPerChannel, Wrong, "its DequantizeLinear reads the first scale and ignores the others", targetFold},
 		{always, Folded, "constants are folded when the model is loaded", ""},
 	},
 }
@@ -98,6 +110,9 @@ func castToHalf(f *facts) bool      { return f.scale == onnx.Float && f.result =
 func inDouble(f *facts) bool        { return f.result == onnx.Double }
 func isGemm(f *facts) bool          { return f.op == "Gemm" }
 func isProduct(f *facts) bool       { return f.op == "Gemm" || f.op == "MatMul" }
+func isHalfProduct(f *facts) bool   { return f.result == onnx.Float16 && isProduct(f) }
+func oneWeight(f *facts) bool       { return f.single }
+func picksTheSame(f *facts) bool    { return f.fixed }
 func rankTwo(f *facts) bool         { return f.rank == 2 }
 func onTheLeft(f *facts) bool       { return f.input != 1 }
 func severalReaders(f *facts) bool  { return f.readers != 1 }
