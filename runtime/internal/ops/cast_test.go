@@ -24,7 +24,7 @@ func TestCast(t *testing.T) {
 		{name: "anything but zero", op: "Cast", opset: 13, attrs: to(onnx.Bool), in: values(list(0, -0.5, notNumber, float32(math.Copysign(0, -1)))), want: values(list(false, true, true, false))},
 		{name: "of truth", op: "Cast", opset: 13, attrs: to(onnx.Float), in: values(list(true, false)), want: values(list[float32](1, 0))},
 		{name: "to itself", op: "Cast", opset: 13, attrs: to(onnx.String), in: values(list("a")), want: values(list("a"))},
-		{name: "rounds once", op: "Cast", opset: 13, attrs: to(onnx.Float), in: values(list[int64](1<<54+1<<30+1)), want: values(list[float32](1<<54 + 1<<31))},
+		{name: "rounds once", op: "Cast", opset: 13, attrs: to(onnx.Float), in: values(list[int64](1<<54 + 1<<30 + 1)), want: values(list[float32](1<<54 + 1<<31))},
 		// Half way between two float16 as a float32, but a little above it.
 		{name: "rounds once", op: "Cast", opset: 13, attrs: to(onnx.Float16), in: values(list(1 + 0x1p-11 + 0x1p-40)), want: values(list(quantops.Float16(0x3c01)))},
 		{name: "beyond the range", op: "Cast", opset: 13, attrs: to(onnx.Float16), in: values(list[int64](70000, -70000)), want: values(list[quantops.Float16](0x7c00, 0xfc00))},

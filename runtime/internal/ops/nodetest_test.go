@@ -11,16 +11,16 @@ import (
 	"github.com/onnx-tinyq/onnx-tinyq/runtime/tensor"
 )
 
-// nodeTest is one run of one node of the default domain: what it must give, or
-// what its error must say.
+// nodeTest is one run of one node: what it must give, or what its error must say.
 type nodeTest struct {
-	name  string
-	op    string
-	opset int
-	attrs []*onnx.Attr
-	in    []tensor.Value // nil: left out
-	want  []tensor.Value
-	err   string
+	name   string
+	domain string // empty: the default one
+	op     string
+	opset  int
+	attrs  []*onnx.Attr
+	in     []tensor.Value // nil: left out
+	want   []tensor.Value
+	err    string
 }
 
 func runNodeTests(t *testing.T, tests []nodeTest) {
@@ -48,7 +48,7 @@ func runNodeTests(t *testing.T, tests []nodeTest) {
 // that the inputs stay as they were.
 func runNode(t *testing.T, test nodeTest) ([]tensor.Value, error) {
 	t.Helper()
-	kernel, _ := Lookup("", test.op, test.opset)
+	kernel, _ := Lookup(test.domain, test.op, test.opset)
 	if kernel == nil {
 		t.Fatalf("no kernel of %s at opset %d", test.op, test.opset)
 	}
