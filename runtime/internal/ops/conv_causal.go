@@ -45,6 +45,9 @@ func causalConvolution(c *Call, x, w, bias, past *tensor.Tensor, swish bool) (y,
 	move(joined, whole.at([]int{0, 0, kernel - 1}), source, rowMajor(x.Shape()), x.Shape())
 	all := joined.tensor(shape)
 
+	if length == 0 {
+		return x, all, nil
+	}
 	y, err = convolution{window: windowAttributes{autoPad: "NOTSET"}, group: channels}.run(c, all, w, bias)
 	if err != nil {
 		return nil, nil, err

@@ -106,8 +106,11 @@ func (a windowAttributes) slide(input, kernel []int) (*slidingWindow, error) {
 				w.extent(i), kernel, w.dilations, i, size, w.before[i], w.after[i])
 		}
 		w.output[i] = free/w.strides[i] + 1
-		if a.ceil && free%w.strides[i] != 0 && w.output[i]*w.strides[i] < size+w.before[i] {
-			w.output[i]++
+		if a.ceil {
+			w.output[i] = (free+w.strides[i]-1)/w.strides[i] + 1
+			if (w.output[i]-1)*w.strides[i] >= size+w.before[i] {
+				w.output[i]--
+			}
 		}
 	}
 	return w, nil
