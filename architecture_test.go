@@ -38,6 +38,9 @@ var dependencies = map[string][]string{
 	"github.com/bmatcuk/doublestar/v4":              {"rewrite"},
 	"github.com/spf13/cobra":                        {"cmd"},
 	"github.com/spf13/pflag":                        {"cmd"},
+	"github.com/owulveryck/onnx-go":                 {"runtime"}, // runtime/onnxgo is a backend of it,
+	"gonum.org/v1/gonum/graph":                      {"runtime"}, // whose graphs are these
+	"gorgonia.org/tensor":                           {"runtime"}, // and whose values are these
 	"github.com/jedib0t/go-pretty/v6":               {"cmd"},
 	"github.com/schollz/progressbar/v3":             {"cmd"},
 	"github.com/google/go-cmp":                      {"tests"},

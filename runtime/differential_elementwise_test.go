@@ -10,10 +10,10 @@ import (
 // elementwiseDrawers draw what works on each element, with broadcasting.
 var elementwiseDrawers = []drawer{
 	{"Abs", 9, drawUnary(moves, onnx.Float, onnx.Double, onnx.Int8, onnx.Int32, onnx.Int64)},
-	{"Neg", 9, drawUnary(moves, onnx.Float, onnx.Double, onnx.Int8, onnx.Int32, onnx.Int64)},
-	{"Relu", 9, drawUnary(moves, onnx.Float, onnx.Double)},
-	{"Sigmoid", 9, drawUnary(computes, onnx.Float, onnx.Double)},
-	{"Tanh", 9, drawUnary(computes, onnx.Float, onnx.Double)},
+	{"Neg", 9, drawUnary(moves, onnx.Float, onnx.Double, onnx.Float16, onnx.Int8, onnx.Int32, onnx.Int64)},
+	{"Relu", 9, drawUnary(moves, onnx.Float, onnx.Double, onnx.Float16)},
+	{"Sigmoid", 9, drawUnary(computes, onnx.Float, onnx.Double, onnx.Float16)},
+	{"Tanh", 9, drawUnary(computes, onnx.Float, onnx.Double, onnx.Float16)},
 	{"Erf", 9, drawUnary(computes, onnx.Float)},
 	{"Softplus", 9, drawUnary(computes, onnx.Float)},
 	{"Softsign", 9, drawUnary(computes, onnx.Float)},
@@ -48,9 +48,9 @@ var elementwiseDrawers = []drawer{
 	{"ThresholdedRelu", 10, func(g *graphMaker, op string) {
 		g.node(op, moves, 1, []*onnx.Attr{g.maybe(onnx.FloatAttr("alpha", 0.5))}, g.pickExact(onnx.Float))
 	}},
-	{"Add", 9, drawBinary(computes, onnx.Float, onnx.Float, onnx.Double, onnx.Int32, onnx.Int64)},
+	{"Add", 9, drawBinary(computes, onnx.Float, onnx.Float, onnx.Double, onnx.Float16, onnx.Int32, onnx.Int64)},
 	{"Sub", 9, drawBinary(computes, onnx.Float, onnx.Float, onnx.Double, onnx.Int32, onnx.Int64)},
-	{"Mul", 9, drawBinary(computes, onnx.Float, onnx.Float, onnx.Double, onnx.Int32, onnx.Int64)},
+	{"Mul", 9, drawBinary(computes, onnx.Float, onnx.Float, onnx.Double, onnx.Float16, onnx.Int32, onnx.Int64)},
 	{"Div", 9, drawDivision(computes, onnx.Float, onnx.Double, onnx.Int32, onnx.Int64)},
 	{"Mod", 10, func(g *graphMaker, op string) {
 		t := choose(g, onnx.Int8, onnx.Int32, onnx.Int64, onnx.Uint8, onnx.Float)

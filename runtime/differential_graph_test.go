@@ -65,9 +65,15 @@ const mostNodes = 6
 func drawGraph(random *rand.Rand) *graphMaker {
 	g := &graphMaker{
 		Rand: random, graph: &onnx.Graph{Name: "drawn"}, feeds: map[string]tensor.Value{},
-		outputs: map[string]Tolerance{}, opset: testedOpsets[random.IntN(len(testedOpsets))],
+		outputs: map[string]Tolerance{},
 	}
+	// The first operator decides on the version, so that new ones are not rare.
 	all := drawers()
+	first := all[g.IntN(len(all))]
+	for g.opset < first.since {
+		g.opset = choose(g, testedOpsets...)
+	}
+	first.draw(g, first.op)
 	for count := 1 + g.IntN(mostNodes); len(g.graph.Nodes) < count && !g.stuck; {
 		if d := all[g.IntN(len(all))]; d.since <= g.opset {
 			d.draw(g, d.op)

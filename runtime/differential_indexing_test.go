@@ -36,7 +36,7 @@ var reductionDrawers = []drawer{
 	{"Softmax", 9, drawSoftmax},
 	{"LogSoftmax", 9, drawSoftmax},
 	{"Hardmax", 9, func(g *graphMaker, op string) {
-		x := g.fresh(g.random(onnx.Float, g.shapeOf(1+g.IntN(4))))
+		x := g.fresh(g.random(onnx.Float, g.shapeOf(2+g.IntN(3)))) // before version 13 the default is axis 1
 		g.node(op, moves, 1, []*onnx.Attr{g.maybe(onnx.IntAttr("axis", int64(g.IntN(x.rank()))))}, x)
 	}},
 }
@@ -77,7 +77,7 @@ func drawArg(g *graphMaker, op string) {
 }
 
 func drawSoftmax(g *graphMaker, op string) {
-	x := g.pickRank(choose(g, onnx.Float, onnx.Float, onnx.Double), 1, 4)
+	x := g.pickRank(choose(g, onnx.Float, onnx.Float, onnx.Double, onnx.Float16), 1, 4)
 	axis := g.IntN(x.rank())
 	if g.opset >= 11 {
 		axis = g.signed(axis, x.rank())

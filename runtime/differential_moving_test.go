@@ -231,8 +231,15 @@ func drawSlice(g *graphMaker, op string) {
 	for i, axis := range axes {
 		size := x.shape()[axis]
 		starts = append(starts, g.IntN(2*size+4)-size-2)
-		ends = append(ends, choose(g, g.IntN(2*size+4)-size-2, 1<<31-1, -1<<31))
-		steps = append(steps, choose(g, 1, 1, 2, 3, -1, -2))
+		step := choose(g, 1, 1, 2, 3, -1, -2)
+		steps = append(steps, step)
+		// The standard has the largest number stand for the end going forward, and
+		// the smallest going back. ONNX Runtime takes the largest for both.
+		all := 1<<31 - 1
+		if step < 0 {
+			all = -1 << 31
+		}
+		ends = append(ends, choose(g, g.IntN(2*size+4)-size-2, all))
 		axes[i] = g.signed(axis, x.rank())
 	}
 	operands := []operand{x, g.ints(starts...), g.ints(ends...), g.ints(axes...)}
