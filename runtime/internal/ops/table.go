@@ -49,6 +49,13 @@ var families = [][]Kernel{
 	integerMatMulFamily,
 	integerConvFamily,
 	microsoftMatMulFamily,
+	microsoftActivationFamily,
+	microsoftNormFamily,
+	microsoftNBitsFamily,
+	microsoftIntegerFamily,
+	microsoftElementwiseFamily,
+	microsoftLSTMFamily,
+	microsoftAttentionFamily,
 }
 
 // Lookup finds the kernel of an operator in force at an opset version: the one
