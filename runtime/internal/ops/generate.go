@@ -48,7 +48,7 @@ func steps[C int64 | float64](c *Call, start, limit, delta *tensor.Tensor) (*ten
 	if step == 0 {
 		return nil, fmt.Errorf("delta is 0: the limit is never reached")
 	}
-	count := math.Ceil((float64(end) - float64(first)) / float64(step))
+	count := stepCount(first, end, step)
 	if math.IsNaN(count) || count > tensor.MaxElements {
 		return nil, fmt.Errorf("a range from %v to %v in steps of %v is too long", first, end, step)
 	}
@@ -57,6 +57,22 @@ func steps[C int64 | float64](c *Call, start, limit, delta *tensor.Tensor) (*ten
 		list[i] = first + C(i)*step
 	}
 	return cast(c, tensor.New([]int{len(list)}, list), start.DType(), rounding{})
+}
+
+// stepCount is how many steps, of a size other than 0, it takes to reach the end:
+// none or less if that lies the other way. Distances between integers are taken
+// unsigned, in which none overflows.
+func stepCount[C int64 | float64](first, end, step C) float64 {
+	if !isInteger[C]() {
+		return math.Ceil(float64((end - first) / step))
+	}
+	if step < 0 {
+		first, end, step = end, first, -step
+	}
+	if end <= first {
+		return 0
+	}
+	return float64((uint64(end)-uint64(first)-1)/uint64(step) + 1)
 }
 
 func buildEyeLike(n *Node) (single, error) {

@@ -16,6 +16,8 @@ func TestGenerate(t *testing.T) {
 		{name: "of floats", op: "Range", opset: 11, in: values(scalar(1), scalar(2), scalar(0.25)), want: values(list[float32](1, 1.25, 1.5, 1.75))},
 		{name: "down", op: "Range", opset: 11, in: values(whole(3), whole(-3), whole(-2)), want: values(list[int64](3, 1, -1))},
 		{name: "away", op: "Range", opset: 11, in: values(whole(3), whole(-3), whole(2)), want: values(list[int64]())},
+		{name: "beyond what a float holds", op: "Range", opset: 11, in: values(whole(math.MaxInt64-3), whole(math.MaxInt64), whole(2)), want: values(list[int64](math.MaxInt64-3, math.MaxInt64-1))},
+		{name: "in the longest step", op: "Range", opset: 11, in: values(whole(0), whole(-1), whole(math.MinInt64)), want: values(list[int64](0))},
 		{name: "standing still", op: "Range", opset: 11, in: values(whole(3), whole(4), whole(0)), err: "delta is 0"},
 		{name: "endless", op: "Range", opset: 11, in: values(scalar(0), scalar(infinity), scalar(1)), err: "too long"},
 		{name: "too long", op: "Range", opset: 11, in: values(whole(math.MinInt64), whole(math.MaxInt64), whole(1)), err: "too long"},

@@ -130,44 +130,42 @@ func drawClass(at float64, chances []float64) int {
 // asked for by an operand since version 12. Attribute is_test of the first
 // versions is not looked at, as models of their time were run without it.
 func buildDropout(n *Node) (several, error) {
-	start := generator(n)
+	start, masked := generator(n), len(n.Outputs) > 1
 	return func(c *Call, in []*tensor.Tensor) ([]*tensor.Tensor, error) {
-		ratio, training := 0.5, false
-		for i, set := range []func(v float64){func(v float64) { ratio = v }, func(v float64) { training = v != 0 }} {
+		x, ratio, training := in[0], 0.5, 0.0
+		for i, number := range []*float64{&ratio, &training} {
 			if t := operand(in, i+1); t != nil {
 				list, err := numbersAs[float64](t)
 				if err != nil || len(list) != 1 {
 					return nil, fmt.Errorf("operand %d of type %v and shape %v: want one number", i+1, t.DType(), t.Shape())
 				}
-				set(list[0])
+				*number = list[0]
 			}
 		}
-		mask := make([]bool, in[0].Len())
-		kept, random := in[0], start()
-		for i := range mask {
-			mask[i] = !training || ratio == 0 || random.Float64() >= ratio
+		drops := training != 0 && ratio != 0
+		if !drops && !masked {
+			return []*tensor.Tensor{x}, nil
 		}
-		results := []*tensor.Tensor{kept, tensor.New(in[0].Shape(), mask)}
-		if training && ratio != 0 {
-			numbers, err := floatsIn(in[0])
-			if err != nil {
-				return nil, err
-			}
-			factors, err := cast(c, results[1], in[0].DType(), rounding{})
-			if err != nil {
-				return nil, err
-			}
-			results[0], err = numbers.combine(c, func(x, keep float64) float64 { return x * keep / (1 - ratio) }, in[0], factors)
-			if err != nil {
-				return nil, err
-			}
+		kept, random := make([]bool, x.Len()), start()
+		for i := range kept {
+			kept[i] = !drops || random.Float64() >= ratio
 		}
-		if n.Opset < 10 {
-			var err error
-			if results[1], err = cast(c, results[1], in[0].DType(), rounding{}); err != nil {
-				return nil, err
-			}
+		mask := tensor.New(x.Shape(), kept)
+		if n.Opset >= 10 && !drops {
+			return []*tensor.Tensor{x, mask}, nil
 		}
-		return results, nil
+		factors, err := cast(c, mask, x.DType(), rounding{})
+		if err != nil {
+			return nil, err
+		}
+		if !drops {
+			return []*tensor.Tensor{x, factors}, nil
+		}
+		numbers, err := floatsIn(x)
+		if err != nil {
+			return nil, err
+		}
+		y, err := numbers.combine(c, func(x, keep float64) float64 { return x * keep / (1 - ratio) }, x, factors)
+		return []*tensor.Tensor{y, mask}, err
 	}, nil
 }
