@@ -286,16 +286,12 @@ func (h *halver) valueInfo(scope *onnx.Scope, s *halfScope) []*onnx.Value {
 // more; what nobody read in the first place is not told apart here.
 func dropUnread(m *onnx.Model) *onnx.Model {
 	read := map[string]bool{}
-	var note func(g *onnx.Graph)
-	note = func(g *onnx.Graph) {
-		for _, v := range g.Outputs {
-			read[v.Name] = true
-		}
-		for _, node := range g.Nodes {
-			eachRead(node, func(name string) { read[name] = true })
-		}
+	for _, v := range m.Graph.Outputs {
+		read[v.Name] = true
 	}
-	note(m.Graph)
+	for _, node := range m.Graph.Nodes {
+		eachRead(node, func(name string) { read[name] = true })
+	}
 	var sweep func(g *onnx.Graph) *onnx.Graph
 	sweep = func(g *onnx.Graph) *onnx.Graph {
 		g = g.Clone()

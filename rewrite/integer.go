@@ -49,7 +49,7 @@ type dynamic struct{ name, part string }
 //	x ─▶ DynamicQuantizeLinear ─▶ MatMulInteger ─▶ Cast ─▶ Mul by both scales ─▶ Add
 func (q *quantizer) matchInteger(at At, o *operand) *Match {
 	planned := form{scale: onnx.Float, result: onnx.Float}
-	w := q.weightOf(o, planned, false)
+	w := q.weightOf(at.Scope, o, planned, false)
 	describe := "DynamicQuantizeLinear+MatMulInteger"
 	if at.Node.OpType == "Conv" {
 		describe = "DynamicQuantizeLinear+ConvInteger"
@@ -66,10 +66,12 @@ func (q *quantizer) matchInteger(at At, o *operand) *Match {
 		if err != nil {
 			return err
 		}
-		zero, err := b.Shared(w.home, "int8 zero", func() (string, error) {
-			// One zero for the whole weight: zero points for each channel fail
-			// in runtimes, though the operator's definition allows them.
-			return b.ConstantIn(w.home, onnx.Int8Tensor("int8_zero", nil, []int8{0})), nil
+		zero, err := w.constant(b, planned, "integer zero", func() *onnx.Tensor {
+			// One zero for the whole weight: zero points for each channel fail in
+			// runtimes, though the operator's definition allows them. And one for
+			// each weight: a runtime that turns int8 weights into uint8 changes
+			// their zeros with them, and fails on one that was changed before.
+			return onnx.Int8Tensor(w.name+"_zero_point", nil, []int8{0})
 		})
 		if err != nil {
 			return err

@@ -37,7 +37,7 @@ func (q *quantizer) matchNBits(at At, o *operand) *Match {
 	turned.dims = []int64{o.dims[1], o.dims[0]}
 	turned.axis, turned.reduction = 0, 1
 	planned := form{scale: computed, result: computed, block: q.recipe.Block}
-	w := q.weightOf(&turned, planned, false)
+	w := q.weightOf(at.Scope, &turned, planned, false)
 	describe := fmt.Sprintf("MatMulNBits, 8 bit in blocks of %d, %v", q.recipe.Block, computed)
 	site := w.site(planned)
 	site.Form, site.BytesAfter = describe, w.packedBytes()

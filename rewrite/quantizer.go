@@ -114,10 +114,13 @@ func (q *quantizer) Match(at At) (*Match, *Skip) {
 // matchFloat plans a node that computes in floats, of the recipe's type if the
 // operator is one for it.
 func (q *quantizer) matchFloat(at At, op *operator, operands []*operand) *Match {
-	if op.narrow && q.recipe.Activations == W8A16 {
-		return q.matchSixteenBit(at, operands)
+	if !op.narrow || q.recipe.Activations != W8A16 {
+		return q.matchWide(at, operands)
 	}
-	return q.matchWide(at, operands)
+	if floor := safeOperators[op.name].bfloat16; q.recipe.SixteenBit == onnx.BFloat16 && at.Scope.Opset("") < floor {
+		return noted(q.matchWide(at, operands), fmt.Sprintf("stored as w8a32: it takes no bfloat16 before opset %d", floor))
+	}
+	return q.matchSixteenBit(at, operands)
 }
 
 // noted is a match with a note at its sites.

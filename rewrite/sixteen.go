@@ -54,7 +54,7 @@ func (q *quantizer) matchSixteenBit(at At, operands []*operand) *Match {
 	forms := make([]form, len(operands))
 	for i, o := range operands {
 		forms[i] = q.form(at.Scope, o, narrow, true)
-		weights = append(weights, q.weightOf(o, forms[i], false))
+		weights = append(weights, q.weightOf(at.Scope, o, forms[i], false))
 		match.Sites = append(match.Sites, weights[i].site(forms[i]))
 		match.intents = append(match.intents, intent{forms[i].kind(), weights[i], forms[i], o.input})
 	}

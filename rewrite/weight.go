@@ -46,15 +46,21 @@ type weightKey struct {
 	block  int
 }
 
-// weightOf finds or makes the weight that an operand reads.
-func (q *quantizer) weightOf(l *operand, f form, lookup bool) *weight {
+// weightOf finds or makes the weight that an operand reads in a scope.
+func (q *quantizer) weightOf(scope *onnx.Scope, l *operand, f form, lookup bool) *weight {
 	c := l.weight
+	// A body that dequantizes a weight holds it itself: a runtime has failed to
+	// load models whose DequantizeLinear reads constants from around its body.
+	home := c.Scope
+	if f.linear && scope.Graph != nil {
+		home = scope
+	}
 	axis := l.axis
 	if q.recipe.Granularity == PerTensor && f.block == 0 {
 		axis = -1
 	}
 	source, flip, direct := stored(c, l.transpose)
-	key := weightKey{scope: c.Scope, name: c.Root, flip: flip, axis: axis, dtype: c.Type, scale: f.scale, source: c.Source, block: f.block}
+	key := weightKey{scope: home, name: c.Root, flip: flip, axis: axis, dtype: c.Type, scale: f.scale, source: c.Source, block: f.block}
 	if !direct {
 		// The steps between source and value differ from value to value.
 		key.name = valueName(l)
@@ -64,7 +70,7 @@ func (q *quantizer) weightOf(l *operand, f form, lookup bool) *weight {
 		return w
 	}
 	w := &weight{
-		name: c.Root, home: c.Scope, source: source, flip: flip,
+		name: c.Root, home: home, source: source, flip: flip,
 		dims: l.dims, axis: axis, before: weightBytes(c), dtype: c.Type, read: c.Dims, scale: f.scale, lookup: lookup,
 		block: f.block, scheme: quantops.Scheme{Asymmetric: q.recipe.Asymmetric},
 	}

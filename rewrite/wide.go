@@ -17,7 +17,7 @@ func (q *quantizer) matchWide(at At, operands []*operand) *Match {
 	forms := make([]form, len(operands))
 	for i, o := range operands {
 		forms[i] = q.form(at.Scope, o, o.weight.Type, false)
-		weights = append(weights, q.weightOf(o, forms[i], false))
+		weights = append(weights, q.weightOf(at.Scope, o, forms[i], false))
 		match.Sites = append(match.Sites, weights[i].site(forms[i]))
 		match.intents = append(match.intents, intent{forms[i].kind(), weights[i], forms[i], o.input})
 	}
@@ -73,7 +73,7 @@ func prepareAll(weights *[]*weight) func(context.Context) error {
 func (q *quantizer) matchLookup(at At, o *operand) *Match {
 	planned := q.form(at.Scope, o, o.weight.Type, false)
 	planned.linear = false
-	w := q.weightOf(o, planned, true)
+	w := q.weightOf(at.Scope, o, planned, true)
 	return &Match{
 		Sites:   []Site{w.site(planned)},
 		intents: []intent{{lookupKind, w, planned, o.input}},
