@@ -72,43 +72,11 @@ func attend[T real](c *Call, a attentionHeads, q, k, v, y heads[T], weigh func(s
 // each step as in a type of the given precision. A row of nothing but -Inf,
 // which no key may be attended by, becomes zeros.
 func attentionSoftmax[T real](scores []T, precision onnx.DType) {
-	most := T(math.Inf(-1))
-	for _, v := range scores {
-		most = max(most, v)
-	}
-	if math.IsInf(float64(most), -1) {
+	if len(scores) == 0 || math.IsInf(float64(largestOf(scores)), -1) {
 		clear(scores)
 		return
 	}
-	for i, v := range scores {
-		scores[i] = v - most
-	}
-	roundTo(precision, scores)
-	for i, v := range scores {
-		scores[i] = T(math.Exp(float64(v)))
-	}
-	roundTo(precision, scores)
-	sum := sumIn(precision, scores)
-	for i := range scores {
-		scores[i] /= sum
-	}
-	roundTo(precision, scores)
-}
-
-// sumIn adds up a row as the reference does in a type: bfloat16 is rounded after
-// every addition, every other type once.
-func sumIn[T real](t onnx.DType, row []T) T {
-	sum := []T{0}
-	if t != onnx.BFloat16 {
-		sum[0] = T(total(row))
-		roundTo(t, sum)
-		return sum[0]
-	}
-	for _, v := range row {
-		sum[0] += v
-		roundTo(t, sum)
-	}
-	return sum[0]
+	softmaxInSteps(scores, precision)
 }
 
 // scaledCopy is data times a factor, rounded to a type.

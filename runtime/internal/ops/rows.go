@@ -104,7 +104,7 @@ type rowFunction struct {
 }
 
 func (n numbersOf[S, C]) mapRows(c *Call, f rowFunction, r *rows) (*tensor.Tensor, error) {
-	apply, err := rowLoop[C](f)
+	apply, err := rowLoop[C](f, r.table.DType())
 	if err != nil {
 		return nil, err
 	}

@@ -3,7 +3,9 @@ package ops
 import (
 	"fmt"
 	"math"
+	"slices"
 
+	"github.com/onnx-tinyq/onnx-tinyq/onnx"
 	"github.com/onnx-tinyq/onnx-tinyq/runtime/tensor"
 )
 
@@ -21,10 +23,14 @@ var softmaxFamily = []Kernel{
 	{Op: "CumProd", Since: 26, Build: needs(2, Single(buildCumulative))},
 }
 
-// rowLoop gives the loop of a row function; y is as long as x and may be x.
-func rowLoop[C number](f rowFunction) (func(y, x []C), error) {
+// rowLoop gives the loop of a row function; y is as long as x and may be x. The
+// result is stored as t.
+func rowLoop[C number](f rowFunction, t onnx.DType) (func(y, x []C), error) {
 	switch f.name {
 	case "Softmax":
+		if loop, ok := any(softmaxStoredAs(t)).(func(y, x []C)); ok && t != onnx.Float {
+			return loop, nil
+		}
 		return softmaxTo[C], nil
 	case "LogSoftmax":
 		return logSoftmaxTo[C], nil
@@ -49,6 +55,61 @@ func softmaxTo[C number](y, x []C) {
 	for i, v := range y {
 		y[i] = C(float64(v) / sum)
 	}
+}
+
+// softmaxStoredAs is softmaxTo for 16-bit types.
+func softmaxStoredAs(t onnx.DType) func(y, x []float32) {
+	return func(y, x []float32) {
+		copy(y, x)
+		softmaxInSteps(y, t)
+	}
+}
+
+// softmaxInSteps computes the softmax of a row in place with each step rounded
+// to a type, as the standard defines it: by other operators on that type.
+func softmaxInSteps[T real](row []T, t onnx.DType) {
+	largest := largestOf(row)
+	for i, v := range row {
+		row[i] = v - largest
+	}
+	roundTo(t, row)
+	for i, v := range row {
+		row[i] = T(math.Exp(float64(v)))
+	}
+	roundTo(t, row)
+	sum := sumStoredAs(t, row)
+	for i := range row {
+		row[i] /= sum
+	}
+	roundTo(t, row)
+}
+
+// bfloat16Run is how many numbers are added up in bfloat16 itself.
+const bfloat16Run = 8
+
+// sumStoredAs adds up a row as the standard's reference does in a type: bfloat16
+// is rounded after every addition, other types once. But only a run of a few is
+// added up so, and the runs' sums exactly, for a sum of 256 in bfloat16 does not
+// change by adding 1.
+func sumStoredAs[T real](t onnx.DType, row []T) T {
+	sum := []T{0}
+	if t != onnx.BFloat16 {
+		sum[0] = T(total(row))
+		roundTo(t, sum)
+		return sum[0]
+	}
+	var runs T
+	for run := range slices.Chunk(row, bfloat16Run) {
+		sum[0] = 0
+		for _, v := range run {
+			sum[0] += v
+			roundTo(t, sum)
+		}
+		runs += sum[0]
+	}
+	sum[0] = runs
+	roundTo(t, sum)
+	return sum[0]
 }
 
 func logSoftmaxTo[C number](y, x []C) {
