@@ -60,6 +60,7 @@ func TestConformance(t *testing.T) {
 			counts[result.Outcome]++
 			reason, listed := gaps[filepath.Base(c.Dir)]
 			switch {
+			case strings.HasPrefix(reason, randomReason): // nothing to agree with
 			case listed && result.Outcome == Passed:
 				t.Errorf("it passes, but is listed as a gap: %s", reason)
 			case !listed && result.Outcome != Passed:

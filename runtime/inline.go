@@ -3,13 +3,17 @@ package runtime
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/onnx-tinyq/onnx-tinyq/onnx"
 )
 
 // maxInlined is how many nodes inlining may make: functions that call functions
 // can ask for more nodes than there is memory in a file of a few hundred bytes.
-const maxInlined = 1 << 20
+const maxInlined = 1 << 18
+
+// separator stands between the parts of a name inside a function.
+const separator = "::"
 
 // inlined is a model without calls: the nodes of local functions stand where
 // the calls stood.
@@ -70,17 +74,22 @@ func rootOf(s *onnx.Scope) *onnx.Scope {
 	return s
 }
 
-// collectNames adds every name that a graph defines.
+// collectNames adds the names that a graph defines and that have a separator.
 func collectNames(s *onnx.Scope, names map[string]bool) {
+	add := func(name string) {
+		if strings.Contains(name, separator) {
+			names[name] = true
+		}
+	}
 	for _, v := range s.Graph.Inputs {
-		names[v.Name] = true
+		add(v.Name)
 	}
 	for _, t := range s.Graph.Initializers {
-		names[t.Name] = true
+		add(t.Name)
 	}
 	for _, n := range s.Nodes() {
 		for _, name := range n.Outputs {
-			names[name] = true
+			add(name)
 		}
 	}
 }
@@ -88,7 +97,7 @@ func collectNames(s *onnx.Scope, names map[string]bool) {
 // inliner holds what one inlining shares.
 type inliner struct {
 	index  *onnx.Index
-	names  map[string]bool // what the model's own graphs define
+	names  map[string]bool // what the model's own graphs define that could be taken for a name inside a function
 	origin map[*onnx.Node]*onnx.Function
 	calls  []*onnx.Function // under way, outermost first
 	made   int
@@ -315,8 +324,11 @@ func (il *inliner) prefix(n *onnx.Node, f *onnx.Function) string {
 			break
 		}
 	}
-	for prefix := first + "::"; ; prefix += ":" {
+	for prefix := first + separator; ; prefix += ":" {
 		free := true
+		if len(il.names) == 0 {
+			return prefix
+		}
 		for _, inner := range f.Nodes {
 			for _, name := range inner.Outputs {
 				free = free && !il.names[prefix+name]
