@@ -105,7 +105,7 @@ func (h *halver) node(scope *onnx.Scope, s *halfScope, node *onnx.Node) error {
 			continue
 		}
 		var err error
-		if floats && reason == "" {
+		if floats && reason == "" || node.OpType == "Shape" && h.isHalf(scope, s, name) {
 			clone.Inputs[i], err = h.inHalf(scope, s, name)
 		} else {
 			clone.Inputs[i], err = h.inWide(scope, s, name)
@@ -167,6 +167,19 @@ func (h *halver) cast(scope *onnx.Scope, s *halfScope, node *onnx.Node) bool {
 			s.nodes = append(s.nodes, castNode(h.names, s.half[output], output, onnx.Float))
 		}
 		return true
+	case to == onnx.Float && from != onnx.Undefined && from.Bits() <= 8 && !s.outputs[output]:
+		// Small integers are exact in 16 bit.
+		clone := node.Clone()
+		clone.Inputs[0] = h.renamed(scope, input)
+		clone.Attrs = slices.Clone(clone.Attrs)
+		for i, a := range clone.Attrs {
+			if a.Name == "to" {
+				clone.Attrs[i] = onnx.IntAttr("to", int64(h.narrow))
+			}
+		}
+		s.nodes = append(s.nodes, clone)
+		s.half[output] = output
+		return true
 	case from == onnx.Float && to == h.narrow && !s.outputs[output]:
 		half, err := h.inHalf(scope, s, input)
 		if err != nil {
@@ -176,6 +189,12 @@ func (h *halver) cast(scope *onnx.Scope, s *halfScope, node *onnx.Node) bool {
 		return true
 	}
 	return false
+}
+
+// isHalf says whether a float32 value is at hand in 16 bit alone.
+func (h *halver) isHalf(scope *onnx.Scope, s *halfScope, name string) bool {
+	defining := h.defining(scope, name)
+	return s.wide[name] == "" && defining != nil && defining.wide[name] == "" && defining.half[name] != ""
 }
 
 // renamed is the name that stands for a value which is not float32.
