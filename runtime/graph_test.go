@@ -1,7 +1,6 @@
 package runtime
 
 import (
-	"slices"
 	"strings"
 	"testing"
 
@@ -127,5 +126,3 @@ func operators(s *Session) string {
 	}
 	return strings.Join(list, " ")
 }
-
-func clip[T any](list []T, n int) []T { return slices.Clone(list[:min(n, len(list))]) }
