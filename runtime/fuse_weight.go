@@ -2,6 +2,7 @@ package runtime
 
 import (
 	"fmt"
+	"math"
 	"slices"
 
 	"github.com/onnx-tinyq/onnx-tinyq/onnx"
@@ -288,9 +289,16 @@ func (w *integerWeight) zeroPoints(offset, scales int) []int8 {
 		}
 		return zeros
 	}
-	q, own, ok := asInt8(w.zeros)
-	if !ok || own != offset || len(q) != scales {
+	list, err := w.zeros.Float64s() // they may have been cast already
+	if err != nil || len(list) != scales {
 		return nil
 	}
-	return q
+	for i, v := range list {
+		v -= float64(offset)
+		if v < math.MinInt8 || v > math.MaxInt8 || v != math.Trunc(v) {
+			return nil
+		}
+		zeros[i] = int8(v)
+	}
+	return zeros
 }
