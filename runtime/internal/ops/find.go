@@ -40,9 +40,9 @@ func buildNonZero(*Node) (single, error) {
 func numeric(t *tensor.Tensor) *tensor.Tensor {
 	switch data := t.Any().(type) {
 	case []quantops.Float16:
-		return tensor.New(t.Shape(), widenReals[float32](data))
+		return tensor.New(t.Shape(), widenReals[float32](data, quantops.WidenFloat16))
 	case []quantops.BFloat16:
-		return tensor.New(t.Shape(), widenReals[float32](data))
+		return tensor.New(t.Shape(), widenReals[float32](data, quantops.WidenBFloat16))
 	}
 	return t
 }

@@ -26,9 +26,9 @@ func reals[T real](t *tensor.Tensor) ([]T, error) {
 	case []float64:
 		return convertReals[T](data), nil
 	case []quantops.Float16:
-		return widenReals[T](data), nil
+		return widenReals[T](data, quantops.WidenFloat16), nil
 	case []quantops.BFloat16:
-		return widenReals[T](data), nil
+		return widenReals[T](data, quantops.WidenBFloat16), nil
 	}
 	return nil, fmt.Errorf("operand of type %v: want float, double, float16 or bfloat16", t.DType())
 }
@@ -54,12 +54,13 @@ func convertReals[To, From real](data []From) []To {
 	return converted
 }
 
-func widenReals[To real, From interface{ Float32() float32 }](data []From) []To {
-	widened := make([]To, len(data))
-	for i, v := range data {
-		widened[i] = To(v.Float32())
+func widenReals[To real, From any](data []From, widen func(to []float32, from []From)) []To {
+	wide := make([]float32, len(data))
+	widen(wide, data)
+	if same, ok := any(wide).([]To); ok {
+		return same
 	}
-	return widened
+	return convertReals[To](wide)
 }
 
 // ofReals makes a tensor of a float type, rounding half to even. It keeps data
@@ -77,24 +78,21 @@ func ofReals[T real](t onnx.DType, shape []int, data []T) (*tensor.Tensor, error
 		}
 		return tensor.New(shape, convertReals[float64](data)), nil
 	case onnx.Float16:
-		return tensor.New(shape, narrowReals(data, quantops.Float16FromFloat32, quantops.Float16FromFloat64)), nil
+		return tensor.New(shape, narrowReals(data, quantops.NarrowFloat16, quantops.Float16FromFloat64)), nil
 	case onnx.BFloat16:
-		return tensor.New(shape, narrowReals(data, quantops.BFloat16FromFloat32, quantops.BFloat16FromFloat64)), nil
+		return tensor.New(shape, narrowReals(data, quantops.NarrowBFloat16, quantops.BFloat16FromFloat64)), nil
 	}
 	return nil, fmt.Errorf("%v is not a type that this operator computes: want float, double, float16 or bfloat16", t)
 }
 
-func narrowReals[T real, To tensor.Element](data []T, from32 func(float32) To, from64 func(float64) To) []To {
+func narrowReals[T real, To tensor.Element](data []T, narrow func(to []To, from []float32), one func(float64) To) []To {
 	narrowed := make([]To, len(data))
-	switch data := any(data).(type) {
-	case []float32:
-		for i, v := range data {
-			narrowed[i] = from32(v)
-		}
-	case []float64:
-		for i, v := range data {
-			narrowed[i] = from64(v)
-		}
+	if same, ok := any(data).([]float32); ok {
+		narrow(narrowed, same)
+		return narrowed
+	}
+	for i, v := range data {
+		narrowed[i] = one(float64(v))
 	}
 	return narrowed
 }
