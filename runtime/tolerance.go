@@ -10,6 +10,11 @@ import (
 
 // Tolerance says how far a number a may be from the expected b:
 // |a-b| <= Absolute + Relative·|b|.
+//
+// An expected float32 tensor holds the rounding of the float32 arithmetic that
+// made it: where large terms cancel, what should be zero is some part of
+// 2⁻²⁴ times the largest element. Differences below that say nothing, and are
+// allowed too.
 type Tolerance struct{ Relative, Absolute float64 }
 
 // Equal compares a value with the expected one: kinds, types and shapes must be
@@ -87,7 +92,21 @@ func (o Tolerance) equalTensors(got, want *tensor.Tensor) error {
 	if err != nil {
 		return err
 	}
+	if _, ok := want.Any().([]float32); ok {
+		o.Absolute += noise(b)
+	}
 	return firstOf(want.Shape(), a, b, o.near)
+}
+
+// noise is the unit roundoff of float32 at a tensor's largest finite element.
+func noise(values []float64) float64 {
+	largest := 0.0
+	for _, v := range values {
+		if a := math.Abs(v); a > largest && !math.IsInf(v, 0) {
+			largest = a
+		}
+	}
+	return largest * 0x1p-24
 }
 
 func firstUnequal[T tensor.Element](got *tensor.Tensor, want []T, equal func(a, b T) bool) error {
