@@ -135,6 +135,9 @@ func (g groupAttention) run(c *Call, in []*tensor.Tensor) ([]*tensor.Tensor, err
 		}
 	}
 	p.keys = states[0].Shape()[2]
+	if states[1].Shape()[2] != p.keys {
+		return nil, fmt.Errorf("keys are %v and values %v, past included: want one shape", states[0].Shape(), states[1].Shape())
+	}
 	s := scoredAttention{attentionHeads: p.attentionHeads, scale: g.scale, softcap: g.softcap, visible: p.visible}
 	if bias := operand(in, 10); bias != nil {
 		if s.bias, err = newScoreBias(bias, p.attentionHeads, p.total); err != nil {
