@@ -44,7 +44,6 @@ func (s *site) bound(ctx context.Context, threads int, in []tensor.Value, want *
 	if err != nil {
 		return nil, err
 	}
-	s.k, s.n = l.k, l.n
 	steps := s.steps
 	if l.k != steps.k || l.n != steps.n || l.batches != steps.batches {
 		return nil, fmt.Errorf("the rewritten weight is %d×%d×%d, the original's %d×%d×%d", steps.batches, steps.k, steps.n, l.batches, l.k, l.n)

@@ -171,6 +171,13 @@ func (j *siteJudge) hold(ctx context.Context, s *site, got tensor.Value, in, out
 		row = want.Shape()[rank-1]
 	}
 	s.diff.add(a, b, row)
+	if w, ok := s.operands[s.weight].(*tensor.Tensor); ok {
+		l, err := layoutOf(s.node, s.weight, w.Shape())
+		if err != nil {
+			return err
+		}
+		s.k, s.n = l.k, l.n
+	}
 	if !s.cone.bounded {
 		return nil
 	}
