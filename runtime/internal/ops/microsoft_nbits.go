@@ -28,7 +28,7 @@ func buildMatMulNBits(n *Node) (single, error) {
 	case b.block < 16 || b.block&(b.block-1) != 0 || b.block > tensor.MaxElements:
 		return nil, fmt.Errorf("block_size is %d: want a power of two from 16 on", b.block)
 	case b.k < 1 || b.n < 1 || b.k > tensor.MaxElements/b.n || b.k > tensor.MaxElements-b.block:
-		return nil, fmt.Errorf("K is %d and N is %d: want the positive sizes of a weight", b.k, b.n)
+		return nil, fmt.Errorf("weight of K %d and N %d: want the positive sizes of a matrix", b.k, b.n)
 	case n.Int("weight_prepacked", 0) != 0:
 		return nil, fmt.Errorf("weight_prepacked is %d: a weight in the layout of one device cannot be read", n.Int("weight_prepacked", 0))
 	}
