@@ -88,12 +88,14 @@ func (g gridSample) place(normalized float64, size int) float64 {
 	if at >= least && at <= most {
 		return at
 	}
-	switch g.padding {
-	case "border":
-		return min(max(at, 0), float64(size-1))
-	case "reflection":
+	switch {
+	case g.padding == "reflection":
 		return mirror(at, least, most)
+	case g.padding == "border" && g.taps < 4:
+		return min(max(at, 0), float64(size-1))
 	}
+	// A cubic reads on beyond the border, where each element is the outermost
+	// one: so runtimes do, whose curve has no step there.
 	return at
 }
 

@@ -61,6 +61,9 @@ func TestGridSampleBeyondTheBorder(t *testing.T) {
 	sample("bilinear", "zeros", []float64{0, 0.5, 1, 2.5, 2, 0}, -2, -0.5, 0, 1.5, 3.5, 5)
 	sample("bilinear", "border", []float64{1, 1, 4, 4}, -2, -0.5, 3.5, 50)
 	sample("bilinear", "reflection", []float64{3, 1.5, 3.5, 1, 2}, -2, -0.5, 3.5, 6, 7)
+	// A quarter in front of the border: 1 but for the share of the second element.
+	second := resampleMode{cubic: -0.75}.cubicKernel(1.25)
+	sample("bicubic", "border", []float64{1, 1 + second, 1}, -2, -0.25, 0)
 	sample("nearest", "zeros", []float64{0, 1, 3, 0}, -0.75, -0.25, 2.25, 3.75)
 	sample("nearest", "reflection", []float64{2, 3}, -1, 4)
 
