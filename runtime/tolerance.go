@@ -75,6 +75,8 @@ func (o Tolerance) equalTensors(got, want *tensor.Tensor) error {
 		return firstUnequal(got, w, func(a, b string) bool { return a == b })
 	case []bool:
 		return firstUnequal(got, w, func(a, b bool) bool { return a == b })
+	case []float32:
+		return firstUnequal(got, w, func(a, b float32) bool { return o.near(float64(a), float64(b)) })
 	case []int64:
 		return firstUnequal(got, w, func(a, b int64) bool { return a == b || o.near(float64(a), float64(b)) })
 	case []uint64:
