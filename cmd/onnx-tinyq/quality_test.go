@@ -18,29 +18,37 @@ var recipes = map[string][]string{
 // TestAccuracy measures classifiers of handwritten digits on the 450 digits
 // that were held back from their training.
 func TestAccuracy(t *testing.T) {
-	cases := casesFolder(t)
 	const lossAllowed = 0.005
-	for model, float := range map[string]float64{
-		"digits_mlp_ts13": 0.9689,
-		"digits_cnn_ts13": 0.9911,
-		"digits_vit_ts13": 0.9644,
+	ships := func(*testing.T) string { return filepath.Join("..", "..", "testdata", "models", "digits_vit") }
+	shared := func(model string) func(*testing.T) string {
+		return func(t *testing.T) string { return filepath.Join(casesFolder(t), "trained", model) }
+	}
+	for _, test := range []struct {
+		name   string
+		folder func(*testing.T) string
+		float  float64
+	}{
+		{"digits_vit", ships, 0.9644},
+		{"digits_vit_ts13", shared("digits_vit_ts13"), 0.9644},
+		{"digits_mlp_ts13", shared("digits_mlp_ts13"), 0.9689},
+		{"digits_cnn_ts13", shared("digits_cnn_ts13"), 0.9911},
 	} {
-		folder := filepath.Join(cases, "trained", model)
-		path := filepath.Join(folder, "model.onnx")
-		labels := numbers(t, readArray(t, filepath.Join(folder, "labels.npy")))
-		_, feeds, _ := readInputs(t, path, folder)
-		if got := accuracy(t, path, feeds, labels); math.Abs(got-float) > 5e-5 {
-			t.Fatalf("%s: the float model's accuracy is %.4f, want %.4f: the measurement is wrong", model, got, float)
-		}
-		for recipe, flags := range recipes {
-			t.Run(model+"/"+recipe, func(t *testing.T) {
+		t.Run(test.name, func(t *testing.T) {
+			folder := test.folder(t)
+			path := filepath.Join(folder, "model.onnx")
+			labels := numbers(t, readArray(t, filepath.Join(folder, "labels.npy")))
+			_, feeds, _ := readInputs(t, path, folder)
+			if got := accuracy(t, path, feeds, labels); math.Abs(got-test.float) > 5e-5 {
+				t.Fatalf("the float model's accuracy is %.4f, want %.4f: the measurement is wrong", got, test.float)
+			}
+			for recipe, flags := range recipes {
 				got := accuracy(t, rewritten(t, path, flags), feeds, labels)
-				t.Logf("accuracy %.4f, in float %.4f", got, float)
-				if got < float-lossAllowed {
-					t.Errorf("accuracy %.4f is more than %.3f below %.4f", got, lossAllowed, float)
+				t.Logf("%s: accuracy %.4f, in float %.4f", recipe, got, test.float)
+				if got < test.float-lossAllowed {
+					t.Errorf("%s: accuracy %.4f is more than %.3f below %.4f", recipe, got, lossAllowed, test.float)
 				}
-			})
-		}
+			}
+		})
 	}
 }
 
@@ -81,13 +89,11 @@ func TestPerplexity(t *testing.T) {
 		t.Fatalf("the float model's perplexity is %.4f, want %.4f: the measurement is wrong", got, float)
 	}
 	for recipe, flags := range recipes {
-		t.Run(recipe, func(t *testing.T) {
-			got := perplexity(t, rewritten(t, path, flags), ids)
-			t.Logf("perplexity %.4f, in float %.4f", got, float)
-			if got > float*growthAllowed {
-				t.Errorf("perplexity %.4f is more than %.1f %% above %.4f", got, 100*(growthAllowed-1), float)
-			}
-		})
+		got := perplexity(t, rewritten(t, path, flags), ids)
+		t.Logf("%s: perplexity %.4f, in float %.4f", recipe, got, float)
+		if got > float*growthAllowed {
+			t.Errorf("%s: perplexity %.4f is more than %.1f %% above %.4f", recipe, got, 100*(growthAllowed-1), float)
+		}
 	}
 }
 
