@@ -120,9 +120,13 @@ func checkBias(b *tensor.Tensor, maps int) error {
 	return nil
 }
 
-// unrolledElements is about how many elements a block of unrolled columns may
-// have: few enough to stay in the second-level cache while all maps use them.
-const unrolledElements = 1 << 16
+const (
+	// unrolledElements is about how many elements unrolled columns may have: few
+	// enough to stay in the second-level cache while all maps use them.
+	unrolledElements = 1 << 16
+	// shortestPatch is the fewest outputs that are worth a patch of their own.
+	shortestPatch = 64
+)
 
 // convolve gives y (batch, maps, outputs) of x (batch, channels, inputs), w
 // (maps, channels/groups, taps) and bias (maps), which may be nil.
@@ -148,34 +152,36 @@ func convolve[T number](c *Call, p *convPlan, x, w, bias []T) ([]T, error) {
 			}
 		})
 	}
-	lines := len(p.lines)
-	width := p.outputs / lines
 	depth := p.channels * p.taps
-	block := max(1, min(lines, unrolledElements/(depth*width)))
-	blocks := (lines + block - 1) / block
+	patches := p.patches(p.patchSize(c, depth))
 	pointwise := p.pointwise()
-	return y, parallel(c, p.batch*p.groups*blocks, depth*p.maps*block*width, func(from, to int) {
+	return y, parallel(c, p.batch*p.groups*len(patches), depth*p.maps*patches[0].size(), func(from, to int) {
 		var columns []T
-		if !pointwise {
-			columns = make([]T, depth*block*width)
-		}
 		for i := from; i < to; i++ {
-			sample := i / blocks // batch and group
-			first := i % blocks * block
-			last := min(first+block, lines)
-			n := (last - first) * width
+			sample, patch := i/len(patches), patches[i%len(patches)] // of batch and group
+			first, n := patch.line*p.output[len(p.output)-1]+patch.column, patch.size()
 			source := x[sample*p.channels*p.inputs:][:p.channels*p.inputs]
-			b := matrix[T]{columns, n}
-			if pointwise {
-				b = matrix[T]{source[first*width:], p.inputs}
-			} else {
-				unroll(p.windowRows, source, p.channels, first, last, 0, columns[:depth*n])
+			b := matrix[T]{source[first:], p.inputs}
+			if !pointwise {
+				if cap(columns) < depth*n {
+					columns = make([]T, depth*n)
+				}
+				b = matrix[T]{columns[:depth*n], n}
+				unroll(p.windowRows, source, p.channels, patch, 0, b.data)
 			}
 			a := matrix[T]{w[sample%p.groups*p.maps*depth:], depth}
-			out := matrix[T]{y[sample*p.maps*p.outputs+first*width:], p.outputs}
+			out := matrix[T]{y[sample*p.maps*p.outputs+first:], p.outputs}
 			addProduct(out, a, b, p.maps, depth, n)
 		}
 	})
+}
+
+// patchSize is how many outputs of a map are computed at once: few enough for
+// the unrolled columns to stay in the cache and for every thread to have some,
+// but not so few that the inner loops become short.
+func (p *convPlan) patchSize(c *Call, depth int) int {
+	share := p.batch * p.groups * p.outputs / (4 * max(c.Threads, 1))
+	return max(shortestPatch, min(unrolledElements/depth, share))
 }
 
 // pointwise says whether the columns that unroll would make are the input itself.

@@ -3,6 +3,7 @@ package ops
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"github.com/onnx-tinyq/onnx-tinyq/onnx"
@@ -86,6 +87,22 @@ func TestConvIsItsDefinition(t *testing.T) {
 	}
 }
 
+// Long lines are cut into patches, and so are many short ones.
+func TestConvOfManyOutputs(t *testing.T) {
+	random := rand.New(rand.NewPCG(16, 16))
+	for _, test := range []struct{ input, kernel []int }{{[]int{700}, []int{5}}, {[]int{90, 4}, []int{3, 2}}, {[]int{40, 41}, []int{1, 1}}} {
+		d := drawnWindow{input: test.input, kernel: test.kernel}
+		for range test.input {
+			d.strides, d.dilations, d.before, d.after = append(d.strides, 1), append(d.dilations, 1), append(d.before, 0), append(d.after, 0)
+		}
+		x := noise(random, append([]int{2, 6}, test.input...)...)
+		w := noise(random, append([]int{5, 6}, test.kernel...)...)
+		b := noise(random, 5)
+		got := compute(t, "Conv", 11, 1, nil, x, w, b)[0]
+		wantClose(t, got, append([]int{2, 5}, d.output()...), convolveNaively(t, d, 1, x, w, b), 1e-5)
+	}
+}
+
 func convolveNaively(t *testing.T, d drawnWindow, group int, x, w, b *tensor.Tensor) []float64 {
 	xs, ws, bs := floats(t, x), floats(t, w), floats(t, b)
 	each, taps, output := tensor.Count(d.input), tensor.Count(d.kernel), d.output()
@@ -160,6 +177,38 @@ func TestConvTransposeShapes(t *testing.T) {
 		{op: "ConvTranspose", opset: 11, name: "kernel", attrs: []*onnx.Attr{ints("kernel_shape", 2)}, in: values(x, w), err: "kernel_shape"},
 		{op: "ConvTranspose", opset: 11, name: "too much padding", attrs: []*onnx.Attr{ints("pads", 3, 3)}, in: values(x, w), err: "out of range"},
 	})
+}
+
+// Patches cover every output once, whatever their size, and unroll to the same.
+func TestPatches(t *testing.T) {
+	random := rand.New(rand.NewPCG(15, 15))
+	for range 60 {
+		d := drawWindow(random, 1+random.IntN(3))
+		w, err := windowAttributes{autoPad: "NOTSET", strides: d.strides, dilations: d.dilations, pads: append(append([]int{}, d.before...), d.after...)}.slide(d.input, d.kernel)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r, err := w.rows()
+		if err != nil {
+			t.Fatal(err)
+		}
+		data, _ := tensor.Data[float32](noise(random, append([]int{2}, d.input...)...))
+		width, outputs := w.output[len(w.output)-1], tensor.Count(w.output)
+		rows := 2 * tensor.Count(d.kernel)
+		whole, pieced := make([]float32, rows*outputs), make([]float32, rows*outputs)
+		unroll(r, data, 2, patch{lines: len(r.lines), width: width}, 9, whole)
+		fillWith(pieced, -9)
+		for _, p := range r.patches(1 + random.IntN(outputs)) {
+			columns := make([]float32, rows*p.size())
+			unroll(r, data, 2, p, 9, columns)
+			for row := range rows {
+				copy(pieced[row*outputs+p.line*width+p.column:], columns[row*p.size():][:p.size()])
+			}
+		}
+		if !slices.Equal(whole, pieced) {
+			t.Fatalf("window %+v: patches give %v, all at once %v", *w, pieced, whole)
+		}
+	}
 }
 
 func TestConvErrors(t *testing.T) {

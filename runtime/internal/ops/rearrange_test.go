@@ -64,7 +64,7 @@ func TestCol2ImUndoesUnrolling(t *testing.T) {
 		taps, outputs := tensor.Count(d.kernel), tensor.Count(w.output)
 		columns, ones := make([]float32, 2*taps*outputs), make([]float32, 2*taps*outputs)
 		data, _ := tensor.Data[float32](x)
-		unroll(r, data, 2, 0, len(r.lines), 0, columns)
+		unroll(r, data, 2, patch{lines: len(r.lines), width: w.output[len(w.output)-1]}, 0, columns)
 		fillWith(ones, 1)
 		fold := func(columns []float32) []float64 {
 			in := values(shaped([]int{1, 2 * taps, outputs}, columns...), list(toInt64(d.input)...), list(toInt64(d.kernel)...))
