@@ -59,8 +59,12 @@ func field(number byte, message []byte) []byte {
 }
 
 func withTypes(m *onnx.Model, t *onnx.Type) *onnx.Model {
-	for _, v := range append(m.Graph.Inputs, m.Graph.Outputs...) {
-		v.Type = t
+	for _, list := range []*[]*onnx.Value{&m.Graph.Inputs, &m.Graph.Outputs} {
+		typed := make([]*onnx.Value, len(*list))
+		for i, v := range *list {
+			typed[i] = value(v.Name, t)
+		}
+		*list = typed
 	}
 	return m
 }

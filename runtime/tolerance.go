@@ -76,6 +76,7 @@ func (o Tolerance) equalTensors(got, want *tensor.Tensor) error {
 	case []bool:
 		return firstUnequal(got, w, func(a, b bool) bool { return a == b })
 	case []float32:
+		o.Absolute += noise(w)
 		return firstUnequal(got, w, func(a, b float32) bool { return o.near(float64(a), float64(b)) })
 	case []int64:
 		return firstUnequal(got, w, func(a, b int64) bool { return a == b || o.near(float64(a), float64(b)) })
@@ -94,17 +95,14 @@ func (o Tolerance) equalTensors(got, want *tensor.Tensor) error {
 	if err != nil {
 		return err
 	}
-	if _, ok := want.Any().([]float32); ok {
-		o.Absolute += noise(b)
-	}
 	return firstOf(want.Shape(), a, b, o.near)
 }
 
 // noise is the unit roundoff of float32 at a tensor's largest finite element.
-func noise(values []float64) float64 {
+func noise(values []float32) float64 {
 	largest := 0.0
 	for _, v := range values {
-		if a := math.Abs(v); a > largest && !math.IsInf(v, 0) {
+		if a := math.Abs(float64(v)); a > largest && !math.IsInf(a, 0) {
 			largest = a
 		}
 	}
