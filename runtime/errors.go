@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/onnx-tinyq/onnx-tinyq/onnx"
+	"github.com/onnx-tinyq/onnx-tinyq/runtime/internal/ops"
 	"github.com/onnx-tinyq/onnx-tinyq/runtime/tensor"
 )
 
@@ -27,14 +28,7 @@ func (e *NodeError) Error() string {
 func (e *NodeError) Unwrap() error { return e.Err }
 
 // PanicError is a kernel's panic, such as an index out of range.
-type PanicError struct {
-	Cause any
-	Stack []byte // where, for whoever mends the kernel
-}
-
-func (e *PanicError) Error() string {
-	return fmt.Sprintf("the operator cannot work with these operands: %v", e.Cause)
-}
+type PanicError = ops.PanicError
 
 // nodeLabel names a node by its name, or where it has none by its first output,
 // and its operator.

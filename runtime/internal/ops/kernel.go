@@ -4,6 +4,7 @@ package ops
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/onnx-tinyq/onnx-tinyq/onnx"
 	"github.com/onnx-tinyq/onnx-tinyq/runtime/tensor"
@@ -111,4 +112,15 @@ func Single(build func(n *Node) (func(c *Call, in []*tensor.Tensor) (*tensor.Ten
 			return []*tensor.Tensor{t}, nil
 		}, nil
 	})
+}
+
+// PanicError is a kernel's panic, such as an index out of range: shapes that no
+// kernel thought of are an error of the node, not of the program.
+type PanicError struct {
+	Cause any
+	Stack []byte // where, for whoever mends the kernel
+}
+
+func (e *PanicError) Error() string {
+	return fmt.Sprintf("the operator cannot work with these operands: %v", e.Cause)
 }

@@ -1,6 +1,7 @@
 package ops
 
 import (
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 )
@@ -14,7 +15,8 @@ const piecesPerThread = 16
 // c.Threads goroutines, one of which is the caller's. No piece but the last is
 // smaller than grain, so work that is not worth a second goroutine stays on one.
 // When the context ends, pieces that have not begun are left out and its error
-// is returned.
+// is returned. A panic on another goroutine than the caller's, where nobody else
+// could recover it, is returned as a *PanicError.
 func (c *Call) parallel(n, grain int, f func(lo, hi int)) error {
 	threads := max(c.Threads, 1)
 	size := max(grain, 1, n/(threads*piecesPerThread))
@@ -37,10 +39,22 @@ func (c *Call) parallel(n, grain int, f func(lo, hi int)) error {
 		}
 	}
 	var group sync.WaitGroup
+	var fallen atomic.Pointer[PanicError]
 	for range min(threads, pieces) - 1 {
-		group.Go(work)
+		group.Go(func() {
+			defer func() {
+				if cause := recover(); cause != nil {
+					fallen.Store(&PanicError{Cause: cause, Stack: debug.Stack()})
+					next.Store(int64(pieces)) // the rest need not be done
+				}
+			}()
+			work()
+		})
 	}
 	work()
 	group.Wait()
+	if err := fallen.Load(); err != nil {
+		return err
+	}
 	return c.Context.Err()
 }
