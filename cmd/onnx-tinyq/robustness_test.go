@@ -53,7 +53,9 @@ func TestDamagedModels(t *testing.T) {
 		code := run(context.Background(), []string{"rewrite", model, "-o", output, "--sync", "off", "--check", check, "--quiet"}, &stdout, &stderr)
 		took := time.Since(begin)
 		longest = max(longest, took)
-		if took > time.Second {
+		// Each takes well under a second, which the log tells on a machine with
+		// nothing else to do; what fails here is one that hangs on a busy one.
+		if took > 30*time.Second {
 			t.Errorf("%s: it took %v", name, took)
 		}
 		results[code]++
