@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/onnx-tinyq/onnx-tinyq/onnx"
 	"github.com/onnx-tinyq/onnx-tinyq/runtime/tensor"
@@ -144,7 +145,7 @@ func TestMakeFeedsIsDeterministic(t *testing.T) {
 		}
 		return fmt.Sprint(made["x"].(*tensor.Tensor).Any(), made["z"].(*tensor.Tensor).Any())
 	}
-	if text(1) != text(1) {
+	if first, again := text(1), text(1); first != again {
 		t.Error("one seed gives two sets of values")
 	}
 	if text(1) == text(2) {
@@ -188,6 +189,20 @@ func TestMakeFeedsRefuses(t *testing.T) {
 			_, err := MakeFeeds(modelOf(17, test.graph), test.options)
 			wantError(t, err, test.words...)
 		})
+	}
+}
+
+// TestMakeFeedsEnds has a model that runs forever.
+func TestMakeFeedsEnds(t *testing.T) {
+	forever := graphOf([]*onnx.Value{value("i", nil), value("c", nil)}, "c", nil)
+	m := modelOf(17, graphOf([]*onnx.Value{value("x", symbolic(onnx.Float, "n"))}, "x", []*onnx.Node{node("Loop", "", "", onnx.GraphAttr("body", forever))}))
+	begin := time.Now()
+	made, err := makeFeeds(m, FeedOptions{}, 20*time.Millisecond)
+	if err != nil || made["x"].(*tensor.Tensor).Len() == 0 {
+		t.Errorf("%v, %v", made, err)
+	}
+	if took := time.Since(begin); took > time.Second {
+		t.Errorf("it took %v", took)
 	}
 }
 
