@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/onnx-tinyq/onnx-tinyq/onnx"
 	"github.com/onnx-tinyq/onnx-tinyq/runtime/tensor"
@@ -30,11 +31,17 @@ type FeedOptions struct {
 // count up, lengths are those of the sequence, other floats are normally
 // distributed. An input that has an initializer gets no value.
 func MakeFeeds(m *onnx.Model, o FeedOptions) (map[string]tensor.Value, error) {
+	return makeFeeds(m, o, 10*time.Second)
+}
+
+// makeFeeds is MakeFeeds with its patience: sizes with which a model has run
+// for so long without an error are as good as any.
+func makeFeeds(m *onnx.Model, o FeedOptions, patience time.Duration) (map[string]tensor.Value, error) {
 	flat, err := inline(m)
 	if err != nil {
 		return nil, err
 	}
-	f := &feedMaker{options: o, known: map[string]int{}, uses: map[string]inputUse{}}
+	f := &feedMaker{options: o, patience: patience, known: map[string]int{}, uses: map[string]inputUse{}}
 	feeds := maps.Clone(o.Given)
 	if feeds == nil {
 		feeds = map[string]tensor.Value{}
@@ -50,12 +57,13 @@ func MakeFeeds(m *onnx.Model, o FeedOptions) (map[string]tensor.Value, error) {
 
 // feedMaker makes up the inputs of one model.
 type feedMaker struct {
-	options FeedOptions
-	ports   []Port         // the inputs to be made up
-	known   map[string]int // sizes of symbolic dimensions that follow from what is given
-	free    []string       // dimensions whose size is to be chosen, by symbol
-	rank4   map[string]bool
-	uses    map[string]inputUse
+	options  FeedOptions
+	patience time.Duration
+	ports    []Port         // the inputs to be made up
+	known    map[string]int // sizes of symbolic dimensions that follow from what is given
+	free     []string       // dimensions whose size is to be chosen, by symbol
+	rank4    map[string]bool
+	uses     map[string]inputUse
 }
 
 // choose lists the inputs to be made up and their free dimensions.
@@ -189,7 +197,7 @@ func (f *feedMaker) search(flat *inlined, feeds map[string]tensor.Value) (map[st
 	if err != nil {
 		return nil, err
 	}
-	_, failure := session.Run(context.Background(), first)
+	failure := f.attempt(session, first)
 	if failure == nil {
 		return first, nil
 	}
@@ -203,7 +211,7 @@ func (f *feedMaker) search(flat *inlined, feeds map[string]tensor.Value) (map[st
 		if err := f.fill(attempt, sizes); err != nil {
 			return nil, err
 		}
-		if _, err := session.Run(context.Background(), attempt); err == nil {
+		if f.attempt(session, attempt) == nil {
 			return attempt, nil
 		}
 	}
@@ -215,6 +223,17 @@ func (f *feedMaker) search(flat *inlined, feeds map[string]tensor.Value) (map[st
 	}
 	return nil, fmt.Errorf("runtime: no sizes were found for the free dimensions of %s with which the model runs: state the inputs' shapes (%w)",
 		strings.Join(wanted, ", "), failure)
+}
+
+// attempt says what is wrong with a run.
+func (f *feedMaker) attempt(session *Session, feeds map[string]tensor.Value) error {
+	ctx, cancel := context.WithTimeout(context.Background(), f.patience)
+	defer cancel()
+	_, err := session.Run(ctx, feeds)
+	if errors.Is(err, context.DeadlineExceeded) {
+		return nil
+	}
+	return err
 }
 
 // fill makes the values; sizes are those of the free dimensions.
