@@ -123,7 +123,8 @@ func countGrams[T comparable](v tfIdf, tree *gram[T], tokens []T, shape []int) (
 	width := len(tokens) / max(rows, 1)
 	for row := range rows {
 		counts := make([]int, len(v.indexes))
-		for distance := 1; distance <= v.skips+1; distance++ {
+		// Farther apart than the row is long there is only the first token.
+		for distance := 1; distance <= min(v.skips, width)+1; distance++ {
 			for first := range width {
 				at := tree
 				for i, length := first, 1; i < width; i, length = i+distance, length+1 {
