@@ -168,7 +168,7 @@ func TestCancel(t *testing.T) {
 			if !errors.Is(err, context.Canceled) {
 				t.Fatalf("it ended with %v, want that it was cancelled", err)
 			}
-			if took := time.Since(stopped); took > 100*time.Millisecond {
+			if took := time.Since(stopped); took > slowdown*100*time.Millisecond {
 				t.Errorf("it went on for %v", took)
 			}
 		})
