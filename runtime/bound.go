@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/onnx-tinyq/onnx-tinyq/onnx"
 	"github.com/onnx-tinyq/onnx-tinyq/runtime/internal/ops"
@@ -166,8 +167,12 @@ func (s *site) addAddend(call *ops.Call, sum *tensor.Tensor, in []tensor.Value, 
 	for i, v := range addend {
 		addend[i] = factor * math.Abs(v)
 	}
+	along := b.Shape()
+	if s.add == nil && s.node.OpType == "Conv" { // one for each map, which is axis 1
+		along = append([]int{b.Len()}, slices.Repeat([]int{1}, max(0, len(shape)-2))...)
+	}
 	n := &onnx.Node{OpType: "Add", Inputs: []string{"a", "b"}, Outputs: []string{"y"}}
-	return runOperator(call, n, []tensor.Value{sum, tensor.New(b.Shape(), addend)})
+	return runOperator(call, n, []tensor.Value{sum, tensor.New(along, addend)})
 }
 
 // runOperator runs one node of the default domain.

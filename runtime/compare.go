@@ -69,7 +69,7 @@ type SiteReport struct {
 }
 
 // Compare runs a model and its rewritten form on the same inputs and says how
-// far apart they are: at every output, and at every MatMul and Gemm with a
+// far apart they are: at every output, and at every MatMul, Gemm and Conv with a
 // constant weight that is computed differently. Such a site is found by
 // comparing the two graphs, with no word from whoever rewrote; its part of the
 // rewritten graph is run on the activations of the original and its error held

@@ -126,6 +126,16 @@ func TestCompareHoldsHonestForms(t *testing.T) {
 		list[i] = 0
 	}
 	qz := quantizeColumns(zeroed)
+	maps := ramp(4, 3, 2, 2)
+	qm := quantizeColumns(turned(maps.WithShape([]int{4, 12})))
+	// MatMulNBits: channel by channel, 16 of a block, around 128.
+	nbits := node("MatMulNBits", "x,w_q,w_s", "y", onnx.IntAttr("K", 32), onnx.IntAttr("N", n), onnx.IntAttr("bits", 8), onnx.IntAttr("block_size", 16))
+	nbits.Domain = "com.microsoft"
+	blocks := quantizeColumns(turned(turned(ramp(32, n)).WithShape([]int{2 * n, 16})))
+	packedScales, packed := blocks.scales, make([]byte, 32*n)
+	for i, v := range transposed(blocks.q, 16, 2*n) {
+		packed[i] = byte(int(v) + 128)
+	}
 	tests := map[string]pair{
 		"DequantizeLinear": {graphOf(inputX, "y", []*onnx.Node{layer}, plain),
 			graphOf(inputX, "y", []*onnx.Node{dequantizing("w", 1), node("MatMul", "x,w_d", "y")}, initializers...), nil, 1, "yes", ""},
@@ -169,6 +179,19 @@ func TestCompareHoldsHonestForms(t *testing.T) {
 		"activations that are not finite": {graphOf(inputX, "y", []*onnx.Node{layer}, plain),
 			graphOf(inputX, "y", []*onnx.Node{dequantizing("w", 1), node("MatMul", "x,w_d", "y")}, initializers...),
 			feeds{"x": tensor.New([]int{1, k}, append([]float32{float32(math.NaN())}, make([]float32, k-1)...))}, 1, "yes", ""},
+		"two products added, all in float16": {
+			graphOf(inputX, "y", []*onnx.Node{node("MatMul", "x,w", "p"), node("MatMul", "x,v", "r"), node("Add", "p,r", "y")}, plain, stored(t, "v", ramp(k, n))),
+			graphOf(inputX, "y", []*onnx.Node{half("x"), dequantizing("w", 1), half("w_d"), dequantizing("v", 1), half("v_d"),
+				node("MatMul", "x16,w_d16", "p16"), node("MatMul", "x16,v_d16", "r16"), node("Add", "p16,r16", "y16"), wide("y16", "y")},
+				slices.Concat(initializers, quantizeColumns(ramp(k, n)).initializers("v", k, n))...), nil, 2, "yes", ""},
+		"a convolution": {
+			graphOf(inputX, "y", []*onnx.Node{node("Conv", "x,w,b", "y", onnx.IntsAttr("pads", []int64{1, 0, 0, 1}), onnx.IntAttr("group", 2))}, stored(t, "w", maps), stored(t, "b", ramp(4))),
+			graphOf(inputX, "y", []*onnx.Node{dequantizing("w", 0), node("Conv", "x,w_d,b", "y", onnx.IntsAttr("pads", []int64{1, 0, 0, 1}), onnx.IntAttr("group", 2))},
+				onnx.Int8Tensor("w_q", []int64{4, 3, 2, 2}, transposed(qm.q, 12, 4)), onnx.FloatTensor("w_s", []int64{4}, qm.scales), onnx.Int8Tensor("w_z", []int64{4}, make([]int8, 4)), stored(t, "b", ramp(4))),
+			feeds{"x": ramp(1, 6, 5, 5)}, 1, "yes", ""},
+		"8 bits by block": {graphOf(inputX, "y", []*onnx.Node{node("MatMul", "x,w", "y")}, stored(t, "w", ramp(32, n))),
+			graphOf(inputX, "y", []*onnx.Node{nbits}, onnx.NewTensor("w_q", onnx.Uint8, []int64{n, 2, 16}, onnx.Bytes(packed)), onnx.FloatTensor("w_s", []int64{2 * n}, packedScales)),
+			feeds{"x": ramp(5, 32)}, 1, "yes", ""},
 		"nothing was rewritten": {graphOf(inputX, "y", []*onnx.Node{layer}, plain), graphOf(inputX, "y", []*onnx.Node{layer}, stored(t, "w", w)), nil, 0, "", ""},
 		"8-bit activations, which have no bound": {graphOf(inputX, "y", []*onnx.Node{layer}, plain),
 			graphOf(inputX, "y", []*onnx.Node{node("DynamicQuantizeLinear", "x", "xq,xs,xz"), node("MatMulInteger", "xq,w_q,xz", "i"), wide("i", "f"),

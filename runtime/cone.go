@@ -154,7 +154,8 @@ func (w *coneWalk) place(n *onnx.Node) {
 // products are the operators that a linear layer may have become; the value
 // says whether the layer then has a proven bound.
 var products = map[string]bool{
-	"MatMul": true, "Gemm": true, "FusedMatMul": false, "FusedGemm": false, "MatMulInteger": false, "QLinearMatMul": false, "MatMulNBits": false,
+	"MatMul": true, "Gemm": true, "Conv": true, "MatMulNBits": true, "FusedMatMul": false, "FusedGemm": false, "FusedConv": false,
+	"MatMulInteger": false, "ConvInteger": false, "QLinearMatMul": false, "QLinearConv": false,
 	"DynamicQuantizeMatMul": false, "MatMulIntegerToFloat": false, "QGemm": false,
 }
 
@@ -205,19 +206,20 @@ func (w *coneWalk) visit(scope *onnx.Scope, name string, behind bool, source str
 	if hasBound, is := products[n.OpType]; is && w.cone.core == nil {
 		w.setCore(home, n, hasBound)
 	}
-	for i, in := range n.Inputs {
-		if in == "" {
-			continue
-		}
+	for _, i := range w.order(home, n, behind) {
+		in := n.Inputs[i]
 		if !converts {
 			w.asked[in] = true
 		}
-		past, from := behind || n == w.cone.core, source
-		if n == w.cone.core {
-			from = w.layer.activation()
-			if i == 2 {
+		past, from := behind, source
+		switch {
+		case n == w.cone.core:
+			past, from = true, w.layer.activation()
+			if i == addendOf(n) {
 				from = w.layer.addend()
 			}
+		case w.cone.core != nil && !behind && n.OpType == "Add": // the product is on the other side
+			past, from = true, w.layer.addend()
 		}
 		if err := w.visit(home, in, past, from); err != nil {
 			return err
@@ -225,6 +227,38 @@ func (w *coneWalk) visit(scope *onnx.Scope, name string, behind bool, source str
 	}
 	w.place(n)
 	return nil
+}
+
+// addendOf is the operand of a product that is added to it.
+func addendOf(n *onnx.Node) int {
+	if n.OpType == "MatMulNBits" {
+		return 5
+	}
+	return 2
+}
+
+// order lists the operands of a node in the order in which they are followed:
+// of an Add behind the product, the side of the product comes first. Where both
+// sides may be it, it is the one that it is in the original.
+func (w *coneWalk) order(scope *onnx.Scope, n *onnx.Node, behind bool) []int {
+	var list []int
+	for i, in := range n.Inputs {
+		if in != "" {
+			list = append(list, i)
+		}
+	}
+	if n.OpType != "Add" || behind || len(list) != 2 {
+		return list
+	}
+	known := func(in string) bool { return w.original(in) || w.finder.constantsAfter.is(scope, in) }
+	first := 0
+	switch {
+	case known(n.Inputs[0]):
+		first = 1
+	case !known(n.Inputs[1]) && w.layer.add != nil && w.layer.add.Inputs[1] == w.layer.node.Outputs[0]:
+		first = 1
+	}
+	return []int{first, 1 - first}
 }
 
 func (w *coneWalk) unbounded(n *onnx.Node) {
@@ -247,6 +281,9 @@ func (w *coneWalk) setCore(scope *onnx.Scope, n *onnx.Node, hasBound bool) {
 		w.cone.weight = 1
 	}
 	w.cone.dtype = typeOf(scope, n.Inputs[w.cone.weight])
+	if n.OpType == "MatMulNBits" {
+		w.cone.dtype = typeOf(scope, n.Input(2)) // that of its scales
+	}
 }
 
 // constant takes a constant and what it is computed of into the cone.

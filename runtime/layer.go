@@ -7,9 +7,9 @@ import (
 	"github.com/onnx-tinyq/onnx-tinyq/onnx"
 )
 
-// layer is a linear layer of the original: a MatMul or Gemm with one constant
-// operand, and the Add of a bias behind it where the rewritten model knows only
-// the sum.
+// layer is a linear layer of the original: a MatMul, Gemm or Conv with one
+// constant operand, and the Add of a bias behind it where the rewritten model
+// knows only the sum.
 type layer struct {
 	scope  *onnx.Scope
 	node   *onnx.Node
@@ -86,12 +86,12 @@ func (c *constants) is(scope *onnx.Scope, name string) bool {
 // layerAt says whether a node of the original is a linear layer with a constant
 // weight of a float type.
 func (f *coneFinder) layerAt(scope *onnx.Scope, n *onnx.Node) (layer, bool) {
-	if n.Domain != "" && n.Domain != "ai.onnx" || n.OpType != "MatMul" && n.OpType != "Gemm" ||
+	if n.Domain != "" && n.Domain != "ai.onnx" || n.OpType != "MatMul" && n.OpType != "Gemm" && n.OpType != "Conv" ||
 		len(n.Inputs) < 2 || len(n.Outputs) != 1 || n.Outputs[0] == "" {
 		return layer{}, false
 	}
 	left, right := f.constantsBefore.is(scope, n.Inputs[0]), f.constantsBefore.is(scope, n.Inputs[1])
-	if left == right {
+	if left == right || left && n.OpType == "Conv" {
 		return layer{}, false
 	}
 	l := layer{scope: scope, node: n, weight: 1}

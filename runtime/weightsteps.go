@@ -17,11 +17,15 @@ type matrixLayout struct {
 	batch, product, channel int
 }
 
-// layoutOf is the layout of a MatMul's or Gemm's operand that is the weight.
-// The channels are the columns of the right operand, the rows of the left one.
+// layoutOf is the layout of a MatMul's, Gemm's or Conv's operand that is the
+// weight. The channels are the columns of the right operand, the rows of the
+// left one, and a Conv's maps.
 func layoutOf(n *onnx.Node, operand int, shape []int) (matrixLayout, error) {
 	rank := len(shape)
 	switch {
+	case n.OpType == "Conv" && rank > 2:
+		taps := tensor.Count(shape[1:])
+		return matrixLayout{batches: 1, k: taps, n: shape[0], product: 1, channel: taps}, nil
 	case rank == 1:
 		return matrixLayout{batches: 1, k: shape[0], n: 1, product: 1}, nil
 	case rank == 0:
@@ -69,6 +73,9 @@ func (s *weightSteps) at(b, k, n int) float64 {
 // comes out is its scale at each element. A weight that is not stored in
 // integers has steps of 0.
 func readSteps(from *inlined, c *cone, threads int) (*weightSteps, error) {
+	if c.core.OpType == "MatMulNBits" {
+		return readBlocks(c)
+	}
 	name := c.core.Inputs[c.weight]
 	w := &weightWalk{from: from, part: &onnx.Graph{Name: name, Outputs: []*onnx.Value{{Name: name}}}, seen: map[definition]bool{}}
 	w.visit(c.scope, name)
@@ -95,6 +102,59 @@ func readSteps(from *inlined, c *cone, threads int) (*weightSteps, error) {
 	}
 	s.fill(l, wide)
 	return s, nil
+}
+
+// readBlocks reads the steps of a MatMulNBits, whose scales are stored by channel
+// and, along k, by block.
+func readBlocks(c *cone) (*weightSteps, error) {
+	attribute := func(name string, otherwise int64) int {
+		if a := c.core.Attr(name); a != nil {
+			return int(a.I)
+		}
+		return int(otherwise)
+	}
+	s := &weightSteps{batches: 1, k: attribute("K", 0), n: attribute("N", 0), block: attribute("block_size", 0)}
+	scales := c.scope.Constant(c.core.Input(2))
+	if scales == nil || s.k <= 0 || s.n <= 0 || s.block <= 0 {
+		return nil, fmt.Errorf("the scales of %s are not stored in a form that the judge reads", nodeLabel(c.core))
+	}
+	list, err := scales.Tensor(scales.Root).Float64s()
+	if err != nil {
+		return nil, err
+	}
+	blocks := (s.k + s.block - 1) / s.block
+	if len(list) != s.n*blocks {
+		return nil, fmt.Errorf("%s has %d scales, want %d for each of %d channels", nodeLabel(c.core), len(list), blocks, s.n)
+	}
+	s.step = make([]float64, s.k*s.n)
+	for k := range s.k {
+		for n := range s.n {
+			s.step[k*s.n+n] = list[n*blocks+k/s.block]
+		}
+	}
+	bits := attribute("bits", 4)
+	s.scales, s.rounding, s.levels = len(list), unitRoundoff(scales.Type), math.Exp2(float64(bits-1))-1
+	if zeros := c.core.Input(3); zeros != "" {
+		s.asymmetric = !centeredBlocks(c.scope.Constant(zeros), bits)
+	}
+	if s.asymmetric {
+		s.levels = 2*s.levels + 1
+	}
+	return s, nil
+}
+
+// centeredBlocks says whether the zero points of a MatMulNBits, packed into
+// bytes, are all in the middle of what its bits hold.
+func centeredBlocks(c *onnx.Constant, bits int) bool {
+	if c == nil || c.Type != onnx.Uint8 {
+		return false
+	}
+	list, err := c.Tensor(c.Root).Int64s()
+	middle := int64(128)
+	if bits == 4 {
+		middle = 0x88
+	}
+	return err == nil && (bits == 4 || bits == 8) && !slices.ContainsFunc(list, func(v int64) bool { return v != middle })
 }
 
 // fill takes the steps over from a weight's elements.
