@@ -32,7 +32,7 @@ var rooms = map[string][]string{
 var dependencies = map[string][]string{
 	"google.golang.org/protobuf/encoding/protowire": {"onnx"},
 	"google.golang.org/protobuf":                    {"tests"}, // what our own reading and writing is compared with
-	"golang.org/x/sys":                              {"onnx", "quantops", "cmd"},
+	"golang.org/x/sys":                              {"onnx", "quantops", "runtime", "cmd"},
 	"golang.org/x/sync":                             {"rewrite", "runtime", "cmd"},
 	"golang.org/x/term":                             {"cmd"},
 	"github.com/bmatcuk/doublestar/v4":              {"rewrite"},
@@ -55,6 +55,11 @@ var topLevel = []string{
 	"staticcheck.conf", "testdata",
 	".venv", // made by .ci/run, not in git
 }
+
+// nestedModules are the folders that are modules of their own, because what they
+// need is not for those who import this one: the generators of assembly, and the
+// comparison with other runtimes, which needs cgo.
+var nestedModules = []string{"cmd/peerbench", "quantops/internal/asm", "runtime/internal/asm"}
 
 // longFile is how many lines a file that is not a test may have. A concept
 // wants about 400; the rest is room to finish a sentence.
@@ -82,7 +87,7 @@ func readGoFiles(t *testing.T) []goFile {
 			return err
 		}
 		base := entry.Name()
-		if entry.IsDir() && name != "." && (strings.HasPrefix(base, ".") || base == "testdata") {
+		if entry.IsDir() && name != "." && (strings.HasPrefix(base, ".") || base == "testdata" || isNestedModule(t, name)) {
 			return filepath.SkipDir
 		}
 		if entry.IsDir() || filepath.Ext(base) != ".go" {
@@ -112,6 +117,19 @@ func readGoFiles(t *testing.T) []goFile {
 		t.Fatalf("found only %d Go files: the walk does not see the module", len(files))
 	}
 	return files
+}
+
+// isNestedModule says whether a folder is a module of its own, which has to be
+// one of those that there may be.
+func isNestedModule(t *testing.T, folder string) bool {
+	t.Helper()
+	if _, err := os.Stat(filepath.Join(folder, "go.mod")); err != nil {
+		return false
+	}
+	if !slices.Contains(nestedModules, filepath.ToSlash(folder)) {
+		t.Errorf("%s is a module of its own, and not among those that there may be", folder)
+	}
+	return true
 }
 
 func TestTopLevelIsFixed(t *testing.T) {
