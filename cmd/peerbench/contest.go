@@ -1,0 +1,158 @@
+package main
+
+import (
+	"fmt"
+	"math"
+	goruntime "runtime"
+	"slices"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// contestant does the work of a contest in its own way.
+type contestant struct {
+	name string
+	// work does it once and gives the time that counts.
+	work func() (time.Duration, error)
+
+	failure error           // why it takes no part any longer
+	times   []time.Duration // one for each round
+	bytes   uint64          // allocated on Go's heap by one turn of work
+	apart   float64         // relative L2 distance from what it is held to
+	agrees  string          // with whom
+}
+
+// pace says how long a contest takes.
+type pace struct {
+	rounds int           // at most
+	turn   time.Duration // a contestant works at least so long in a round
+	budget time.Duration // no round begins later, but for the third
+}
+
+const leastRounds = 3
+
+// contest lets the contestants work in turn, round by round, each round from
+// another one on, so that a machine that becomes slower does so for all of them.
+//
+// Before its turn everything is at rest: ONNX Runtime's threads go on spinning
+// for a while after a run, and would take half of a core from the next one. The
+// first piece of work in a turn brings caches and threads back and is not
+// counted. A contestant's time in a round is the median of its pieces.
+func contest(list []*contestant, threads int, p pace) {
+	defer goruntime.GOMAXPROCS(goruntime.GOMAXPROCS(threads)) // the garbage collector too has no more than that
+	begin := time.Now()
+	for round := 0; round < p.rounds; round++ {
+		if round >= leastRounds && time.Since(begin) > p.budget {
+			return
+		}
+		for i := range list {
+			c := list[(i+round)%len(list)]
+			if c.failure != nil {
+				continue
+			}
+			rest()
+			if t, err := c.turn(p.turn); err != nil {
+				c.failure = err
+			} else {
+				c.times = append(c.times, t)
+			}
+		}
+	}
+}
+
+func (c *contestant) turn(least time.Duration) (time.Duration, error) {
+	if _, err := c.work(); err != nil {
+		return 0, err
+	}
+	var before, after goruntime.MemStats
+	goruntime.ReadMemStats(&before)
+	var times []time.Duration
+	for begin := time.Now(); len(times) < 3 && time.Since(begin) < 20*least || time.Since(begin) < least; {
+		t, err := c.work()
+		if err != nil {
+			return 0, err
+		}
+		times = append(times, t)
+	}
+	goruntime.ReadMemStats(&after)
+	c.bytes = (after.TotalAlloc - before.TotalAlloc) / uint64(len(times))
+	slices.Sort(times)
+	return times[len(times)/2], nil
+}
+
+// rest waits until this process uses next to no processor time.
+func rest() {
+	goruntime.GC()
+	const nap = 4 * time.Millisecond
+	for begin := time.Now(); time.Since(begin) < time.Second; {
+		used := processorTime()
+		time.Sleep(nap)
+		if processorTime()-used < nap/10 {
+			return
+		}
+	}
+}
+
+func processorTime() time.Duration {
+	var u unix.Rusage
+	if err := unix.Getrusage(unix.RUSAGE_SELF, &u); err != nil {
+		return 0
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
+
+// ratio is by how much ours is faster than a peer: the median of the rounds'
+// ratios, and between which two half of the rounds lie.
+func ratio(ours, peer *contestant) (median, low, high float64) {
+	n := min(len(ours.times), len(peer.times))
+	list := make([]float64, n)
+	for i := range n {
+		list[i] = float64(peer.times[i]) / float64(ours.times[i])
+	}
+	slices.Sort(list)
+	return quantile(list, 0.5), quantile(list, 0.25), quantile(list, 0.75)
+}
+
+// quantile is the value below which a part of sorted values lies; NaN of none.
+func quantile(sorted []float64, part float64) float64 {
+	if len(sorted) == 0 {
+		return math.NaN()
+	}
+	at := part * float64(len(sorted)-1)
+	below := int(at)
+	above := min(below+1, len(sorted)-1)
+	return sorted[below] + (at-float64(below))*(sorted[above]-sorted[below])
+}
+
+func (c *contestant) milliseconds() (median, low, high float64) {
+	list := make([]float64, len(c.times))
+	for i, t := range c.times {
+		list[i] = float64(t) / float64(time.Millisecond)
+	}
+	slices.Sort(list)
+	return quantile(list, 0.5), quantile(list, 0), quantile(list, 1)
+}
+
+// distance is the L2 norm of the difference of two results relative to that of
+// the second one.
+func distance(a, b [][]float32) (float64, error) {
+	if len(a) != len(b) {
+		return 0, fmt.Errorf("%d outputs, not %d", len(a), len(b))
+	}
+	difference, size := 0.0, 0.0
+	for i := range a {
+		if len(a[i]) != len(b[i]) {
+			return 0, fmt.Errorf("output %d has %d elements, not %d", i, len(a[i]), len(b[i]))
+		}
+		for j, v := range b[i] {
+			d := float64(a[i][j]) - float64(v)
+			difference += d * d
+			size += float64(v) * float64(v)
+		}
+	}
+	if size == 0 || math.IsNaN(difference) || math.IsNaN(size) {
+		return 0, fmt.Errorf("the results hold NaN or are all zero")
+	}
+	return math.Sqrt(difference / size), nil
+}

@@ -1,0 +1,294 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"regexp"
+	"time"
+
+	"github.com/onnx-tinyq/onnx-tinyq/onnx"
+	"github.com/onnx-tinyq/onnx-tinyq/rewrite"
+	"github.com/onnx-tinyq/onnx-tinyq/runtime"
+	"github.com/onnx-tinyq/onnx-tinyq/runtime/tensor"
+)
+
+// way is one of the ways in which a model can be run.
+type way struct {
+	name    string
+	recipe  rewrite.Activations // "": the original
+	peer    bool                // in ONNX Runtime, not in our executor
+	entries map[string]string   // of the peer's session options
+	agrees  string              // the way whose results these have to be close to; it comes before
+	apart   float64             // how close: relative L2 distance
+}
+
+// The ways that marks are set for. "ORT folded" is ONNX Runtime's exact way to
+// run the rewritten model: it computes the float weights when it loads it.
+const (
+	peerFloat  = "ORT float32"
+	peerFolded = "ORT folded"
+	peerInt8   = "ORT int8"
+	peerW8A8   = "ORT W8A8"
+	oursFloat  = "ours float32"
+	oursExact  = "ours exact"
+	oursV16    = "ours W8A16"
+	oursW8A8   = "ours W8A8"
+)
+
+// ways lists them. ONNX Runtime's default quantizes activations, with an error
+// that adds up from layer to layer; that of V16 and of flipped roundings does too.
+var ways = []way{
+	{name: peerFloat, peer: true},
+	{name: peerFolded, recipe: rewrite.W8A32, peer: true, entries: map[string]string{"session.disable_quant_qdq": "1"}, agrees: peerFloat, apart: 0.2},
+	{name: peerInt8, recipe: rewrite.W8A32, peer: true, agrees: peerFolded, apart: 0.2},
+	{name: peerW8A8, recipe: rewrite.W8A8, peer: true, agrees: peerFloat, apart: 0.3},
+	{name: oursFloat, agrees: peerFloat, apart: 1e-4},
+	{name: oursExact, recipe: rewrite.W8A32, agrees: peerFolded, apart: 1e-4},
+	{name: oursV16, recipe: rewrite.W8A16, agrees: peerFolded, apart: 2e-2},
+	{name: oursW8A8, recipe: rewrite.W8A8, agrees: peerW8A8, apart: 5e-2},
+}
+
+// mark is a ratio to be reached: a peer's time by ours.
+type mark struct {
+	ours, peer string
+	least      float64 // 0: shown only
+}
+
+// work is what the executors are compared with each other in.
+type work struct {
+	name   string
+	model  func() (*onnx.Model, error)
+	shapes map[string][]int
+	ops    []string // what is rewritten in it
+	ways   []string
+	marks  []mark
+	create bool // making the session is timed, not running it
+}
+
+// comparison is how executors are compared.
+type comparison struct {
+	folder  string // for the models
+	threads []int
+	pace    pace
+	only    *regexp.Regexp
+	log     io.Writer
+}
+
+// run makes a result for each number of threads and each work that is asked for.
+func (c *comparison) run(ctx context.Context, list []work) ([]result, error) {
+	var results []result
+	for _, w := range list {
+		if !c.only.MatchString(w.name) {
+			continue
+		}
+		for _, threads := range c.threads {
+			if err := ctx.Err(); err != nil {
+				return nil, err
+			}
+			fmt.Fprintf(c.log, "%s, threads: %d\n", w.name, threads)
+			r, err := c.one(ctx, w, threads)
+			if err != nil {
+				return nil, fmt.Errorf("%s: %w", w.name, err)
+			}
+			r.print(c.log)
+			results = append(results, r)
+		}
+	}
+	if len(results) == 0 {
+		return nil, fmt.Errorf("nothing that --only asks for: there are %q", names(list))
+	}
+	return results, nil
+}
+
+func names(list []work) (names []string) {
+	for _, w := range list {
+		names = append(names, w.name)
+	}
+	return names
+}
+
+// one compares executors in one work.
+func (c *comparison) one(ctx context.Context, w work, threads int) (result, error) {
+	r := result{Work: w.name, Threads: threads}
+	folder, err := os.MkdirTemp(c.folder, "executor")
+	if err != nil {
+		return r, err
+	}
+	defer os.RemoveAll(folder)
+	files, err := w.files(ctx, folder)
+	if err != nil {
+		return r, err
+	}
+	var list []*contestant
+	found := map[string][][]float32{}
+	for _, way := range ways {
+		if !w.has(way.name) {
+			continue
+		}
+		one := &contestant{name: way.name}
+		list = append(list, one)
+		if w.create {
+			one.work = func() (time.Duration, error) { return files.create(way, threads) }
+			continue
+		}
+		s, err := files.open(way, threads)
+		if err != nil {
+			one.failure = err
+			continue
+		}
+		defer s.close()
+		one.work = func() (time.Duration, error) {
+			begin := time.Now()
+			err := s.run()
+			return time.Since(begin), err
+		}
+		one.failure = one.verify(way, s, found)
+	}
+	contest(list, threads, c.pace)
+	r.fill(list, w.marks)
+	return r, nil
+}
+
+func (w work) has(name string) bool {
+	for _, n := range w.ways {
+		if n == name {
+			return true
+		}
+	}
+	return false
+}
+
+// verify runs a session and holds its results to those of another way: a wrong
+// answer is not timed.
+func (c *contestant) verify(w way, s session, found map[string][][]float32) error {
+	if err := s.run(); err != nil {
+		return err
+	}
+	results, err := s.results()
+	if err != nil {
+		return err
+	}
+	copies := make([][]float32, len(results))
+	for i, r := range results {
+		copies[i] = append([]float32(nil), r...)
+	}
+	found[w.name] = copies
+	if w.agrees == "" {
+		return nil
+	}
+	other, ok := found[w.agrees]
+	if !ok {
+		return nil // it takes no part here, or could not run, which is shown
+	}
+	c.agrees = w.agrees
+	if c.apart, err = distance(copies, other); err != nil {
+		return fmt.Errorf("compared with %s: %w", w.agrees, err)
+	}
+	if c.apart > w.apart {
+		return fmt.Errorf("its results are %.2g away from those of %s, more than %.2g", c.apart, w.agrees, w.apart)
+	}
+	return nil
+}
+
+// session is a model in one of the executors.
+type session interface {
+	run() error
+	results() ([][]float32, error)
+	close()
+}
+
+// modelFiles are a model and what the recipes make of it, on disk.
+type modelFiles struct {
+	paths           map[rewrite.Activations]string
+	inputs, outputs []string
+	feeds           map[string]tensor.Value
+}
+
+// files writes the model in each form that the work's ways need.
+func (w work) files(ctx context.Context, folder string) (*modelFiles, error) {
+	m, err := w.model()
+	if err != nil {
+		return nil, err
+	}
+	defer m.Close()
+	if _, err := onnx.Check(m); err != nil {
+		return nil, err
+	}
+	f := &modelFiles{paths: map[rewrite.Activations]string{}}
+	f.inputs, f.outputs = portNames(m)
+	if f.feeds, err = runtime.MakeFeeds(m, runtime.FeedOptions{Shapes: w.shapes, Seed: 1}); err != nil {
+		return nil, err
+	}
+	for _, way := range ways {
+		if _, made := f.paths[way.recipe]; made || !w.has(way.name) {
+			continue
+		}
+		written := m
+		if way.recipe != "" {
+			if written, err = w.rewritten(ctx, m, way.recipe); err != nil {
+				return nil, err
+			}
+		}
+		path := filepath.Join(folder, "model."+string(way.recipe)+".onnx")
+		if err := onnx.WriteFile(path, written, onnx.WriteOptions{NoSync: true}); err != nil {
+			return nil, err
+		}
+		f.paths[way.recipe] = path
+	}
+	return f, nil
+}
+
+func (w work) rewritten(ctx context.Context, m *onnx.Model, recipe rewrite.Activations) (*onnx.Model, error) {
+	plan, err := rewrite.New(m, rewrite.Recipe{Activations: recipe, Ops: w.ops, MinBytes: 1024})
+	if err != nil {
+		return nil, err
+	}
+	made, err := plan.Apply(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if len(made.Sites) == 0 {
+		return nil, errors.New("nothing in the model was rewritten")
+	}
+	return made.Model, nil
+}
+
+func (f *modelFiles) open(w way, threads int) (session, error) {
+	path := f.paths[w.recipe]
+	if w.peer {
+		s, err := newPeerSession(path, f.inputs, f.outputs, threads, w.entries)
+		if err != nil {
+			return nil, err
+		}
+		if err := s.feed(f.inputs, f.feeds); err != nil {
+			s.close()
+			return nil, err
+		}
+		return s, nil
+	}
+	s, err := newOurSession(path, runtime.Options{Threads: threads})
+	if err != nil {
+		return nil, err
+	}
+	s.feeds = f.feeds
+	return s, nil
+}
+
+// create times the way from a file to a session that is ready to run.
+func (f *modelFiles) create(w way, threads int) (time.Duration, error) {
+	begin := time.Now()
+	if w.peer {
+		s, err := newPeerSession(f.paths[w.recipe], f.inputs, f.outputs, threads, w.entries)
+		if err != nil {
+			return 0, err
+		}
+		defer s.close()
+		return time.Since(begin), nil
+	}
+	_, err := newOurSession(f.paths[w.recipe], runtime.Options{Threads: threads})
+	return time.Since(begin), err
+}

@@ -1,0 +1,88 @@
+// Command peerbench compares onnx-tinyq with its peers: its executor with ONNX
+// Runtime and with executors in Go, its rewriter with copying and with Python
+// tools. It is a module of its own, as it needs cgo to call ONNX Runtime's C
+// library, which it loads when it runs.
+//
+//	TINYQ_PYTHON=.venv/bin/python go run . executor --only 'layer|float32'
+//
+// Speeds are only of use beside each other: contestants work in turn, in one
+// process, round by round, and what counts are ratios.
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"regexp"
+	"time"
+
+	"github.com/spf13/cobra"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	root := &cobra.Command{
+		Use: "peerbench", Short: "Compare onnx-tinyq with its peers",
+		SilenceUsage: true, SilenceErrors: true,
+	}
+	root.AddCommand(executorCommand())
+	if err := root.ExecuteContext(ctx); err != nil {
+		fmt.Fprintln(os.Stderr, "peerbench:", err)
+		os.Exit(1)
+	}
+}
+
+func executorCommand() *cobra.Command {
+	var library, only, folder string
+	var asJSON bool
+	c := comparison{}
+	command := &cobra.Command{
+		Use:   "executor",
+		Short: "Compare our executor with ONNX Runtime and with executors in Go",
+		Args:  cobra.NoArgs,
+		RunE: func(command *cobra.Command, _ []string) (err error) {
+			if c.only, err = regexp.Compile(only); err != nil {
+				return fmt.Errorf("--only: %w", err)
+			}
+			path, err := findONNXRuntime(library)
+			if err != nil {
+				return err
+			}
+			if err := openONNXRuntime(path); err != nil {
+				return err
+			}
+			if c.folder, err = os.MkdirTemp(folder, "peerbench"); err != nil {
+				return err
+			}
+			defer os.RemoveAll(c.folder)
+			c.log = command.OutOrStdout()
+			if asJSON {
+				c.log = io.Discard
+			}
+			results, err := c.run(command.Context(), works())
+			if err != nil {
+				return err
+			}
+			if asJSON {
+				encoder := json.NewEncoder(command.OutOrStdout())
+				encoder.SetIndent("", "  ")
+				return encoder.Encode(results)
+			}
+			return nil
+		},
+	}
+	flags := command.Flags()
+	flags.StringVar(&library, "onnxruntime", "", "ONNX Runtime's library `FILE`, libonnxruntime.so* (default: that of TINYQ_PYTHON's package)")
+	flags.StringVar(&only, "only", "", "compare only in what matches this `REGEXP`")
+	flags.StringVar(&folder, "folder", "", "the `FOLDER` in which models are made (default: the one for temporary files)")
+	flags.IntSliceVar(&c.threads, "threads", []int{1, 2}, "numbers of threads")
+	flags.IntVar(&c.pace.rounds, "rounds", 11, "rounds at most")
+	flags.DurationVar(&c.pace.turn, "turn", 30*time.Millisecond, "least time for which a contestant works in a round")
+	flags.DurationVar(&c.pace.budget, "budget", 10*time.Second, "time for a contest, after which no further round begins")
+	flags.BoolVar(&asJSON, "json", false, "print one JSON array")
+	return command
+}
