@@ -134,25 +134,27 @@ func (c *contestant) milliseconds() (median, low, high float64) {
 	return quantile(list, 0.5), quantile(list, 0), quantile(list, 1)
 }
 
-// distance is the L2 norm of the difference of two results relative to that of
-// the second one.
+// distance is that of the output that is farthest away: the L2 norm of the
+// difference of two results relative to that of the second one.
 func distance(a, b [][]float32) (float64, error) {
 	if len(a) != len(b) {
 		return 0, fmt.Errorf("%d outputs, not %d", len(a), len(b))
 	}
-	difference, size := 0.0, 0.0
+	worst := 0.0
 	for i := range a {
 		if len(a[i]) != len(b[i]) {
 			return 0, fmt.Errorf("output %d has %d elements, not %d", i, len(a[i]), len(b[i]))
 		}
+		difference, size := 0.0, 0.0
 		for j, v := range b[i] {
 			d := float64(a[i][j]) - float64(v)
 			difference += d * d
 			size += float64(v) * float64(v)
 		}
+		if size == 0 || math.IsNaN(difference) || math.IsNaN(size) {
+			return 0, fmt.Errorf("output %d holds NaN or is all zero", i)
+		}
+		worst = max(worst, math.Sqrt(difference/size))
 	}
-	if size == 0 || math.IsNaN(difference) || math.IsNaN(size) {
-		return 0, fmt.Errorf("the results hold NaN or are all zero")
-	}
-	return math.Sqrt(difference / size), nil
+	return worst, nil
 }

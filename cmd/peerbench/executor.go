@@ -121,7 +121,8 @@ func (c *comparison) one(ctx context.Context, w work, threads int) (result, erro
 	defer os.RemoveAll(folder)
 	files, err := w.files(ctx, folder)
 	if err != nil {
-		return r, err
+		r.Failure = err.Error()
+		return r, ctx.Err()
 	}
 	var list []*contestant
 	found := map[string][][]float32{}

@@ -37,7 +37,7 @@ func main() {
 }
 
 func executorCommand() *cobra.Command {
-	var library, only, folder string
+	var library, only, folder, cases string
 	var asJSON bool
 	c := comparison{}
 	command := &cobra.Command{
@@ -63,7 +63,7 @@ func executorCommand() *cobra.Command {
 			if asJSON {
 				c.log = io.Discard
 			}
-			results, err := c.run(command.Context(), works())
+			results, err := c.run(command.Context(), works(cases))
 			if err != nil {
 				return err
 			}
@@ -79,6 +79,7 @@ func executorCommand() *cobra.Command {
 	flags.StringVar(&library, "onnxruntime", "", "ONNX Runtime's library `FILE`, libonnxruntime.so* (default: that of TINYQ_PYTHON's package)")
 	flags.StringVar(&only, "only", "", "compare only in what matches this `REGEXP`")
 	flags.StringVar(&folder, "folder", "", "the `FOLDER` in which models are made (default: the one for temporary files)")
+	flags.StringVar(&cases, "cases", os.Getenv("TINYQ_CASES"), "the `FOLDER` of the project's cases, for the models that are not made (default: TINYQ_CASES)")
 	flags.IntSliceVar(&c.threads, "threads", []int{1, 2}, "numbers of threads")
 	flags.IntVar(&c.pace.rounds, "rounds", 11, "rounds at most")
 	flags.DurationVar(&c.pace.turn, "turn", 30*time.Millisecond, "least time for which a contestant works in a round")

@@ -27,10 +27,15 @@ func needONNXRuntime(t *testing.T) {
 	t.Cleanup(func() { closeONNXRuntime() })
 }
 
+// small is a transformer whose sizes are all unlike.
+var small = transformer{layers: 2, width: 24, heads: 3, inner: 40, vocabulary: 50, positions: 9}
+
 func TestModelsAreValid(t *testing.T) {
 	for name, m := range map[string]*onnx.Model{
 		"one product": product{1, 3, 70, 40}.model(),
 		"products":    product{3, 2, 33, 33}.model(),
+		"encoder":     small.encoder(7),
+		"decoder":     small.decoder(5),
 	} {
 		if _, err := onnx.Check(m); err != nil {
 			t.Errorf("%s: %v", name, err)
@@ -50,15 +55,20 @@ func TestLayersAreCompared(t *testing.T) {
 			name: "small", model: made(product{1, 5, 64, 48}.model), ways: everyone,
 			marks: []mark{{oursExact, peerFloat, 1e-9}, {oursW8A8, peerW8A8, 1e9}},
 		},
+		{name: "encoder", model: made(func() *onnx.Model { return small.encoder(7) }), ways: everyone},
+		{name: "decoder", model: made(func() *onnx.Model { return small.decoder(5) }), ways: everyone},
 		{name: "creation", model: made(product{1, 5, 64, 48}.model), ways: everyone, create: true},
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(results) != 4 {
-		t.Fatalf("%d results, not one for each of two works and two numbers of threads", len(results))
+	if len(results) != 8 {
+		t.Fatalf("%d results, not one for each of four works and two numbers of threads", len(results))
 	}
 	for _, r := range results {
+		if r.Failure != "" {
+			t.Errorf("%s: %s", r.Work, r.Failure)
+		}
 		if len(r.Contestants) != len(everyone) {
 			t.Errorf("%s: %d contestants, not %d", r.Work, len(r.Contestants), len(everyone))
 		}

@@ -12,6 +12,7 @@ import (
 type result struct {
 	Work        string       `json:"work"`
 	Threads     int          `json:"threads"`
+	Failure     string       `json:"failure,omitempty"` // why there was no contest
 	Contestants []entry      `json:"contestants"`
 	Ratios      []ratioShown `json:"ratios"`
 }
@@ -74,6 +75,10 @@ func (r *result) fill(list []*contestant, marks []mark) {
 
 // print shows a result as tables.
 func (r *result) print(w io.Writer) {
+	if r.Failure != "" {
+		fmt.Fprintf(w, "  no contest: %s\n\n", r.Failure)
+		return
+	}
 	t := newTable("way", "rounds", "median ms", "min ms", "max ms", "Go heap/run", "apart")
 	for _, c := range r.Contestants {
 		if c.Failure != "" {

@@ -1,13 +1,21 @@
 package main
 
-import "github.com/onnx-tinyq/onnx-tinyq/onnx"
+import (
+	"errors"
+	"path/filepath"
+
+	"github.com/onnx-tinyq/onnx-tinyq/onnx"
+)
 
 // The marks are what this project sets itself; a work without one is shown for
 // what it tells.
 
 // works lists everything that the executors are compared in.
-func works() []work {
-	var list []work
+func works(cases string) []work {
+	return append(layers(), wholeModels(cases)...)
+}
+
+func layers() (list []work) {
 	for _, p := range []struct {
 		product
 		exact, exactInt8, v16, v16Int8 float64
@@ -44,6 +52,54 @@ func works() []work {
 		list = append(list, work{
 			name: "W8A8 " + p.product.String(), model: made(p.product.model),
 			ways: []string{peerW8A8, oursW8A8}, marks: []mark{{oursW8A8, peerW8A8, p.least}},
+		})
+	}
+	return list
+}
+
+// wholeModels lists models that are run, and then the making of their sessions;
+// those that are read lie in a folder of cases.
+func wholeModels(cases string) (list []work) {
+	read := func(path string) func() (*onnx.Model, error) {
+		return func() (*onnx.Model, error) {
+			if cases == "" {
+				return nil, errors.New("it lies among the cases: name their folder with --cases or in TINYQ_CASES")
+			}
+			return onnx.Open(filepath.Join(cases, path, "model.onnx"))
+		}
+	}
+	all := []string{"all"}
+	for _, m := range []struct {
+		name       string
+		model      func() (*onnx.Model, error)
+		shapes     map[string][]int
+		ops        []string
+		exact, v16 float64
+	}{
+		{"bytegpt", read("trained/bytegpt_ts17"), map[string][]int{"ids": {1, 128}}, nil, 1.0, 1.5},
+		{"BERT-base", made(func() *onnx.Model { return bertBase.encoder(128) }), nil, nil, 1.0, 1.5},
+		{"GPT-2-small", made(func() *onnx.Model { return gpt2Small.decoder(128) }), nil, nil, 2.5, 3.5},
+		{"ppocrv4_rec", read("real/ppocrv4_rec"), map[string][]int{"x": {1, 3, 48, 320}}, all, 0.8, 0},
+		{"ppocr_cls", read("real/ppocr_cls"), map[string][]int{"x": {1, 3, 48, 192}}, all, 0.8, 0},
+		{"digits_cnn", read("trained/digits_cnn_ts13"), map[string][]int{"image": {450, 8, 8}}, all, 0.8, 0},
+	} {
+		w := work{
+			name: "model " + m.name, model: m.model, shapes: m.shapes, ops: m.ops,
+			ways: []string{peerFloat, peerFolded, peerInt8, oursFloat, oursExact},
+			marks: []mark{
+				{oursExact, peerFloat, m.exact}, {oursExact, peerFolded, 0}, {oursExact, peerInt8, 0}, {oursFloat, peerFloat, 0},
+			},
+		}
+		if m.v16 > 0 {
+			w.ways = append(w.ways, oursV16, peerW8A8, oursW8A8)
+			w.marks = append(w.marks, mark{oursV16, peerFloat, m.v16}, mark{oursW8A8, peerW8A8, 0})
+		}
+		list = append(list, w, work{
+			name: "creation " + m.name, model: m.model, shapes: m.shapes, ops: m.ops, create: true,
+			ways: []string{peerFloat, peerFolded, peerInt8, oursFloat, oursExact},
+			marks: []mark{
+				{oursExact, peerInt8, 5}, {oursExact, peerFloat, 5}, {oursFloat, peerFloat, 0},
+			},
 		})
 	}
 	return list
