@@ -29,7 +29,7 @@ func Example() {
 	fmt.Println(q)
 
 	x, y := []float32{1, 1, 1}, make([]float32, 2)
-	quantops.MatMulInt8(y, x, 1, &quantops.Int8Weights{K: 3, N: 2, Q: q, Scales: scales.Values}, 1)
+	quantops.MatMulInt8(y, x, 1, &quantops.Int8Weights{K: 3, N: 2, Q: q, Scales: scales.Values}, nil)
 	fmt.Printf("%.2f\n", y)
 	// Output:
 	// [127 0 -64 127 31 -50]

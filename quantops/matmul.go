@@ -1,26 +1,26 @@
 package quantops
 
 // MatMulFloat32 writes dst = a·b, all row-major: a is m×k, b k×n, dst m×n. dst
-// overlaps neither operand. At most threads goroutines are used.
+// overlaps neither operand. The workers, which may be nil, share the work.
 //
 // Every element is summed over k from the start to the end, four products at a
 // time, in float32: y += ((p₀+p₁)+p₂)+p₃, what is left over one by one. So a
-// result depends neither on m and n nor on threads, and differs from the exact
+// result depends neither on m and n nor on workers, and differs from the exact
 // one by at most γ_k·Σ|a||b|, with γ_k = k·u/(1−k·u) and u = 2⁻²⁴ (Higham,
 // Accuracy and Stability of Numerical Algorithms, section 3.1), as long as
 // nothing overflows or becomes subnormal.
-func MatMulFloat32(dst, a, b []float32, m, k, n int, threads int) {
+func MatMulFloat32(dst, a, b []float32, m, k, n int, workers *Workers) {
 	if m < 0 || k < 0 || n < 0 || len(dst) != m*n || len(a) != m*k || len(b) != k*n {
 		panic("quantops: the matrices are not as large as m, k and n say")
 	}
 	if m >= n {
-		inRanges(threads, m, 2, k*n, func(from, to int) {
+		inRanges(workers, m, 2, k*n, func(from, to int) {
 			clear(dst[from*n : to*n])
 			addProduct(dst[from*n:], n, a[from*k:], k, b, n, to-from, k, n)
 		})
 		return
 	}
-	inRanges(threads, n, 16, m*k, func(from, to int) {
+	inRanges(workers, n, 16, m*k, func(from, to int) {
 		for i := range m {
 			clear(dst[i*n+from : i*n+to])
 		}

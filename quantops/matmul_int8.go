@@ -26,7 +26,7 @@ func (w *Int8Weights) check() {
 
 // MatMulInt8 writes dst = a·w: a is m×K, dst m×N, both row-major. The weights
 // are never made whole: a strip of them at a time is converted to float32, or,
-// for a few rows, each as it is used. At most threads goroutines are used.
+// for a few rows, each as it is used. The workers, which may be nil, share the work.
 //
 //	dst[i][n] = scale[n] · Σₖ a[i][k]·(q[k][n] − zero[n])
 //
@@ -34,12 +34,12 @@ func (w *Int8Weights) check() {
 // float32; within a block the sum is as in MatMulFloat32, and is multiplied by
 // the scale once. So the result differs from the exact one by at most
 // γ_{K+B+1}·Σₖ|a||w|, with B blocks and w as dequantized exactly.
-func MatMulInt8(dst, a []float32, m int, w *Int8Weights, threads int) {
+func MatMulInt8(dst, a []float32, m int, w *Int8Weights, workers *Workers) {
 	w.check()
 	if m < 0 || len(dst) != m*w.N || len(a) != m*w.K {
 		panic("quantops: the matrices are not as large as m, K and N say")
 	}
-	inRanges(threads, w.N, 16, m*w.K, func(from, to int) {
+	inRanges(workers, w.N, 16, m*w.K, func(from, to int) {
 		p := int8Product{w: w, a: a, dst: dst}
 		if m >= convertRows {
 			p.strip = make([]float32, min(stripDepth, w.K)*min(stripColumns, to-from))
@@ -209,7 +209,7 @@ func addShiftedInt8Row(y, a []float32, q []int8, stride int, zeros []int8) {
 
 // MatMulInt8In16 is MatMulInt8 for 16-bit activations: they are widened, all is
 // computed in float32, and results are rounded half to even once, at the end.
-func MatMulInt8In16[T Float16 | BFloat16](dst, a []T, m int, w *Int8Weights, threads int) {
+func MatMulInt8In16[T Float16 | BFloat16](dst, a []T, m int, w *Int8Weights, workers *Workers) {
 	if m < 0 || len(dst) != m*w.N || len(a) != m*w.K {
 		panic("quantops: the matrices are not as large as m, K and N say")
 	}
@@ -220,7 +220,7 @@ func MatMulInt8In16[T Float16 | BFloat16](dst, a []T, m int, w *Int8Weights, thr
 	case []BFloat16:
 		WidenBFloat16(wide, a)
 	}
-	MatMulInt8(sums, wide, m, w, threads)
+	MatMulInt8(sums, wide, m, w, workers)
 	switch dst := any(dst).(type) {
 	case []Float16:
 		NarrowFloat16(dst, sums)

@@ -3,10 +3,10 @@ package quantops
 // MatMulInteger writes dst = (a − aZeros)·(b − bZeros) in int32, all row-major:
 // a is m×k, b k×n, dst m×n. There is one zero point of a for each row, or one
 // for all, or none (nil: it is 0); of b one for each column, or one for all, or
-// none. Sums beyond int32, which need k over 33,000, wrap around. At most
-// threads goroutines are used.
+// none. Sums beyond int32, which need k over 33,000, wrap around. The workers,
+// which may be nil, share the work.
 // (ONNX MatMulInteger, for one matrix of a batch.)
-func MatMulInteger[A, B int8 | uint8](dst []int32, a []A, b []B, m, k, n int, aZeros []A, bZeros []B, threads int) {
+func MatMulInteger[A, B int8 | uint8](dst []int32, a []A, b []B, m, k, n int, aZeros []A, bZeros []B, workers *Workers) {
 	if m < 0 || k < 0 || n < 0 || len(dst) != m*n || len(a) != m*k || len(b) != k*n {
 		panic("quantops: the matrices are not as large as m, k and n say")
 	}
@@ -14,7 +14,7 @@ func MatMulInteger[A, B int8 | uint8](dst []int32, a []A, b []B, m, k, n int, aZ
 		panic("quantops: there is not one zero point for each row or column, or for all")
 	}
 	left, sums := shiftedRows(a, m, k, aZeros)
-	inRanges(threads, n, 16, m*k, func(from, to int) {
+	inRanges(workers, n, 16, m*k, func(from, to int) {
 		for i := range m {
 			clear(dst[i*n+from : i*n+to])
 		}

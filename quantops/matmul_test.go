@@ -28,12 +28,14 @@ var productSizes = [][3]int{ // m, k, n
 }
 
 func TestMatMulFloat32(t *testing.T) {
+	workers := NewWorkers(5)
+	defer workers.Close()
 	random := rand.New(rand.NewPCG(21, 22))
 	for _, size := range productSizes {
 		m, k, n := size[0], size[1], size[2]
 		a, b := normals(random, m*k), normals(random, k*n)
 		got := normals(random, m*n) // what is there before does not matter
-		MatMulFloat32(got, a, b, m, k, n, 1)
+		MatMulFloat32(got, a, b, m, k, n, nil)
 		for i := range m {
 			for j := range n {
 				var exact, size float64
@@ -48,13 +50,13 @@ func TestMatMulFloat32(t *testing.T) {
 			}
 			// One row by itself gives the same bits.
 			alone := make([]float32, n)
-			MatMulFloat32(alone, a[i*k:][:k], b, 1, k, n, 3)
+			MatMulFloat32(alone, a[i*k:][:k], b, 1, k, n, workers)
 			if !slices.Equal(alone, got[i*n:][:n]) {
 				t.Fatalf("%v: row %d depends on the others", size, i)
 			}
 		}
 		many := make([]float32, m*n)
-		MatMulFloat32(many, a, b, m, k, n, 5)
+		MatMulFloat32(many, a, b, m, k, n, workers)
 		if !slices.Equal(many, got) {
 			t.Fatalf("%v: the number of goroutines shows", size)
 		}
@@ -98,6 +100,8 @@ func (w *Int8Weights) exact(k, n int) float64 {
 }
 
 func TestMatMulInt8(t *testing.T) {
+	workers := NewWorkers(2)
+	defer workers.Close()
 	random := rand.New(rand.NewPCG(23, 24))
 	for _, size := range productSizes {
 		m, k, n := size[0], size[1], size[2]
@@ -106,7 +110,7 @@ func TestMatMulInt8(t *testing.T) {
 				w := randomInt8(random, k, n, block, variant&1 != 0, variant&2 != 0)
 				a := normals(random, m*k)
 				got := normals(random, m*n)
-				MatMulInt8(got, a, m, w, 2)
+				MatMulInt8(got, a, m, w, workers)
 				name := fmt.Sprintf("%v, block %d, variant %d", size, block, variant)
 				roundings := k + 2
 				if block > 0 {
@@ -126,13 +130,13 @@ func TestMatMulInt8(t *testing.T) {
 					}
 					// A single row takes another way, and gives the same bits.
 					alone := make([]float32, n)
-					MatMulInt8(alone, a[i*k:][:k], 1, w, 1)
+					MatMulInt8(alone, a[i*k:][:k], 1, w, nil)
 					if !slices.Equal(alone, got[i*n:][:n]) {
 						t.Fatalf("%s: row %d depends on the others", name, i)
 					}
 				}
-				checkIn16[Float16](t, name, m, w, a, func(f float32) Float16 { return Float16FromFloat32(f) })
-				checkIn16[BFloat16](t, name, m, w, a, func(f float32) BFloat16 { return BFloat16FromFloat32(f) })
+				checkIn16[Float16](t, workers, name, m, w, a, func(f float32) Float16 { return Float16FromFloat32(f) })
+				checkIn16[BFloat16](t, workers, name, m, w, a, func(f float32) BFloat16 { return BFloat16FromFloat32(f) })
 			}
 		}
 	}
@@ -142,7 +146,7 @@ func TestMatMulInt8(t *testing.T) {
 func checkIn16[T interface {
 	Float16 | BFloat16
 	Float32() float32
-}](t *testing.T, name string, m int, w *Int8Weights, a []float32, narrow func(float32) T) {
+}](t *testing.T, workers *Workers, name string, m int, w *Int8Weights, a []float32, narrow func(float32) T) {
 	t.Helper()
 	narrowed, wide := make([]T, len(a)), make([]float32, len(a))
 	for i, v := range a {
@@ -150,8 +154,8 @@ func checkIn16[T interface {
 		wide[i] = narrowed[i].Float32()
 	}
 	want, got := make([]float32, m*w.N), make([]T, m*w.N)
-	MatMulInt8(want, wide, m, w, 1)
-	MatMulInt8In16(got, narrowed, m, w, 2)
+	MatMulInt8(want, wide, m, w, nil)
+	MatMulInt8In16(got, narrowed, m, w, workers)
 	for i, v := range got {
 		if v != narrow(want[i]) {
 			t.Fatalf("%s: element %d is %v in 16 bit, want %v", name, i, v.Float32(), want[i])
@@ -189,7 +193,7 @@ func TestWeightOnlyBound(t *testing.T) {
 		w := &Int8Weights{K: k, N: n, Q: signedBytes(q), Scales: s.Values, Zeros: s.Zeros, Block: block}
 		x := normals(random, m*k)
 		y := make([]float32, m*n)
-		MatMulInt8(y, x, m, w, 1)
+		MatMulInt8(y, x, m, w, nil)
 		for i := range m {
 			for j := range n {
 				var exact, bound float64
@@ -219,6 +223,8 @@ func TestMatMulInteger(t *testing.T) {
 
 func checkInteger[A, B int8 | uint8](t *testing.T) {
 	t.Helper()
+	workers := NewWorkers(2)
+	defer workers.Close()
 	random := rand.New(rand.NewPCG(27, 28))
 	for _, size := range productSizes {
 		m, k, n := size[0], size[1], size[2]
@@ -227,7 +233,7 @@ func checkInteger[A, B int8 | uint8](t *testing.T) {
 				a, b := randomBytes[A](random, m*k), randomBytes[B](random, k*n)
 				aZeros, bZeros := randomBytes[A](random, aCount), randomBytes[B](random, bCount)
 				got := make([]int32, m*n)
-				MatMulInteger(got, a, b, m, k, n, aZeros, bZeros, 2)
+				MatMulInteger(got, a, b, m, k, n, aZeros, bZeros, workers)
 				for i := range m {
 					for j := range n {
 						want := int64(0)
@@ -266,7 +272,7 @@ func TestIntegerSumsWrapAround(t *testing.T) {
 	const k = 1 << 16
 	a, b := slices.Repeat([]uint8{255}, k), slices.Repeat([]uint8{255}, k)
 	got := make([]int32, 1)
-	MatMulInteger(got, a, b, 1, k, 1, nil, nil, 1)
+	MatMulInteger(got, a, b, 1, k, 1, nil, nil, nil)
 	if sum := int64(k) * 255 * 255; got[0] != int32(sum) {
 		t.Errorf("the sum is %d, want %d", got[0], int32(sum))
 	}

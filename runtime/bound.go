@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/onnx-tinyq/onnx-tinyq/onnx"
+	"github.com/onnx-tinyq/onnx-tinyq/quantops"
 	"github.com/onnx-tinyq/onnx-tinyq/runtime/internal/ops"
 	"github.com/onnx-tinyq/onnx-tinyq/runtime/tensor"
 )
@@ -65,7 +66,9 @@ func (s *site) bound(ctx context.Context, threads int, in []tensor.Value, want *
 	for i, v := range activation {
 		activation[i] = math.Abs(v) + e.underflow/e.relative
 	}
-	call := &ops.Call{Context: ctx, Threads: threads}
+	workers := quantops.NewWorkers(threads)
+	defer workers.Close()
+	call := &ops.Call{Context: ctx, Workers: workers}
 	operands := make([]tensor.Value, 2)
 	operands[1-s.weight], operands[s.weight] = tensor.New(x.Shape(), activation), tensor.New(w.Shape(), limits)
 	sum, err := runOperator(call, s.product(), operands)

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/onnx-tinyq/onnx-tinyq/onnx"
+	"github.com/onnx-tinyq/onnx-tinyq/quantops"
 	"github.com/onnx-tinyq/onnx-tinyq/runtime/internal/ops"
 	"github.com/onnx-tinyq/onnx-tinyq/runtime/tensor"
 )
@@ -52,6 +53,8 @@ func compile(flat *inlined, o Options, how judged) (*Session, error) {
 	if c.session.threads <= 0 {
 		c.session.threads = goruntime.GOMAXPROCS(0)
 	}
+	c.workers = quantops.NewWorkers(c.session.threads)
+	defer c.workers.Close()
 	main, err := c.graph(flat.model.Graph, nil)
 	if len(c.missing) > 0 {
 		return nil, &UnsupportedError{Operators: c.missing}
@@ -68,6 +71,7 @@ func compile(flat *inlined, o Options, how judged) (*Session, error) {
 type compiler struct {
 	inlined *inlined
 	session *Session
+	workers *quantops.Workers // for what is computed now
 	missing []Unsupported
 	literal bool // see judged
 }

@@ -29,7 +29,7 @@ func (s *scope) fold(st *step, constants []tensor.Value) bool {
 	if size > foldable && !movesOnly(st.node) || makesWeight(st.node, constants) {
 		return false
 	}
-	call := &ops.Call{Context: context.Background(), Threads: s.compiler.session.threads}
+	call := &ops.Call{Context: context.Background(), Workers: s.compiler.workers}
 	results, err := st.call(call, constants)
 	if err != nil {
 		return false

@@ -3,7 +3,6 @@ package runtime
 import (
 	"context"
 	"fmt"
-	"runtime/debug"
 
 	"github.com/onnx-tinyq/onnx-tinyq/onnx"
 	"github.com/onnx-tinyq/onnx-tinyq/runtime/internal/ops"
@@ -52,7 +51,7 @@ func (p *plan) run(c *ops.Call, in []tensor.Value, outer *frame) ([]tensor.Value
 	for _, captured := range p.captures {
 		f.values[captured.slot] = outer.values[captured.outer]
 	}
-	call := &ops.Call{Context: c.Context, Threads: c.Threads, Frame: f}
+	call := &ops.Call{Context: c.Context, Workers: c.Workers, Frame: f}
 	for _, st := range p.steps {
 		if c.Context.Err() != nil {
 			return nil, context.Cause(c.Context)
@@ -104,7 +103,7 @@ func (p *plan) step(st *step, call *ops.Call, f *frame) error {
 func (st *step) call(c *ops.Call, operands []tensor.Value) (results []tensor.Value, err error) {
 	defer func() {
 		if cause := recover(); cause != nil {
-			err = &PanicError{Cause: cause, Stack: debug.Stack()}
+			err = ops.Fallen(cause)
 		}
 	}()
 	if results, err = st.run(c, operands); err != nil {

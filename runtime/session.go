@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/onnx-tinyq/onnx-tinyq/onnx"
+	"github.com/onnx-tinyq/onnx-tinyq/quantops"
 	"github.com/onnx-tinyq/onnx-tinyq/runtime/internal/ops"
 	"github.com/onnx-tinyq/onnx-tinyq/runtime/tensor"
 )
@@ -65,7 +66,9 @@ func (s *Session) Run(ctx context.Context, feeds map[string]tensor.Value) (map[s
 	if err != nil {
 		return nil, fmt.Errorf("runtime: %w", err)
 	}
-	results, err := s.plan.run(&ops.Call{Context: ctx, Threads: s.threads}, in, nil)
+	workers := quantops.NewWorkers(s.threads)
+	defer workers.Close()
+	results, err := s.plan.run(&ops.Call{Context: ctx, Workers: workers}, in, nil)
 	if err != nil {
 		return nil, fmt.Errorf("runtime: %w", err)
 	}

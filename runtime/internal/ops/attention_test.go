@@ -244,7 +244,7 @@ func TestFlexAttention(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		out, err := run(&Call{Context: t.Context(), Threads: 2}, in)
+		out, err := run(&Call{Context: t.Context(), Workers: workers(t, 2)}, in)
 		if err != nil {
 			return nil, err
 		}

@@ -96,7 +96,7 @@ func TestBlocksOfEveryType(t *testing.T) {
 		onnx.Uint8, onnx.Uint16, onnx.Uint32, onnx.Uint64,
 	} {
 		t.Run(dtype.String(), func(t *testing.T) {
-			c := &Call{Context: t.Context(), Threads: 2}
+			c := &Call{Context: t.Context(), Workers: workers(t, 2)}
 			as := func(data []float64, shape ...int) *tensor.Tensor {
 				converted, err := cast(c, tensor.New(shape, data), dtype, rounding{})
 				if err != nil {

@@ -180,7 +180,7 @@ func convolve[T number](c *Call, p *convPlan, x, w, bias []T) ([]T, error) {
 // the unrolled columns to stay in the cache and for every thread to have some,
 // but not so few that the inner loops become short.
 func (p *convPlan) patchSize(c *Call, depth int) int {
-	share := p.batch * p.groups * p.outputs / (4 * max(c.Threads, 1))
+	share := p.batch * p.groups * p.outputs / (4 * c.Workers.Threads())
 	return max(shortestPatch, min(unrolledElements/depth, share))
 }
 

@@ -93,7 +93,7 @@ func hostileRun(t *testing.T, operators []standardOperator, seed uint64) (op str
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
 	begin := time.Now()
-	out, err := run(&Call{Context: ctx, Threads: 2}, in)
+	out, err := run(&Call{Context: ctx, Workers: workers(t, 2)}, in)
 	if took := time.Since(begin); took > 2*time.Second {
 		t.Errorf("%s: ran for %v beyond its context", what(), took)
 	}

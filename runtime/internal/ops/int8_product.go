@@ -121,7 +121,7 @@ func (w *Int8Product) multiply(c *Call, p *batchedProduct, y, x []float32) error
 			}
 			end := min(p.m, row+rows)
 			piece := to[row*p.n : end*p.n]
-			quantops.MatMulInt8(piece, left[row*p.k:end*p.k], end-row, weights, c.Threads)
+			quantops.MatMulInt8(piece, left[row*p.k:end*p.k], end-row, weights, c.Workers)
 			w.addBias(piece)
 		}
 	}

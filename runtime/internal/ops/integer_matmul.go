@@ -87,7 +87,7 @@ func multiplyIntegersAs[A, B int8 | uint8](c *Call, p *batchedProduct, left, rig
 			if len(zeros) > 1 {
 				zeros = zeros[row : row+some]
 			}
-			quantops.MatMulInteger(y[(i*p.m+row)*p.n:][:some*p.n], lines, b[p.b[i]*p.k*p.n:][:p.k*p.n], some, p.k, p.n, zeros, ofColumns.of(p.b[i]), c.Threads)
+			quantops.MatMulInteger(y[(i*p.m+row)*p.n:][:some*p.n], lines, b[p.b[i]*p.k*p.n:][:p.k*p.n], some, p.k, p.n, zeros, ofColumns.of(p.b[i]), c.Workers)
 		}
 	}
 	return y, nil

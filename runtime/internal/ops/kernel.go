@@ -5,8 +5,10 @@ package ops
 import (
 	"context"
 	"fmt"
+	"runtime/debug"
 
 	"github.com/onnx-tinyq/onnx-tinyq/onnx"
+	"github.com/onnx-tinyq/onnx-tinyq/quantops"
 	"github.com/onnx-tinyq/onnx-tinyq/runtime/tensor"
 )
 
@@ -55,8 +57,8 @@ type Body interface {
 type Call struct {
 	// Context ends long work early.
 	Context context.Context
-	// Threads is the most goroutines that the kernel may use.
-	Threads int
+	// Workers share the kernel's work; nil: the caller's goroutine does it.
+	Workers *quantops.Workers
 	// Frame is the executor's own: where a Body finds its outer names.
 	Frame any
 }
@@ -123,4 +125,13 @@ type PanicError struct {
 
 func (e *PanicError) Error() string {
 	return fmt.Sprintf("the operator cannot work with these operands: %v", e.Cause)
+}
+
+// Fallen is the error of a panic that has just been recovered: of this goroutine
+// or of a worker.
+func Fallen(cause any) *PanicError {
+	if fallen, ok := cause.(*quantops.WorkerPanic); ok {
+		return &PanicError{Cause: fallen.Cause, Stack: fallen.Stack}
+	}
+	return &PanicError{Cause: cause, Stack: debug.Stack()}
 }

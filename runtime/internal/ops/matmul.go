@@ -175,17 +175,13 @@ func multiplyFloat32(c *Call, p *batchedProduct, y, a, b []float32) error {
 	perRow := max(1, p.k*p.n)
 	rows := min(p.m, max(2, productSpan/perRow))
 	pieces := (p.m + rows - 1) / max(1, rows)
-	threads := c.Threads
-	if len(p.a)*pieces > 1 {
-		threads = 1 // the pieces share them
-	}
 	return c.parallel(len(p.a)*pieces, productGrain/(max(1, rows)*perRow), func(from, to int) {
 		for i := from; i < to && c.Context.Err() == nil; i++ {
 			product, row := i/pieces, i%pieces*rows
 			end := min(p.m, row+rows)
 			left := a[p.a[product]*p.m*p.k:][row*p.k : end*p.k]
 			right := b[p.b[product]*p.k*p.n:][:p.k*p.n]
-			quantops.MatMulFloat32(y[product*p.m*p.n:][row*p.n:end*p.n], left, right, end-row, p.k, p.n, threads)
+			quantops.MatMulFloat32(y[product*p.m*p.n:][row*p.n:end*p.n], left, right, end-row, p.k, p.n, c.Workers)
 		}
 	})
 }

@@ -63,7 +63,7 @@ func TestMatMulFamily(t *testing.T) {
 // Products of all sizes around the blocks' edges are what three plain loops
 // give; small integers in floats leave no room for rounding.
 func TestProductsAroundTheBlocksEdges(t *testing.T) {
-	c := &Call{Context: t.Context(), Threads: 2}
+	c := &Call{Context: t.Context(), Workers: workers(t, 2)}
 	for _, m := range []int{1, 2, productRows - 1, productRows + 1} {
 		for _, k := range []int{1, 5, productDepth - 1, productDepth + 3} {
 			for _, n := range []int{1, 3, productColumns, productColumns + 1} {
@@ -106,7 +106,7 @@ func TestProductsAroundTheBlocksEdges(t *testing.T) {
 func TestMatMulStopsWhenTheContextEnds(t *testing.T) {
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := matMul(&Call{Context: ended, Threads: 2}, counting(4, 4), counting(4, 4)); !errors.Is(err, context.Canceled) {
+	if _, err := matMul(&Call{Context: ended, Workers: workers(t, 2)}, counting(4, 4), counting(4, 4)); !errors.Is(err, context.Canceled) {
 		t.Errorf("the error is %v, want that of the context", err)
 	}
 }

@@ -157,7 +157,7 @@ func integerMultiplier[B int8 | uint8](m *quantizedMatrix, w, zeros *tensor.Tens
 	shifts, _ := tensor.Data[B](zeros)
 	shifts = shifts[direction*each:][:each]
 	return func(c *Call, y []int32, a []uint8, zero uint8) {
-		quantops.MatMulInteger(y, a, b, len(a)/max(1, m.rows), m.rows, m.columns, []uint8{zero}, shifts, c.Threads)
+		quantops.MatMulInteger(y, a, b, len(a)/max(1, m.rows), m.rows, m.columns, []uint8{zero}, shifts, c.Workers)
 	}
 }
 

@@ -219,9 +219,9 @@ func (b nBits) run(c *Call, a *tensor.Tensor, w *nBitsWeight, bias *tensor.Tenso
 		to, from := y[row*b.n:][:some*b.n], x[row*b.k:][:some*b.k]
 		switch {
 		case w.integers != nil:
-			quantops.MatMulInt8(to, from, some, w.integers, c.Threads)
+			quantops.MatMulInt8(to, from, some, w.integers, c.Workers)
 		case w.floats != nil:
-			quantops.MatMulFloat32(to, from, w.floats, some, b.k, b.n, c.Threads)
+			quantops.MatMulFloat32(to, from, w.floats, some, b.k, b.n, c.Workers)
 		}
 		for i := range some {
 			if terms != nil {

@@ -65,7 +65,7 @@ func runNode(t *testing.T, test nodeTest) ([]tensor.Value, error) {
 		return nil, err
 	}
 	before := show(test.in...)
-	got, err := run(&Call{Context: t.Context(), Threads: 2}, test.in)
+	got, err := run(&Call{Context: t.Context(), Workers: workers(t, 2)}, test.in)
 	if after := show(test.in...); after != before {
 		t.Errorf("the inputs were %s and are %s", before, after)
 	}

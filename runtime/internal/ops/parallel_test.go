@@ -5,14 +5,23 @@ import (
 	"errors"
 	"sync/atomic"
 	"testing"
+
+	"github.com/onnx-tinyq/onnx-tinyq/quantops"
 )
+
+// workers are some that end with the test.
+func workers(t *testing.T, threads int) *quantops.Workers {
+	w := quantops.NewWorkers(threads)
+	t.Cleanup(w.Close)
+	return w
+}
 
 func TestParallelCoversEverythingOnce(t *testing.T) {
 	for _, threads := range []int{0, 1, 2, 7} {
 		for _, n := range []int{0, 1, 5, 1000, 4096} {
 			for _, grain := range []int{0, 1, 64, 10000} {
 				seen := make([]atomic.Int32, n)
-				c := &Call{Context: t.Context(), Threads: threads}
+				c := &Call{Context: t.Context(), Workers: workers(t, threads)}
 				err := c.parallel(n, grain, func(lo, hi int) {
 					for i := lo; i < hi; i++ {
 						seen[i].Add(1)
@@ -34,7 +43,7 @@ func TestParallelCoversEverythingOnce(t *testing.T) {
 func TestParallelStops(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	done := atomic.Int32{}
-	err := (&Call{Context: ctx, Threads: 4}).parallel(1<<20, 1, func(int, int) {
+	err := (&Call{Context: ctx, Workers: workers(t, 4)}).parallel(1<<20, 1, func(int, int) {
 		done.Add(1)
 		cancel()
 	})
@@ -43,19 +52,13 @@ func TestParallelStops(t *testing.T) {
 	}
 }
 
-// TestParallelRecovers has a piece that falls over. On a goroutine of its own
-// that has to become an error; on the caller's, whoever called the kernel
-// recovers, as here.
+// TestParallelRecovers has a piece that falls over, whichever goroutine has it.
 func TestParallelRecovers(t *testing.T) {
-	attempt := func() (err error) {
-		defer func() {
-			if recover() != nil {
-				err = nil
-			}
-		}()
+	c := &Call{Context: t.Context(), Workers: workers(t, 2)}
+	for range 100 {
 		begun := make(chan bool)
 		first := atomic.Bool{}
-		return (&Call{Context: t.Context(), Threads: 2}).parallel(1<<10, 1, func(lo, _ int) {
+		err := c.parallel(1<<10, 1, func(lo, _ int) {
 			if first.CompareAndSwap(false, true) {
 				<-begun // until the other goroutine has a piece
 				return
@@ -64,18 +67,9 @@ func TestParallelRecovers(t *testing.T) {
 			var none []int
 			none[lo]++
 		})
-	}
-	// Which goroutine comes first is open; mostly it is the caller's.
-	for range 1000 {
 		var fallen *PanicError
-		if err := attempt(); errors.As(err, &fallen) {
-			if len(fallen.Stack) == 0 {
-				t.Error("it does not say where")
-			}
-			return
-		} else if err != nil {
-			t.Fatal(err)
+		if !errors.As(err, &fallen) || len(fallen.Stack) == 0 {
+			t.Fatalf("%v is no *PanicError with a stack", err)
 		}
 	}
-	t.Error("no panic on a goroutine of its own became an error")
 }
