@@ -26,6 +26,9 @@ func TestWholeGraph(t *testing.T) {
 		{"bodies", sketch{inputs: []string{"x", "c"}, weights: []*onnx.Tensor{w}, nodes: []*onnx.Node{op("Relu", "r", "x"), choose("i",
 			body("t", nil, op("MatMul", "t", "r", "w")),
 			body("e", []*onnx.Tensor{ramp("v", onnx.Float, 3)}, op("Neg", "n", "r"), op("Add", "e", "n", "v"))), op("Tanh", "y", "i")}}},
+		{"batch moved before a product", sketch{weights: []*onnx.Tensor{w}, outputs: []string{"y", "z"}, nodes: []*onnx.Node{op("Relu", "r", "x"),
+			with(op("Transpose", "t", "r"), onnx.IntsAttr("perm", []int64{1, 0, 2})), op("MatMul", "y", "t", "w"),
+			with(op("Transpose", "u", "r"), onnx.IntsAttr("perm", []int64{0, 2, 1})), op("MatMul", "z", "u", "w")}}},
 		{"old model", sketch{ir: 3, opset: 9, inputs: []string{"x", "b"}, weights: []*onnx.Tensor{ramp("b", onnx.Float, 3)}, nodes: []*onnx.Node{op("Add", "a", "x", "b"), op("Relu", "y", "a")}}},
 	} {
 		t.Run(strings.ReplaceAll(test.name, " ", "_"), func(t *testing.T) {
