@@ -34,6 +34,8 @@ type halfScope struct {
 	// wide the one that holds it in float32. One of them may be missing until
 	// someone asks for it.
 	half, wide map[string]string
+	// stored gives the constants of 16 bit that stand for whole tensors.
+	stored map[*onnx.Tensor]string
 	// same gives the names of 16-bit values that another value replaces.
 	same    map[string]string
 	outputs map[string]bool
@@ -64,7 +66,7 @@ func narrowGraph(m *onnx.Model, narrow onnx.DType) (*onnx.Model, []Skip, error) 
 
 // graph converts one scope.
 func (h *halver) graph(scope *onnx.Scope) (*onnx.Graph, error) {
-	s := &halfScope{half: map[string]string{}, wide: map[string]string{}, same: map[string]string{}, outputs: map[string]bool{}}
+	s := &halfScope{half: map[string]string{}, wide: map[string]string{}, same: map[string]string{}, stored: map[*onnx.Tensor]string{}, outputs: map[string]bool{}}
 	h.scopes[scope] = s
 	for _, v := range scope.Graph.Outputs {
 		s.outputs[v.Name] = true
@@ -87,7 +89,9 @@ func (h *halver) node(scope *onnx.Scope, s *halfScope, node *onnx.Node) error {
 		return nil
 	}
 	h.spread(scope, node)
-	if node.OpType == "Constant" {
+	if len(node.Outputs) == 1 && scope.Constant(node.Outputs[0]) != nil {
+		// A constant, or what turns or reshapes one, serves both kinds of readers:
+		// those in 16 bit have a copy that is stored so.
 		s.nodes = append(s.nodes, node)
 		return nil
 	}
@@ -224,6 +228,10 @@ func (h *halver) inHalf(scope *onnx.Scope, s *halfScope, name string) (string, e
 	}
 	if c := scope.Constant(name); c != nil && !c.Overridable && h.initializers {
 		if at := h.scopes[c.Scope]; at != nil && c.Scope.Graph != nil && h.unfit(c, name).reason == "" {
+			if stored, ok := s.stored[c.Source]; ok && asItIs(c) {
+				s.half[name] = stored
+				return stored, nil
+			}
 			t, err := roundedTo(c.Tensor(name), h.narrow)
 			if err != nil {
 				return "", err
@@ -231,6 +239,9 @@ func (h *halver) inHalf(scope *onnx.Scope, s *halfScope, name string) (string, e
 			t.Name = h.names.fresh(name + "_" + h.narrow.String())
 			s.constants = append(s.constants, t)
 			s.half[name] = t.Name
+			if asItIs(c) {
+				s.stored[c.Source] = t.Name
+			}
 			return t.Name, nil
 		}
 	}
@@ -242,6 +253,11 @@ func (h *halver) inHalf(scope *onnx.Scope, s *halfScope, name string) (string, e
 	s.nodes = append(s.nodes, castNode(h.names, wide, half, h.narrow))
 	s.half[name] = half
 	return half, nil
+}
+
+// asItIs says that a constant is the stored tensor itself, under whatever name.
+func asItIs(c *onnx.Constant) bool {
+	return !slices.ContainsFunc(c.Path, func(n *onnx.Node) bool { return n.OpType != "Constant" && n.OpType != "Identity" })
 }
 
 // inWide is the name of a float32 value in float32.
@@ -301,38 +317,59 @@ func (h *halver) valueInfo(scope *onnx.Scope, s *halfScope) []*onnx.Value {
 	return list
 }
 
-// dropUnread takes initializers and Constant nodes away that nothing reads any
-// more; what nobody read in the first place is not told apart here.
+// dropUnread takes initializers away that nothing reads any more, and the nodes
+// that make constants or turn and reshape them; what nobody read in the first
+// place is not told apart here.
 func dropUnread(m *onnx.Model) *onnx.Model {
-	read := map[string]bool{}
-	for _, v := range m.Graph.Outputs {
-		read[v.Name] = true
-	}
-	for _, node := range m.Graph.Nodes {
-		eachRead(node, func(name string) { read[name] = true })
-	}
-	var sweep func(g *onnx.Graph) *onnx.Graph
-	sweep = func(g *onnx.Graph) *onnx.Graph {
-		g = g.Clone()
-		inputs := map[string]bool{}
-		for _, v := range g.Inputs {
-			inputs[v.Name] = true
+	for {
+		read := map[string]bool{}
+		for _, v := range m.Graph.Outputs {
+			read[v.Name] = true
 		}
-		g.Initializers = slices.DeleteFunc(g.Initializers, func(t *onnx.Tensor) bool { return !read[t.Name] && !inputs[t.Name] })
-		g.Nodes = slices.DeleteFunc(g.Nodes, func(n *onnx.Node) bool { return n.OpType == "Constant" && !read[n.Outputs[0]] })
-		for i, node := range g.Nodes {
-			for j, a := range node.Attrs {
-				if a.G != nil {
-					if node == g.Nodes[i] {
-						g.Nodes[i] = node.Clone()
-					}
-					g.Nodes[i].Attrs[j] = a.Clone()
-					g.Nodes[i].Attrs[j].G = sweep(a.G)
+		for _, node := range m.Graph.Nodes {
+			eachRead(node, func(name string) { read[name] = true })
+		}
+		s := sweeper{read: read}
+		m.Graph = s.graph(m.Graph)
+		if !s.dropped {
+			return m
+		}
+	}
+}
+
+// sweeper drops what is not among the names that are read.
+type sweeper struct {
+	read    map[string]bool
+	dropped bool // a node that read something itself
+}
+
+func (s *sweeper) graph(g *onnx.Graph) *onnx.Graph {
+	g = g.Clone()
+	inputs := map[string]bool{}
+	for _, v := range g.Inputs {
+		inputs[v.Name] = true
+	}
+	g.Initializers = slices.DeleteFunc(g.Initializers, func(t *onnx.Tensor) bool { return !s.read[t.Name] && !inputs[t.Name] })
+	g.Nodes = slices.DeleteFunc(g.Nodes, func(n *onnx.Node) bool {
+		if !slices.Contains(constantPath, n.OpType) || len(n.Outputs) != 1 || s.read[n.Outputs[0]] {
+			return false
+		}
+		s.dropped = s.dropped || len(n.Inputs) > 0
+		return true
+	})
+	for i, node := range g.Nodes {
+		for j, a := range node.Attrs {
+			if a.G != nil {
+				if node == g.Nodes[i] {
+					g.Nodes[i] = node.Clone()
 				}
+				g.Nodes[i].Attrs[j] = a.Clone()
+				g.Nodes[i].Attrs[j].G = s.graph(a.G)
 			}
 		}
-		return g
 	}
-	m.Graph = sweep(m.Graph)
-	return m
+	return g
 }
+
+// constantPath lists what may stand between a constant and its reader.
+var constantPath = []string{"Constant", "Identity", "Transpose", "Reshape", "Cast", "Squeeze", "Unsqueeze"}

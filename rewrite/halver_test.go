@@ -29,9 +29,11 @@ func TestWholeGraph(t *testing.T) {
 		{"batch moved before a product", sketch{weights: []*onnx.Tensor{w}, outputs: []string{"y", "z"}, nodes: []*onnx.Node{op("Relu", "r", "x"),
 			with(op("Transpose", "t", "r"), onnx.IntsAttr("perm", []int64{1, 0, 2})), op("MatMul", "y", "t", "w"),
 			with(op("Transpose", "u", "r"), onnx.IntsAttr("perm", []int64{0, 2, 1})), op("MatMul", "z", "u", "w")}}},
+		{"constant behind a node, read in both types", sketch{weights: []*onnx.Tensor{ramp("b", onnx.Float, 3)}, nodes: []*onnx.Node{op("Identity", "c", "b"), op("Identity", "d", "b"),
+			op("LayerNormalization", "n", "x", "c", "c"), op("Add", "a", "n", "c"), op("Mul", "y", "a", "d")}}},
 		{"old model", sketch{ir: 3, opset: 9, inputs: []string{"x", "b"}, weights: []*onnx.Tensor{ramp("b", onnx.Float, 3)}, nodes: []*onnx.Node{op("Add", "a", "x", "b"), op("Relu", "y", "a")}}},
 	} {
-		t.Run(strings.ReplaceAll(test.name, " ", "_"), func(t *testing.T) {
+		t.Run(strings.NewReplacer(" ", "_", ",", "").Replace(test.name), func(t *testing.T) {
 			var b strings.Builder
 			for _, narrow := range []onnx.DType{onnx.Float16, onnx.BFloat16} {
 				recipe := Recipe{Activations: W8A16, WholeGraph: true, SixteenBit: narrow}

@@ -162,10 +162,20 @@ func readRows(node *onnx.Node, _ int, dims []int64) (layout, string) {
 	if axis < 0 {
 		axis += len(dims)
 	}
-	if axis < 0 || len(dims) < 2 {
+	l, reason := along(axis, dims)
+	if axis < 0 || reason == "" && elements(dims) == dims[axis] {
 		return layout{}, "it looks up numbers, not rows"
 	}
-	return along(axis, dims)
+	return l, reason
+}
+
+// elements is how many there are in a tensor.
+func elements(dims []int64) int64 {
+	n := int64(1)
+	for _, d := range dims {
+		n *= d
+	}
+	return n
 }
 
 // readWhole is the layout of a table whose elements are looked up one by one:

@@ -171,9 +171,5 @@ func (q *quantizer) refuses(at At, op *operator, c *onnx.Constant) string {
 
 // weightBytes is what a constant takes as floats.
 func weightBytes(c *onnx.Constant) int64 {
-	size := int64(c.Type.Bits()) / 8
-	for _, d := range c.Dims {
-		size *= d
-	}
-	return size
+	return int64(c.Type.Bits()) / 8 * elements(c.Dims)
 }

@@ -8,17 +8,33 @@ import (
 	"github.com/onnx-tinyq/onnx-tinyq/runtime/tensor"
 )
 
-// recipes are the recipes whose quality is measured.
+// recipes store the weights of the default operators, and compute in floats.
 var recipes = map[string][]string{
 	"w8a32":          {"--recipe", "w8a32"},
 	"w8a16 float16":  {"--recipe", "w8a16", "--activation", "float16"},
 	"w8a16 bfloat16": {"--recipe", "w8a16", "--activation", "bfloat16"},
 }
 
+// qualities are the recipes whose quality is measured, the weights of all
+// operators among them, with what they may lose: in accuracy, and in perplexity
+// as a part of it.
+var qualities = []struct {
+	name  string
+	flags []string
+	loss  float64
+}{
+	{"w8a32", recipes["w8a32"], 0.005},
+	{"w8a16 float16", recipes["w8a16 float16"], 0.005},
+	{"w8a16 bfloat16", recipes["w8a16 bfloat16"], 0.005},
+	{"w8a32 of all operators", []string{"--ops", "all"}, 0.005},
+	{"w8a16 of the whole graph", []string{"--ops", "all", "--recipe", "w8a16", "--scope", "graph"}, 0.005},
+	{"w8a8", []string{"--recipe", "w8a8"}, 0.01},
+	{"w8a8 of all operators", []string{"--ops", "all", "--recipe", "w8a8"}, 0.01},
+}
+
 // TestAccuracy measures classifiers of handwritten digits on the 450 digits
 // that were held back from their training.
 func TestAccuracy(t *testing.T) {
-	const lossAllowed = 0.005
 	ships := func(*testing.T) string { return filepath.Join("..", "..", "testdata", "models", "digits_vit") }
 	shared := func(model string) func(*testing.T) string {
 		return func(t *testing.T) string { return filepath.Join(casesFolder(t), "trained", model) }
@@ -41,11 +57,11 @@ func TestAccuracy(t *testing.T) {
 			if got := accuracy(t, path, feeds, labels); math.Abs(got-test.float) > 5e-5 {
 				t.Fatalf("the float model's accuracy is %.4f, want %.4f: the measurement is wrong", got, test.float)
 			}
-			for recipe, flags := range recipes {
-				got := accuracy(t, rewritten(t, path, flags), feeds, labels)
-				t.Logf("%s: accuracy %.4f, in float %.4f", recipe, got, test.float)
-				if got < test.float-lossAllowed {
-					t.Errorf("%s: accuracy %.4f is more than %.3f below %.4f", recipe, got, lossAllowed, test.float)
+			for _, q := range qualities {
+				got := accuracy(t, rewritten(t, path, q.flags), feeds, labels)
+				t.Logf("%s: accuracy %.4f, in float %.4f", q.name, got, test.float)
+				if got < test.float-q.loss {
+					t.Errorf("%s: accuracy %.4f is more than %.3f below %.4f", q.name, got, q.loss, test.float)
 				}
 			}
 		})
@@ -75,10 +91,7 @@ func accuracy(t *testing.T, model string, feeds map[string]tensor.Value, labels 
 // TestPerplexity measures a byte-level language model on text that was held
 // back from its training.
 func TestPerplexity(t *testing.T) {
-	const (
-		float         = 3.2254
-		growthAllowed = 1.005
-	)
+	const float = 3.2254
 	folder := filepath.Join(casesFolder(t), "trained", "bytegpt_ts17")
 	path := filepath.Join(folder, "model.onnx")
 	ids, _ := tensor.Data[int64](readArray(t, filepath.Join(folder, "eval_ids.npy")).WithShape([]int{16 * 129}))
@@ -88,11 +101,11 @@ func TestPerplexity(t *testing.T) {
 	if got := perplexity(t, path, ids); math.Abs(got-float) > 5e-5 {
 		t.Fatalf("the float model's perplexity is %.4f, want %.4f: the measurement is wrong", got, float)
 	}
-	for recipe, flags := range recipes {
-		got := perplexity(t, rewritten(t, path, flags), ids)
-		t.Logf("%s: perplexity %.4f, in float %.4f", recipe, got, float)
-		if got > float*growthAllowed {
-			t.Errorf("%s: perplexity %.4f is more than %.1f %% above %.4f", recipe, got, 100*(growthAllowed-1), float)
+	for _, q := range qualities {
+		got := perplexity(t, rewritten(t, path, q.flags), ids)
+		t.Logf("%s: perplexity %.4f, in float %.4f", q.name, got, float)
+		if got > float*(1+q.loss) {
+			t.Errorf("%s: perplexity %.4f is more than %.1f %% above %.4f", q.name, got, 100*q.loss, float)
 		}
 	}
 }
