@@ -206,6 +206,10 @@ func TestFilesAreOneConceptEach(t *testing.T) {
 	}
 }
 
+// passesPanicsOn is where panics are recovered that may be about a file that was
+// cut short; those that are not go on.
+const passesPanicsOn = "onnx/guard.go"
+
 // TestLibraryManners keeps what a library does not do: start by itself, panic
 // on bad input (quantops alone may, for a caller's broken contract), print.
 func TestLibraryManners(t *testing.T) {
@@ -222,7 +226,7 @@ func TestLibraryManners(t *testing.T) {
 				}
 			case *ast.CallExpr:
 				name := calledName(n)
-				if name == "panic" && file.room != "quantops" {
+				if name == "panic" && file.room != "quantops" && file.path != passesPanicsOn {
 					t.Errorf("%s: bad input is an error, not a panic", file.set.Position(n.Pos()))
 				}
 				if library && slices.Contains([]string{"print", "println", "fmt.Print", "fmt.Printf", "fmt.Println"}, name) {

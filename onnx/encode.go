@@ -17,7 +17,17 @@ const maxFile = 2<<30 - 16<<20
 // introduction for what becomes of the rest. Payloads are asked for their bytes
 // one at a time, when it is their turn. A result that is too large for one file
 // is an error before anything is written: WriteFile can move weights out of it.
+// A *ChangedError says that the model's file was changed meanwhile.
 func Encode(w io.Writer, m *Model) error {
+	return m.Guard(func() error {
+		if err := encodeModel(w, m); err != nil {
+			return err
+		}
+		return m.unchanged()
+	})
+}
+
+func encodeModel(w io.Writer, m *Model) error {
 	out, err := layOut(m, &m.message)
 	if err != nil {
 		return err

@@ -20,3 +20,6 @@ func mapFile(file *os.File, _ fs.FileInfo) (mapping, error) {
 }
 
 func (m *mapping) unmap() error { return nil }
+
+// isMapped reports whether the content is read from the file only when it is looked at.
+func (m *mapping) isMapped() bool { return false }

@@ -41,3 +41,6 @@ func (m *mapping) unmap() error {
 	m.mapped = false
 	return unix.Munmap(m.data)
 }
+
+// isMapped reports whether the content is read from the file only when it is looked at.
+func (m *mapping) isMapped() bool { return m.mapped }

@@ -27,7 +27,8 @@ type source struct {
 // attachment is an external data file, opened once and shared by its tensors.
 type attachment struct {
 	mapping
-	err error
+	info fs.FileInfo
+	err  error
 }
 
 // Open reads a model from a file, which is mapped into memory where the system
@@ -50,8 +51,8 @@ func Open(path string) (*Model, error) {
 	if s.file, err = mapFile(file, info); err != nil {
 		return nil, fmt.Errorf("onnx: reading %s: %w", path, err)
 	}
-	m, err := decodeModel(s.file.data, s)
-	if err != nil {
+	m := &Model{source: s}
+	if err := m.Guard(func() (err error) { m, err = decodeModel(s.file.data, s); return err }); err != nil {
 		return nil, errors.Join(fmt.Errorf("%s: %w", path, err), s.close())
 	}
 	return m, nil
@@ -173,6 +174,7 @@ func (s *source) attach(a *attachment, location string) error {
 	if !info.Mode().IsRegular() {
 		return fmt.Errorf("external data: %q is not a regular file", location)
 	}
+	a.info = info
 	if a.mapping, err = mapFile(file, info); err != nil {
 		return fmt.Errorf("external data: reading %q: %w", location, err)
 	}

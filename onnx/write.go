@@ -1,7 +1,7 @@
 package onnx
 
 import (
-	"bufio"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -18,6 +18,8 @@ type WriteOptions struct {
 	// Mode is the files' permissions; 0 stands for those of the model's source,
 	// 0644 if it has none.
 	Mode fs.FileMode
+	// Context, if not nil, ends the writing early; nothing of it is left then.
+	Context context.Context
 	// Progress, if not nil, is told how many bytes of all are written.
 	Progress func(done, total int64)
 }
@@ -26,71 +28,149 @@ type WriteOptions struct {
 // model is written beside it, brought to the disk, and takes its place. A model
 // that is too large for one file gets its weights written to external data, a
 // file beside with ".data" after the model's name, which is put in place first.
+// A model that is there already and has its data in that file goes on having
+// them until its place is taken: the new data are in ".data.2" then, and the old
+// ones are removed last. Whenever the program is stopped, there is the old model
+// or the new one.
+//
 // No tensor refers to the source's external data afterwards. The model's source
-// and its external data are never overwritten, by whatever name path calls them.
+// and its external data are never overwritten, by whatever name path calls them;
+// if one of them was changed meanwhile, that is a *ChangedError and nothing is
+// written.
 func WriteFile(path string, m *Model, o WriteOptions) error {
-	return writeFile(path, m, o, maxFile)
+	return writeFile(system{}, path, m, o, maxFile)
 }
 
-func writeFile(path string, m *Model, o WriteOptions, limit int64) error {
-	dataPath := path + ".data"
-	p, err := place(m, o.ExternalData, filepath.Base(dataPath), limit)
+func writeFile(d disk, path string, m *Model, o WriteOptions, limit int64) error {
+	w := &modelWriter{disk: d, path: path, model: m, options: o}
+	err := m.Guard(func() error { return w.write(limit) })
+	if err != nil {
+		for _, f := range w.files {
+			err = errors.Join(err, f.abandon())
+		}
+		return fmt.Errorf("onnx: writing %s: %w", path, err)
+	}
+	return nil
+}
+
+// modelWriter is one model on its way to the disk.
+type modelWriter struct {
+	disk       disk
+	path       string
+	model      *Model
+	options    WriteOptions
+	total      int64      // bytes
+	files      []*pending // to abandon if something fails
+	superseded []string   // external data of the model that is replaced
+}
+
+func (w *modelWriter) write(limit int64) error {
+	dataPath := w.dataPath()
+	p, err := place(w.model, w.options.ExternalData, filepath.Base(dataPath), limit)
 	if err != nil {
 		return err
 	}
-	targets := []string{path}
+	w.total = p.size()
+	targets := []string{w.path}
 	if len(p.data) > 0 {
-		targets = []string{dataPath, path}
+		targets = []string{w.path + ".data", dataPath, w.path}
+	} else {
+		w.superseded = nil
 	}
 	for _, target := range targets {
-		if err := m.mayReplace(target); err != nil {
-			return fmt.Errorf("onnx: writing %s: %w", path, err)
+		if err := w.model.mayReplace(target); err != nil {
+			return err
 		}
 	}
-	mode := o.Mode
+	if len(p.data) > 0 {
+		if err := w.fill(dataPath, func(to io.Writer) error { return p.writeData(to, w.progress(0)) }); err != nil {
+			return err
+		}
+	}
+	if err := w.fill(w.path, func(to io.Writer) error { return p.model.writeTo(to, w.progress(p.dataSize)) }); err != nil {
+		return err
+	}
+	if err := w.model.unchanged(); err != nil {
+		return err
+	}
+	return w.commit()
+}
+
+// dataPath is the file for external data: one that the model which is there now,
+// if any, does not need.
+func (w *modelWriter) dataPath() string {
+	needed := map[string]bool{}
+	if old, err := Open(w.path); err == nil {
+		for location := range old.source.locations {
+			needed[location] = true
+		}
+		old.Close()
+	}
+	path := w.path + ".data"
+	for n := 2; needed[filepath.Base(path)]; n++ {
+		w.superseded = append(w.superseded, path)
+		path = fmt.Sprintf("%s.data.%d", w.path, n)
+	}
+	return path
+}
+
+// progress is told how much of a file is written, of the whole in which so much
+// comes before it.
+func (w *modelWriter) progress(before int64) func(done int64) {
+	return func(done int64) {
+		if w.options.Progress != nil {
+			w.options.Progress(before+done, w.total)
+		}
+	}
+}
+
+// fill makes a file and writes its content.
+func (w *modelWriter) fill(target string, content func(io.Writer) error) error {
+	mode, ctx := w.options.Mode, w.options.Context
 	if mode == 0 {
 		mode = 0o644
-		if m.source != nil && m.source.info != nil {
-			mode = m.source.info.Mode().Perm()
+		if s := w.model.source; s != nil && s.info != nil {
+			mode = s.info.Mode().Perm()
 		}
 	}
-	progress := func(done int64) {
-		if o.Progress != nil {
-			o.Progress(done, p.size())
-		}
+	if ctx == nil {
+		ctx = context.Background()
 	}
-	var files []*pending
-	defer func() {
-		for _, f := range files {
-			f.abandon()
-		}
-	}()
-	for _, target := range targets {
-		f, err := newPending(target, mode)
-		if err != nil {
-			return fmt.Errorf("onnx: writing %s: %w", path, err)
-		}
-		files = append(files, f)
-		if target == path {
-			err = f.fill(!o.NoSync, func(w io.Writer) error {
-				return p.model.writeTo(w, func(done int64) { progress(p.dataSize + done) })
-			})
-		} else {
-			err = f.fill(!o.NoSync, func(w io.Writer) error { return p.writeData(w, progress) })
-		}
-		if err != nil {
-			return fmt.Errorf("onnx: writing %s: %w", path, err)
-		}
+	f, err := newPending(w.disk, target, mode)
+	if err == nil {
+		w.files = append(w.files, f)
+		err = f.fill(ctx, !w.options.NoSync, content)
 	}
-	for _, f := range files {
+	if err != nil {
+		return advised(err, w.total)
+	}
+	return nil
+}
+
+// commit puts the files in their places. The model is last: until it has its
+// place, nothing refers to the others.
+func (w *modelWriter) commit() error {
+	for _, f := range w.files {
 		if err := f.commit(); err != nil {
-			return fmt.Errorf("onnx: writing %s: %w", path, err)
+			return advised(err, w.total)
+		}
+		if f.target == w.path {
+			w.files = nil // from here on they stay
+		}
+		if w.options.NoSync {
+			continue
+		}
+		if err := w.disk.syncFolder(filepath.Dir(w.path)); err != nil {
+			if w.files == nil {
+				return fmt.Errorf("it is in its place, but may not be there after a power failure: %w", err)
+			}
+			return err
 		}
 	}
-	files = nil
-	if !o.NoSync {
-		if err := syncFolder(filepath.Dir(path)); err != nil {
-			return fmt.Errorf("onnx: writing %s: %w", path, err)
+	// Data that nothing refers to any more take room, and do no other harm.
+	for _, name := range w.superseded {
+		if info, err := os.Lstat(name); err == nil && info.Mode().IsRegular() && !w.model.ReadsFrom(info) {
+			_ = w.disk.remove(name)
 		}
 	}
 	return nil
@@ -107,65 +187,14 @@ func (m *Model) mayReplace(target string) error {
 		return err
 	}
 	if !info.Mode().IsRegular() {
-		return fmt.Errorf("%s is there and not a regular file", target)
+		return fmt.Errorf("%s is there and not a regular file: choose another name", target)
 	}
-	if m.source != nil && m.source.refersTo(info) {
+	if m.ReadsFrom(info) {
 		return fmt.Errorf("%s is what the model is read from: choose another name", target)
 	}
 	return nil
 }
 
-// pending is a file that is written under another name beside its target.
-type pending struct {
-	file    *os.File
-	target  string
-	existed bool // there was a target already
-	placed  bool
-}
-
-func newPending(target string, mode fs.FileMode) (*pending, error) {
-	file, err := os.CreateTemp(filepath.Dir(target), "."+filepath.Base(target)+".*.tmp")
-	if err != nil {
-		return nil, err
-	}
-	_, err = os.Lstat(target)
-	f := &pending{file: file, target: target, existed: err == nil}
-	if err := file.Chmod(mode); err != nil && !errors.Is(err, errors.ErrUnsupported) {
-		f.abandon()
-		return nil, err
-	}
-	return f, nil
-}
-
-// fill writes the content and closes the file.
-func (f *pending) fill(sync bool, write func(io.Writer) error) error {
-	w := bufio.NewWriterSize(f.file, 1<<20)
-	err := write(w)
-	if err == nil {
-		err = w.Flush()
-	}
-	if err == nil && sync {
-		err = f.file.Sync()
-	}
-	return errors.Join(err, f.file.Close())
-}
-
-// commit puts the file in its place.
-func (f *pending) commit() error {
-	if err := os.Rename(f.file.Name(), f.target); err != nil {
-		return err
-	}
-	f.placed = true
-	return nil
-}
-
-// abandon leaves nothing behind but what was there before. External data that
-// took the place of older ones stays: those are gone.
-func (f *pending) abandon() {
-	if !f.placed {
-		f.file.Close() // closed already if it was filled
-		os.Remove(f.file.Name())
-	} else if !f.existed {
-		os.Remove(f.target)
-	}
-}
+// ReadsFrom reports whether a file, by whatever name or link it was found, is the
+// one that the model was opened from or has external data that the model refers to.
+func (m *Model) ReadsFrom(info fs.FileInfo) bool { return m.source != nil && m.source.refersTo(info) }

@@ -99,7 +99,7 @@ func TestWriteFileModes(t *testing.T) {
 				}
 				done, total = d, all
 			}
-			if err := writeFile(path, bigModel(), WriteOptions{ExternalData: test.mode, Progress: progress}, test.limit); err != nil {
+			if err := writeFile(system{}, path, bigModel(), WriteOptions{ExternalData: test.mode, Progress: progress}, test.limit); err != nil {
 				t.Fatal(err)
 			}
 			m := openModel(t, path)
@@ -143,11 +143,11 @@ func TestWriteFileModes(t *testing.T) {
 	}
 	path := filepath.Join(t.TempDir(), "out.onnx")
 	for _, limit := range []int64{100, 10_000} {
-		if err := writeFile(path, bigModel(), WriteOptions{ExternalData: ExternalNever}, limit); err == nil || !strings.Contains(err.Error(), "external data was ruled out") {
+		if err := writeFile(system{}, path, bigModel(), WriteOptions{ExternalData: ExternalNever}, limit); err == nil || !strings.Contains(err.Error(), "external data was ruled out") {
 			t.Errorf("a model too large for one file: %v", err)
 		}
 	}
-	if err := writeFile(path, bigModel(), WriteOptions{}, 100); err == nil || !strings.Contains(err.Error(), "without its weights") {
+	if err := writeFile(system{}, path, bigModel(), WriteOptions{}, 100); err == nil || !strings.Contains(err.Error(), "without its weights") {
 		t.Errorf("a model too large without its weights: %v", err)
 	}
 }

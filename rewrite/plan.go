@@ -128,6 +128,12 @@ func whole(scope *onnx.Scope, replaces []*onnx.Node, taken map[*onnx.Node]bool) 
 // Apply carries the plan out on a new model; the plan's own is not changed. A
 // second Apply gives an equal model.
 func (p *Plan) Apply(ctx context.Context) (*Result, error) {
+	var result *Result
+	err := p.Model.Guard(func() (err error) { result, err = p.apply(ctx); return err })
+	return result, err
+}
+
+func (p *Plan) apply(ctx context.Context) (*Result, error) {
 	if err := p.prepare(ctx); err != nil {
 		return nil, err
 	}
@@ -199,7 +205,7 @@ func (p *Plan) prepare(ctx context.Context) error {
 			if err := ctx.Err(); err != nil {
 				return err
 			}
-			err := found.match.Prepare(ctx)
+			err := p.Model.Guard(func() error { return found.match.Prepare(ctx) })
 			var skip *Skip
 			if err != nil && !errors.As(err, &skip) { // a skip is Build's to say, in the order of the graph
 				return fmt.Errorf("rewrite: %s %q: %w", opName(found.at.Node), nodeName(found.at.Node), err)

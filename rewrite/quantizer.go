@@ -41,6 +41,14 @@ func New(m *onnx.Model, recipe Recipe) (*Plan, error) {
 		return nil, err
 	}
 	q := &quantizer{recipe: recipe, selection: selection, weights: map[weightKey]*weight{}}
+	var plan *Plan
+	err = m.Guard(func() (err error) { plan, err = q.plan(m); return err })
+	return plan, err
+}
+
+// plan is New of a recipe that is sound.
+func (q *quantizer) plan(m *onnx.Model) (*Plan, error) {
+	recipe, selection := q.recipe, q.selection
 	plan, err := Find(m, q)
 	if err != nil {
 		return nil, err

@@ -81,6 +81,14 @@ func Compare(ctx context.Context, original, rewritten *onnx.Model, o CompareOpti
 	if len(o.Feeds) == 0 {
 		return nil, errors.New("runtime: there are no inputs to compare the models on")
 	}
+	var r *Report
+	err := original.Guard(func() error {
+		return rewritten.Guard(func() (err error) { r, err = compare(ctx, original, rewritten, o); return err })
+	})
+	return r, err
+}
+
+func compare(ctx context.Context, original, rewritten *onnx.Model, o CompareOptions) (*Report, error) {
 	before, err := inline(original)
 	if err != nil {
 		return nil, fmt.Errorf("the original: %w", err)

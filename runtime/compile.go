@@ -31,11 +31,15 @@ type Options struct {
 // All operators that the executor lacks are reported together, in an
 // *UnsupportedError; another node that cannot be run is a *NodeError.
 func Compile(m *onnx.Model, o Options) (*Session, error) {
-	flat, err := inline(m)
-	if err != nil {
-		return nil, err
-	}
-	return compile(flat, o, judged{})
+	var s *Session
+	err := m.Guard(func() error {
+		flat, err := inline(m)
+		if err == nil {
+			s, err = compile(flat, o, judged{})
+		}
+		return err
+	})
+	return s, err
 }
 
 // traceFunc is told of every step that has run: its node, operands and results.

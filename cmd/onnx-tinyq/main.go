@@ -6,13 +6,13 @@ import (
 	"context"
 	"os"
 	"os/signal"
-	"syscall"
 
 	"github.com/spf13/cobra"
 )
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ignoreWriteSignals()
+	ctx, stop := signal.NotifyContext(context.Background(), stopSignals()...)
 	// The first signal asks the work to stop; a second one, no longer caught, ends the program.
 	context.AfterFunc(ctx, stop)
 	cobra.EnableCommandSorting = false // help lists the commands in the order of use

@@ -106,17 +106,16 @@ func (a *app) begin(path string, f *rewriteFlags) (*job, error) {
 	case f.report != "" && filepath.Clean(f.report) == filepath.Clean(j.output):
 		return nil, usagef("--report and --output both name %s", f.report)
 	}
-	for _, file := range []string{j.output, f.report} {
-		if err := sparesSource(path, file); err != nil {
-			return nil, err
-		}
-	}
 	m, warnings, err := a.open(path)
 	if err != nil {
 		return nil, err
 	}
 	j.model = m
-	if err := j.plans(path, recipe); err != nil {
+	err = errors.Join(sparesSource(m, j.output), sparesSource(m, f.report))
+	if err == nil {
+		err = j.plans(path, recipe)
+	}
+	if err != nil {
 		m.Close()
 		return nil, err
 	}
@@ -143,20 +142,23 @@ func (j *job) plans(path string, recipe rewrite.Recipe) error {
 	return nil
 }
 
-// sparesSource is an error if writing file would overwrite the model. That its
-// external data are spared too is WriteFile's business.
-func sparesSource(path, file string) error {
-	target, err := os.Stat(file)
-	if file == "-" || file == "" || errors.Is(err, fs.ErrNotExist) {
+// sparesSource is an error if writing file would overwrite the model or its
+// external data, or what is no file that could be replaced.
+func sparesSource(m *onnx.Model, file string) error {
+	if file == "-" || file == "" {
 		return nil
 	}
-	if err != nil {
+	target, err := os.Stat(file)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case err != nil:
 		return err
-	}
-	if target.IsDir() {
+	case target.IsDir():
 		return usagef("%s is a folder: name a file in it", file)
-	}
-	if source, err := os.Stat(path); err == nil && os.SameFile(source, target) {
+	case !target.Mode().IsRegular():
+		return usagef("%s is no regular file, and nothing else is replaced: name another, or - for standard output", file)
+	case m.ReadsFrom(target):
 		return usagef("%s is the source itself, which is never overwritten: name another file", file)
 	}
 	return nil
@@ -210,7 +212,7 @@ func (a *app) rewrite(ctx context.Context, path string, f *rewriteFlags) error {
 		return err
 	}
 	if apart == nil || f.force {
-		if err := a.put(j, result.Model); err != nil {
+		if err := a.put(ctx, j, result.Model); err != nil {
 			return err
 		}
 	}
@@ -238,12 +240,12 @@ func (a *app) rewrite(ctx context.Context, path string, f *rewriteFlags) error {
 }
 
 // put writes the model to its place, whole or not at all.
-func (a *app) put(j *job, m *onnx.Model) error {
+func (a *app) put(ctx context.Context, j *job, m *onnx.Model) error {
 	census, err := newCensus(m)
 	if err != nil {
 		return err
 	}
-	options := onnx.WriteOptions{NoSync: j.flags.sync.value == "off"}
+	options := onnx.WriteOptions{NoSync: j.flags.sync.value == "off", Context: ctx}
 	switch j.flags.externalData.value {
 	case "always":
 		options.ExternalData = onnx.ExternalAlways
@@ -258,7 +260,7 @@ func (a *app) put(j *job, m *onnx.Model) error {
 		j.report.Output, j.report.BytesAfter = j.output, counter.bytes
 		return err
 	case j.output == "-":
-		return a.stream(j, m)
+		return a.stream(ctx, j, m)
 	case m == j.model && census.external > 0 && beside && j.flags.externalData.value == "auto":
 		// Nothing was rewritten: the same bytes, and they refer to the same data.
 		err = copyFile(j.report.Model, j.output)
@@ -294,14 +296,14 @@ func copyFile(from, to string) error {
 
 // stream writes a model whose weights are partly in external data to standard
 // output. They have to move into the model, as it has no folder there.
-func (a *app) stream(j *job, m *onnx.Model) error {
+func (a *app) stream(ctx context.Context, j *job, m *onnx.Model) error {
 	folder, err := os.MkdirTemp("", "onnx-tinyq")
 	if err != nil {
 		return err
 	}
 	defer os.RemoveAll(folder)
 	whole := filepath.Join(folder, "model.onnx")
-	if err := onnx.WriteFile(whole, m, onnx.WriteOptions{ExternalData: onnx.ExternalNever, NoSync: true}); err != nil {
+	if err := onnx.WriteFile(whole, m, onnx.WriteOptions{ExternalData: onnx.ExternalNever, NoSync: true, Context: ctx}); err != nil {
 		return err
 	}
 	file, err := os.Open(whole)
@@ -309,6 +311,9 @@ func (a *app) stream(j *job, m *onnx.Model) error {
 		return err
 	}
 	defer file.Close()
+	// Where an open file may lose its name, nothing is left however this ends;
+	// elsewhere the folder is removed in the end.
+	_ = os.RemoveAll(folder)
 	j.report.Output = j.output
 	j.report.BytesAfter, err = io.Copy(a.out, file)
 	return err
