@@ -51,7 +51,7 @@ var dependencies = map[string][]string{
 // topLevel is everything that the module's root may hold.
 var topLevel = []string{
 	".ci", ".git", ".gitignore", "CONTRIBUTING.md", "LICENSE", "README.md", "RATIONALE.md",
-	"architecture_test.go", "cmd", "go.mod", "go.sum", "onnx", "quantops", "rewrite", "runtime",
+	"SECURITY.md", "architecture_test.go", "cmd", "go.mod", "go.sum", "onnx", "quantops", "rewrite", "runtime",
 	"staticcheck.conf", "testdata",
 	".venv", // made by .ci/run, not in git
 }
