@@ -1,0 +1,240 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/mmcloughlin/avo/operand"
+	"github.com/mmcloughlin/avo/reg"
+)
+
+// Where the fields of quantops.tile lie.
+const (
+	tileSums      = 0
+	tileA         = 8
+	tileB         = 16
+	tileZeros     = 24
+	tileK         = 32
+	tileAStride   = 40
+	tileBStride   = 48
+	tileBPanel    = 56
+	tileSumsPanel = 64
+	tileResume    = 72
+)
+
+// weight is how the right operand of a product is stored.
+type weight struct {
+	name  string
+	size  int // bytes
+	zeros bool
+	doc   string
+}
+
+var weights = []weight{
+	{"Float32", 4, false, "float32"},
+	{"Int8", 1, false, "int8"},
+	{"ShiftedInt8", 1, true, "int8 with zero points"},
+}
+
+// shape is a tile of sums that are kept in registers.
+type shape struct{ rows, panels int }
+
+// shapes are the tiles of a level. A sum is one chain of additions; with fewer
+// than some ten chains, the processor would wait for each of them, so where
+// there are few rows several panels are gone through at once.
+func (l level) shapes() []shape {
+	var list []shape
+	most, wide := 12, map[int]int{1: 4, 2: 4, 3: 2, 4: 2, 5: 2, 6: 2}
+	if l.lanes == 8 {
+		most, wide = 6, map[int]int{1: 2}
+	}
+	for rows := 1; rows <= most; rows++ {
+		list = append(list, shape{rows, 1})
+		if panels := wide[rows]; panels > 0 {
+			list = append(list, shape{rows, panels})
+		}
+	}
+	return list
+}
+
+// tiles makes the inner loops of the products in float32.
+func tiles() *part {
+	p := newPart("product_tiles")
+	for _, w := range weights {
+		for _, l := range []level{avx512, avx2} {
+			table := fmt.Sprintf("tiles%s%s", w.name, l.name)
+			fmt.Fprintf(&p.tables, "// %s are the tiles of weights in %s.\nvar %s = []tileKernel{\n", table, w.doc, table)
+			for _, s := range l.shapes() {
+				name := p.tile(l, w, s)
+				fmt.Fprintf(&p.tables, "{rows: %d, panels: %d, run: %s},\n", s.rows, s.panels, name)
+			}
+			fmt.Fprintf(&p.tables, "}\n\n")
+		}
+	}
+	return p
+}
+
+// tile makes the loop over k for some rows of the left operand and some panels
+// of the right one. All sums stay in registers; each is added to from the first
+// k to the last, so that it depends on no shape.
+func (p *part) tile(l level, w weight, s shape) string {
+	name := fmt.Sprintf("tile%dx%d%s%s", s.rows, s.panels*panelColumns, w.name, l.name)
+	p.function(name, "tile", fmt.Sprintf("%s sums %d rows times %d columns of %s.", name, s.rows, s.panels*panelColumns, w.doc))
+
+	vectors, passes := panelColumns/l.lanes, 1 // of a panel's row that are in hand at once
+	if l.lanes == 8 && s.rows > 2 {
+		vectors, passes = 2, 2 // half a panel after the other
+	}
+	sum := func(row, panel, vector int) reg.VecPhysical {
+		return l.vectors[(row*s.panels+panel)*vectors+vector]
+	}
+	next := s.rows * s.panels * vectors
+	free := l.vectors[next:]
+	var factors, right []reg.VecPhysical // what holds elements of the left, and of the right operand
+	if s.panels > 1 {
+		factors, right = free[:s.rows], free[s.rows:]
+	} else {
+		right, factors = free[:vectors], free[vectors:]
+	}
+	right = right[:len(right)/vectors*vectors]
+	factors = factors[:min(len(factors), max(4, s.rows))]
+
+	argument := reg.RAX
+	lines := []reg.Register{reg.RSI, reg.RBX, reg.R8, reg.R9}[:(s.rows+2)/3] // every third row of the left operand
+	stride, b, bStride, panel, panels3, k, sums, zeros := reg.R12, reg.R10, reg.R11, reg.R13, reg.RDX, reg.RCX, reg.RDI, reg.R14
+	p.MOVQ(operand.NewParamAddr("t", 0), argument)
+	p.MOVQ(at(argument, tileSums), sums)
+	p.MOVQ(at(argument, tileB), b)
+	p.MOVQ(at(argument, tileBStride), bStride)
+	p.MOVQ(at(argument, tileAStride), stride)
+	if s.panels > 1 {
+		p.MOVQ(at(argument, tileBPanel), panel)
+	}
+	if s.panels > 3 {
+		p.LEAQ(indexed(panel, panel, 2, 0), panels3)
+	}
+	if w.zeros {
+		p.MOVQ(at(argument, tileZeros), zeros)
+	}
+	left := func(row int) operand.Mem {
+		if row%3 == 0 {
+			return at(lines[row/3], 0)
+		}
+		return indexed(lines[row/3], stride, uint8(row%3), 0)
+	}
+	source := func(panelIndex, vector int) operand.Mem {
+		offset := vector * l.lanes * w.size
+		switch panelIndex {
+		case 0:
+			return at(b, offset)
+		case 3:
+			return indexed(b, panels3, 1, offset)
+		}
+		return indexed(b, panel, uint8(panelIndex), offset)
+	}
+	for pass := range passes {
+		label := func(kind string) string { return fmt.Sprintf("%s%d", kind, pass) }
+		p.MOVQ(at(argument, tileK), k)
+		p.MOVQ(at(argument, tileA), lines[0])
+		for i := 1; i < len(lines); i++ {
+			p.LEAQ(indexed(lines[i-1], stride, 2, 0), lines[i])
+			p.ADDQ(stride, lines[i])
+		}
+		if pass > 0 {
+			p.MOVQ(at(argument, tileB), b)
+			p.ADDQ(operand.Imm(uint64(vectors*l.lanes*w.size)), b)
+			p.ADDQ(operand.Imm(uint64(vectors*l.lanes*4)), sums)
+			if w.zeros {
+				p.ADDQ(operand.Imm(uint64(vectors*l.lanes*4)), zeros)
+			}
+		}
+		p.CMPQ(at(argument, tileResume), operand.Imm(0))
+		p.JNE(operand.LabelRef(label("resume")))
+		for row := range s.rows {
+			for panelIndex := range s.panels {
+				for vector := range vectors {
+					p.VXORPS(sum(row, panelIndex, vector), sum(row, panelIndex, vector), sum(row, panelIndex, vector))
+				}
+			}
+		}
+		p.JMP(operand.LabelRef(label("begin")))
+		p.Label(label("resume"))
+		p.eachSum(s, vectors, argument, sums, func(row, panelIndex, vector int, m operand.Mem) {
+			p.VMOVUPS(m, sum(row, panelIndex, vector))
+		}, l)
+		p.Label(label("begin"))
+		p.TESTQ(k, k)
+		p.JZ(operand.LabelRef(label("store")))
+		p.Label(label("next"))
+		load := func(panelIndex, vector int) reg.VecPhysical {
+			r := right[(panelIndex*vectors+vector)%len(right)]
+			m := source(panelIndex, vector)
+			if w.size == 4 {
+				p.VMOVUPS(m, r)
+				return r
+			}
+			p.VPMOVSXBD(m, r)
+			if w.zeros {
+				p.VPSUBD(at(zeros, (panelIndex*panelColumns+vector*l.lanes)*4), r, r)
+			}
+			p.VCVTDQ2PS(r, r)
+			return r
+		}
+		if s.panels > 1 {
+			for row := range s.rows {
+				p.VBROADCASTSS(left(row), factors[row])
+			}
+			for panelIndex := range s.panels {
+				for vector := range vectors {
+					r := load(panelIndex, vector)
+					for row := range s.rows {
+						p.VFMADD231PS(r, factors[row], sum(row, panelIndex, vector))
+					}
+				}
+			}
+		} else {
+			for vector := range vectors {
+				load(0, vector)
+			}
+			for row := range s.rows {
+				factor := factors[row%len(factors)]
+				p.VBROADCASTSS(left(row), factor)
+				for vector := range vectors {
+					p.VFMADD231PS(right[vector], factor, sum(row, 0, vector))
+				}
+			}
+		}
+		for _, line := range lines {
+			p.ADDQ(operand.Imm(4), line)
+		}
+		p.ADDQ(bStride, b)
+		p.DECQ(k)
+		p.JNZ(operand.LabelRef(label("next")))
+		p.Label(label("store"))
+		p.eachSum(s, vectors, argument, sums, func(row, panelIndex, vector int, m operand.Mem) {
+			p.VMOVUPS(sum(row, panelIndex, vector), m)
+		}, l)
+	}
+	p.VZEROUPPER()
+	p.RET()
+	return name
+}
+
+// eachSum goes through the places of a tile's sums: rows of a panel lie after
+// each other, panels as far apart as the tile says. It uses R15.
+func (p *part) eachSum(s shape, vectors int, argument, sums reg.Register, f func(row, panel, vector int, m operand.Mem), l level) {
+	base := sums
+	for panel := range s.panels {
+		if panel == 1 {
+			p.MOVQ(sums, reg.R15)
+			base = reg.R15
+		}
+		if panel > 0 {
+			p.ADDQ(at(argument, tileSumsPanel), reg.R15)
+		}
+		for row := range s.rows {
+			for vector := range vectors {
+				f(row, panel, vector, at(base, row*panelColumns*4+vector*l.lanes*4))
+			}
+		}
+	}
+}

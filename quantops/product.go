@@ -1,0 +1,296 @@
+package quantops
+
+import (
+	"math"
+	"sync"
+	"unsafe"
+)
+
+// Rows are the rows of a matrix: row i begins at Data[i·Stride].
+type Rows struct {
+	Data   []float32
+	Stride int
+}
+
+// covers says whether there are so many rows of so many columns.
+func (r Rows) covers(rows, columns int) bool {
+	return rows == 0 || columns == 0 || r.Stride >= 0 && len(r.Data) >= (rows-1)*r.Stride+columns
+}
+
+// Epilogue is what becomes of a product before it is stored, while it is in the
+// nearest cache:
+//
+//	dst[i][j] = clip(scale·(a·b)[i][j] + bias[j] + rowBias[i] + add[i][j])
+//
+// computed from left to right; then Each sees it. The zero value leaves a
+// product as it is.
+type Epilogue struct {
+	Scale   float32   // 0: 1
+	Bias    []float32 // one for each column, or nil
+	RowBias []float32 // one for each row, or nil
+	Add     []float32 // laid out as the result, whose memory it may share, or nil
+	// Clip says that results are brought into the range from Low to High; what is
+	// no number stays so.
+	Clip      bool
+	Low, High float32
+	// Each, if not nil, is called with every finished piece of a row, from some
+	// column on, and may change it. Several pieces may be seen at once, from
+	// different goroutines. product is the number of the product in a batch.
+	Each func(product, row, column int, y []float32)
+}
+
+// floatProduct is a product, or a batch of them, under way. The right operand
+// lies in panels, or is packed panel by panel.
+type floatProduct struct {
+	kernels *productKernels
+	tiles   *tileSet
+	m, k, n int
+	dst, a  Rows
+	end     Epilogue
+	right   panels
+	// count is how many products there are, at says where each begins in dst, a,
+	// and b; nil: there is one, and it begins at the beginning.
+	count int
+	at    func(product int) (dst, a, b int)
+	// pack, if not nil, gives the panels.
+	pack *packing
+}
+
+// panels are a right operand of a product: element k, j of panel p is at
+// p·panelStride + k·rowStride + j·size bytes.
+type panels struct {
+	data                   unsafe.Pointer
+	panelStride, rowStride int
+	size                   int // of an element, in bytes
+	// scales and zeros are 32 for each block of each panel: scales may be nil, and
+	// zeros are if the tiles do not read them.
+	scales []float32
+	zeros  []int32
+	block  int // of k; 0: one for all of k
+}
+
+const (
+	// blockRows is how many rows of the left operand pass over a panel before the
+	// next panel's turn: it, and as much of the left operand, is in the
+	// second-level cache then.
+	blockRows  = 252
+	blockBytes = 512 << 10
+	// groupPanels is of how many panels rows are finished before Each sees them.
+	groupPanels = 8
+	// worthPart is about how many multiplications make up for calling a worker.
+	worthPart = 1 << 18
+	// partsPerThread is into how many parts work is divided for each thread, so
+	// that one that is held up does not hold up the rest.
+	partsPerThread = 4
+)
+
+// run computes the product: rows and panels are divided among the workers, k
+// never is, so that the division does not show in the result.
+func (p *floatProduct) run(workers *Workers) {
+	if p.m == 0 || p.n == 0 || p.count == 0 {
+		return
+	}
+	across := (p.n + panelColumns - 1) / panelColumns
+	rows := min(blockRows, max(4*maxTileRows, blockBytes/(4*max(p.k, 1))/maxTileRows*maxTileRows))
+	wanted := workers.Threads() * partsPerThread
+	if workers.Threads() == 1 {
+		wanted = 1
+	}
+	if worth := float64(p.count) * float64(p.m) * float64(p.n) * float64(max(p.k, 1)) / worthPart; worth < float64(wanted) {
+		wanted = int(worth) + 1
+	}
+	for p.count*((p.m+rows-1)/rows)*across < wanted && rows > maxTileRows {
+		rows = max(maxTileRows, rows/2/maxTileRows*maxTileRows)
+	}
+	down := (p.m + rows - 1) / rows
+	ranges := min(across, max(1, (wanted+p.count*down-1)/(p.count*down)))
+	workers.Each(p.count*down*ranges, func(part int) {
+		product, block, share := part/(down*ranges), part/ranges%down, part%ranges
+		s := productScratches.Get().(*productScratch)
+		s.piece(p, product, block*p.m/down, (block+1)*p.m/down, share*across/ranges, (share+1)*across/ranges)
+		s.release()
+	})
+}
+
+// productScratch is what one goroutine works with.
+type productScratch struct {
+	tile   tile
+	finish finish
+	scaled finish
+	sums   [maxTilePanels * maxTileRows]panelRow
+	block  [maxTilePanels * maxTileRows]panelRow // sums of one block along k
+	scales panelRow
+	panel  []float32
+}
+
+var productScratches = sync.Pool{New: func() any { return new(productScratch) }}
+
+// release gives the scratch back, without the matrices that it points to.
+func (s *productScratch) release() {
+	s.tile, s.finish, s.scaled = tile{}, finish{}, finish{}
+	if cap(s.panel) > 1<<20 {
+		s.panel = nil
+	}
+	productScratches.Put(s)
+}
+
+// onesRow and zerosRow stand for scales and biases that there are none of.
+var (
+	onesRow  = panelRow{1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1}
+	zerosRow panelRow
+)
+
+// piece computes rows from to end of some panels of one product.
+func (s *productScratch) piece(p *floatProduct, product, from, end, first, last int) {
+	dst, a, b := 0, 0, 0
+	if p.at != nil {
+		dst, a, b = p.at(product)
+	}
+	s.begin(p)
+	count := (end - from + p.tiles.most - 1) / p.tiles.most
+	several := p.tiles.several[(end-from)/count]
+	for ; first < last; first += groupPanels {
+		group := min(last, first+groupPanels)
+		for panel := first; panel < group; {
+			panels := 1
+			if count == 1 && several.run != nil && panel+several.panels <= group {
+				panels = several.panels
+			}
+			s.take(p, product, b, panel, panels)
+			for i := range count {
+				row, next := from+i*(end-from)/count, from+(i+1)*(end-from)/count
+				s.sum(p, a+row*p.a.Stride, next-row, panel, panels)
+				for j := range panels {
+					s.store(p, dst, row, next-row, panel+j, j)
+				}
+			}
+			panel += panels
+		}
+		if p.end.Each != nil {
+			column, columns := first*panelColumns, min(p.n, group*panelColumns)-first*panelColumns
+			for row := from; row < end; row++ {
+				p.end.Each(product, row, column, p.dst.Data[dst+row*p.dst.Stride+column:][:columns:columns])
+			}
+		}
+	}
+}
+
+// begin sets what is the same for all tiles of a piece.
+func (s *productScratch) begin(p *floatProduct) {
+	s.tile.aStride = 4 * p.a.Stride
+	f := &s.finish
+	f.dstStride, f.addStride = 4*p.dst.Stride, 4*p.dst.Stride
+	f.low, f.high = float32(math.Inf(-1)), float32(math.Inf(1))
+	if p.end.Clip {
+		f.low, f.high = p.end.Low, p.end.High
+	}
+	if p.right.scales == nil || p.right.block > 0 {
+		f.scale = &onesRow[0]
+		if scale := p.end.Scale; scale != 0 {
+			for j := range s.scales {
+				s.scales[j] = scale
+			}
+			f.scale = &s.scales[0]
+		}
+	}
+}
+
+// take has the tiles read some panels, which it packs if they are not yet.
+func (s *productScratch) take(p *floatProduct, product, b, panel, panels int) {
+	t := &s.tile
+	if p.pack == nil {
+		t.b = unsafe.Add(p.right.data, panel*p.right.panelStride)
+		t.bStride, t.bPanel = p.right.rowStride, p.right.panelStride
+		return
+	}
+	if p.pack.direct(p, panel+panels) {
+		t.b = unsafe.Pointer(&p.pack.b.Data[b+panel*panelColumns])
+		t.bStride, t.bPanel = 4*p.pack.b.Stride, 4*panelColumns
+		return
+	}
+	size := max(1, p.k*panelColumns)
+	if cap(s.panel) < panels*size {
+		s.panel = make([]float32, panels*size)
+	}
+	for i := range panels {
+		column := (panel + i) * panelColumns
+		p.pack.panel(p, product, b, column, min(panelColumns, p.n-column), s.panel[i*size:][:size])
+	}
+	t.b = unsafe.Pointer(unsafe.SliceData(s.panel))
+	t.bStride, t.bPanel = 4*panelColumns, 4*size
+}
+
+// sum leaves in s.sums the product of so many rows, which begin at a, and the
+// panels that were taken, panel and those after it.
+func (s *productScratch) sum(p *floatProduct, a, rows, panel, panels int) {
+	t, right := &s.tile, &p.right
+	run := p.tiles.one[rows].run
+	if panels > 1 {
+		run = p.tiles.several[rows].run
+	}
+	t.rows, t.k, t.sumsPanel = rows, p.k, rows*int(unsafe.Sizeof(panelRow{}))
+	if p.k > 0 {
+		t.a = &p.a.Data[a]
+	}
+	if right.block == 0 {
+		t.sums = &s.sums[0][0]
+		if right.zeros != nil {
+			t.zeros = &right.zeros[panel*panelColumns]
+		}
+		run(t)
+		return
+	}
+	clear(s.sums[:rows*panels])
+	width := (p.n + panelColumns - 1) / panelColumns * panelColumns
+	b := t.b
+	for first := 0; first < p.k; first += right.block {
+		t.k = min(right.block, p.k-first)
+		t.a, t.b = &p.a.Data[a+first], unsafe.Add(b, first*t.bStride)
+		t.sums = &s.block[0][0]
+		factors := first/right.block*width + panel*panelColumns
+		if right.zeros != nil {
+			t.zeros = &right.zeros[factors]
+		}
+		run(t)
+		for i := range panels {
+			s.scaled.dst, s.scaled.sums, s.scaled.rows = &s.sums[i*rows][0], &s.block[i*rows][0], rows
+			s.scaled.scale = &right.scales[factors+i*panelColumns]
+			p.kernels.addScaled(&s.scaled)
+		}
+	}
+	t.b = b
+}
+
+// store writes the sums of rows of a panel, the index-th of those in s.sums, to
+// the result that begins at dst.
+func (s *productScratch) store(p *floatProduct, dst, row, rows, panel, index int) {
+	f, column := &s.finish, panel*panelColumns
+	f.rows, f.columns = rows, min(panelColumns, p.n-column)
+	f.sums = &s.sums[index*rows][0]
+	first := dst + row*p.dst.Stride + column
+	f.dst = &p.dst.Data[first]
+	if p.end.Add != nil {
+		f.add = &p.end.Add[first]
+	}
+	if p.end.RowBias != nil {
+		f.rowBias = &p.end.RowBias[row]
+	}
+	f.bias = &zerosRow[0]
+	if p.end.Bias != nil {
+		f.bias = &p.end.Bias[column]
+	}
+	if scales := p.right.scales; scales != nil && p.right.block == 0 {
+		f.scale = &scales[column]
+		if scale := p.end.Scale; scale != 0 {
+			for j, v := range scales[column : column+panelColumns] {
+				s.scales[j] = v * scale
+			}
+			f.scale = &s.scales[0]
+		}
+	}
+	if f.columns < p.kernels.finishColumns {
+		finishGeneric(f)
+	} else {
+		p.kernels.finish(f)
+	}
+}

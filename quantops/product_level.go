@@ -1,0 +1,33 @@
+package quantops
+
+// productLevel is the instruction set that a product is computed with.
+type productLevel uint8
+
+// The levels, from the one that every processor has.
+const (
+	productGeneric productLevel = iota
+	productAVX2                 // with FMA
+	productAVX512               // F, BW, DQ, VL
+	productVNNI                 // AVX512 with VNNI
+)
+
+func (l productLevel) String() string {
+	return [...]string{"generic", "AVX2", "AVX-512", "AVX-512 with VNNI"}[l]
+}
+
+// productKernels are the inner loops of a level.
+type productKernels struct {
+	float32, int8, shiftedInt8 *tileSet
+	finish, addScaled          func(*finish)
+	// finishColumns is how many columns finish must be given; 1: any number.
+	finishColumns int
+	transpose     func(*transposition) // nil: there is none
+}
+
+var genericProduct = &productKernels{
+	float32: genericTiles(tileFloat32), int8: genericTiles(tileInt8), shiftedInt8: genericTiles(tileShiftedInt8),
+	finish: finishGeneric, addScaled: addScaledGeneric, finishColumns: 1,
+}
+
+// fastestProduct is the level of this processor.
+var fastestProduct = detectProduct()

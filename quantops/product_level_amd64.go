@@ -1,0 +1,33 @@
+package quantops
+
+import "golang.org/x/sys/cpu"
+
+//go:generate go run -C internal/asm ./product ../..
+
+func detectProduct() productLevel {
+	x := &cpu.X86
+	switch {
+	case x.HasAVX512F && x.HasAVX512BW && x.HasAVX512DQ && x.HasAVX512VL && x.HasAVX512VNNI:
+		return productVNNI
+	case x.HasAVX512F && x.HasAVX512BW && x.HasAVX512DQ && x.HasAVX512VL:
+		return productAVX512
+	case x.HasAVX2 && x.HasFMA:
+		return productAVX2
+	}
+	return productGeneric
+}
+
+var (
+	avx2Product = &productKernels{
+		float32: newTileSet(tilesFloat32AVX2), int8: newTileSet(tilesInt8AVX2), shiftedInt8: newTileSet(tilesShiftedInt8AVX2),
+		finish: finishAVX2, addScaled: addScaledAVX2, finishColumns: panelColumns, transpose: transpose8AVX2,
+	}
+	avx512Product = &productKernels{
+		float32: newTileSet(tilesFloat32AVX512), int8: newTileSet(tilesInt8AVX512), shiftedInt8: newTileSet(tilesShiftedInt8AVX512),
+		finish: finishAVX512, addScaled: addScaledAVX512, finishColumns: 1, transpose: transpose8AVX2,
+	}
+)
+
+func (l productLevel) kernels() *productKernels {
+	return [...]*productKernels{genericProduct, avx2Product, avx512Product, avx512Product}[l]
+}

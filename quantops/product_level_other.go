@@ -1,0 +1,7 @@
+//go:build !amd64
+
+package quantops
+
+func detectProduct() productLevel { return productGeneric }
+
+func (productLevel) kernels() *productKernels { return genericProduct }
