@@ -36,7 +36,7 @@ func operandsOf(scope *onnx.Scope, op *operator, node *onnx.Node) ([]*operand, s
 	switch {
 	case len(constants) == 0:
 		return nil, notConstant(scope, op, node)
-	case computed == 0:
+	case computed == 0 && !op.lookup: // a table takes its bytes even if the same rows are always picked
 		return nil, "all its operands are constant: it computes a constant"
 	}
 	var operands []*operand
