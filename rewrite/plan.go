@@ -18,13 +18,18 @@ type Plan struct {
 	Sites []Site // in the order of Scopes and nodes
 	Skips []Skip
 	// Remaining lists, for a recipe, the operators that it does not take and whose
-	// weights it could, largest first.
-	Remaining []Remaining
+	// weights it could, largest first. RemainingBytes is what all float weights
+	// take that it leaves, whoever reads them: constants of rank 2 and more.
+	Remaining      []Remaining
+	RemainingBytes int64
 	// Threads is the most weights that Apply prepares at once; 0: one for each core.
 	Threads int
 
 	index   *onnx.Index
 	matches []located
+	// readElsewhere has the tensors that other operators, which could take them,
+	// read as floats.
+	readElsewhere map[*onnx.Tensor]bool
 	// after, if not nil, is what remains to be done to the whole graph once the
 	// matches are replaced.
 	after func(*onnx.Model) (*onnx.Model, []Skip, error)

@@ -56,7 +56,7 @@ func (q *quantizer) plan(m *onnx.Model) (*Plan, error) {
 	if err := selection.unmatched(); err != nil {
 		return nil, err
 	}
-	plan.Remaining = q.remaining(plan.index)
+	plan.remains(q)
 	plan.judge()
 	if recipe.WholeGraph {
 		plan.after = func(m *onnx.Model) (*onnx.Model, []Skip, error) { return narrowGraph(m, recipe.SixteenBit) }

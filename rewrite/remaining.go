@@ -16,9 +16,12 @@ type Remaining struct {
 	Bytes   int64
 }
 
-// remaining finds the weights that operators outside the recipe would add. A
-// weight that several operators read counts for the first.
-func (q *quantizer) remaining(index *onnx.Index) []Remaining {
+// remains finds the weights that operators outside the recipe would add, and
+// how many bytes all float weights take that stay: constants of rank 2 and more
+// that no match reads, or that something else reads too. A weight that several
+// operators read counts for the first.
+func (p *Plan) remains(q *quantizer) {
+	index := p.index
 	found := map[string]*Remaining{}
 	counted := map[*onnx.Tensor]bool{}
 	for _, scope := range index.Scopes() {
@@ -42,14 +45,35 @@ func (q *quantizer) remaining(index *onnx.Index) []Remaining {
 			}
 		}
 	}
-	list := []Remaining{}
+	p.readElsewhere = counted
+	taken := sourcesOf(p.matches)
+	eachStored(index, func(t *onnx.Tensor) {
+		if t.Type.IsFloat() && len(t.Dims) >= 2 && (!taken[t] || counted[t]) {
+			p.RemainingBytes += int64(t.Type.Bits()) / 8 * elements(t.Dims)
+		}
+	})
 	for r := range maps.Values(found) {
-		list = append(list, *r)
+		p.Remaining = append(p.Remaining, *r)
 	}
-	slices.SortFunc(list, func(a, b Remaining) int {
+	slices.SortFunc(p.Remaining, func(a, b Remaining) int {
 		return cmp.Or(cmp.Compare(b.Bytes, a.Bytes), cmp.Compare(a.Op, b.Op))
 	})
-	return list
+}
+
+// eachStored calls f with the tensor of every initializer and Constant node.
+func eachStored(index *onnx.Index, f func(*onnx.Tensor)) {
+	for _, scope := range index.Scopes() {
+		if scope.Graph != nil {
+			for _, t := range scope.Graph.Initializers {
+				f(t)
+			}
+		}
+		for _, node := range scope.Nodes() {
+			if value := node.Attr("value"); node.OpType == "Constant" && value != nil && value.T != nil {
+				f(value.T)
+			}
+		}
+	}
 }
 
 // Without is the plan less some of its sites, given by their place in Sites with
@@ -60,6 +84,7 @@ func (p *Plan) Without(reasons map[int]string) *Plan {
 	rest.Sites, rest.matches = nil, nil
 	rest.Skips = slices.Clone(p.Skips)
 	first := 0
+	var left []located
 	for _, found := range p.matches {
 		reason := ""
 		for i := first; i < first+len(found.sites); i++ {
@@ -70,10 +95,28 @@ func (p *Plan) Without(reasons map[int]string) *Plan {
 		first += len(found.sites)
 		if reason != "" {
 			rest.Skips = append(rest.Skips, Skip{nodeName(found.at.Node), opName(found.at.Node), reason})
+			left = append(left, found)
 			continue
 		}
 		rest.Sites = append(rest.Sites, found.sites...)
 		rest.matches = append(rest.matches, found)
 	}
+	taken := sourcesOf(rest.matches)
+	for source := range sourcesOf(left) {
+		if !taken[source] && !p.readElsewhere[source] && len(source.Dims) >= 2 {
+			rest.RemainingBytes += int64(source.Type.Bits()) / 8 * elements(source.Dims)
+		}
+	}
 	return &rest
+}
+
+// sourcesOf are the stored tensors that matches quantize.
+func sourcesOf(matches []located) map[*onnx.Tensor]bool {
+	sources := map[*onnx.Tensor]bool{}
+	for _, m := range matches {
+		for _, one := range m.match.intents {
+			sources[one.w.source] = true
+		}
+	}
+	return sources
 }

@@ -23,8 +23,25 @@ func TestRemaining(t *testing.T) {
 	if diff := cmp.Diff(want, plan.Remaining); diff != "" {
 		t.Error(diff)
 	}
-	if plan, err = New(m, Recipe{Ops: Operators()}); err != nil || len(plan.Remaining) != 0 {
-		t.Errorf("with all operators %v remain, error %v", plan.Remaining, err)
+	if plan.RemainingBytes != 144+96 {
+		t.Errorf("%d bytes remain, want 240", plan.RemainingBytes)
+	}
+	if plan, err = New(m, Recipe{Ops: Operators()}); err != nil || len(plan.Remaining) != 0 || plan.RemainingBytes != 0 {
+		t.Errorf("with all operators %v remain, %d bytes, error %v", plan.Remaining, plan.RemainingBytes, err)
+	}
+}
+
+// TestRemainingTied holds a table that the plan takes where it multiplies, and
+// leaves where it is looked up, to remain.
+func TestRemainingTied(t *testing.T) {
+	e := ramp("e", onnx.Float, 4, 4)
+	m := sketch{weights: []*onnx.Tensor{e}, nodes: []*onnx.Node{op("Gather", "h", "e", "x"), with(op("Gemm", "y", "h", "e"), onnx.IntAttr("transB", 1))}}.model(t)
+	plan, err := New(m, Recipe{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := []Remaining{{"Gather", 1, 64}}; !slices.Equal(plan.Remaining, want) || plan.RemainingBytes != 64 {
+		t.Errorf("%v remain, %d bytes, want %v", plan.Remaining, plan.RemainingBytes, want)
 	}
 }
 
@@ -39,7 +56,11 @@ func TestWithout(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	result, err := plan.Without(map[int]string{1: "harmful"}).Apply(t.Context())
+	without := plan.Without(map[int]string{1: "harmful"})
+	if plan.RemainingBytes != 0 || without.RemainingBytes != 4*4*5 {
+		t.Errorf("%d bytes remain, without one weight %d, want 0 and 80", plan.RemainingBytes, without.RemainingBytes)
+	}
+	result, err := without.Apply(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -7,20 +7,24 @@ import (
 
 // rewriteReport is what rewrite and plan found and did.
 type rewriteReport struct {
-	Model        string       `json:"model"`
-	Output       string       `json:"output"` // "" if no file was put in place
-	Recipe       string       `json:"recipe"`
-	Activation   string       `json:"activation,omitempty"` // of w8a16
-	Target       string       `json:"target"`
-	BytesBefore  int64        `json:"bytes_before"` // of the model, external data included
-	BytesAfter   int64        `json:"bytes_after"`  // a plan's is an estimate
-	Sites        []siteReport `json:"sites"`
-	Skips        []skipReport `json:"skips"`
-	Check        *checkReport `json:"check"`
-	Curve        []tunePoint  `json:"curve,omitempty"` // what --tune tried
-	Warnings     []string     `json:"warnings"`
-	Seconds      number       `json:"seconds"`
-	PeakRSSBytes int64        `json:"peak_rss_bytes"` // 0: the system does not say
+	Model       string       `json:"model"`
+	Output      string       `json:"output"` // "" if no file was put in place
+	Recipe      string       `json:"recipe"`
+	Activation  string       `json:"activation,omitempty"` // of w8a16
+	Target      string       `json:"target"`
+	BytesBefore int64        `json:"bytes_before"` // of the model, external data included
+	BytesAfter  int64        `json:"bytes_after"`  // a plan's is an estimate
+	Sites       []siteReport `json:"sites"`
+	Skips       []skipReport `json:"skips"`
+	Check       *checkReport `json:"check"`
+	// Remaining lists what other operators would take, RemainingBytes is what all
+	// float weights of rank 2 and more take that stay.
+	Remaining      []remainingReport `json:"remaining"`
+	RemainingBytes int64             `json:"remaining_bytes"`
+	Curve          []tunePoint       `json:"curve,omitempty"` // what --tune tried
+	Warnings       []string          `json:"warnings"`
+	Seconds        number            `json:"seconds"`
+	PeakRSSBytes   int64             `json:"peak_rss_bytes"` // 0: the system does not say
 }
 
 // siteReport is one weight that was quantized where one node reads it.
@@ -43,6 +47,13 @@ type skipReport struct {
 	Node   string `json:"node"`
 	Op     string `json:"op"`
 	Reason string `json:"reason"`
+}
+
+// remainingReport is what one more operator in --ops would take.
+type remainingReport struct {
+	Op      string `json:"op"`
+	Weights int    `json:"weights"`
+	Bytes   int64  `json:"bytes"`
 }
 
 // checkReport is how far apart two models are.
@@ -99,6 +110,14 @@ func reportSites(sites []rewrite.Site) []siteReport {
 		for _, v := range s.Verdicts {
 			reports[i].Verdicts[v.Runtime] = v.String()
 		}
+	}
+	return reports
+}
+
+func reportRemaining(list []rewrite.Remaining) []remainingReport {
+	reports := make([]remainingReport, len(list))
+	for i, r := range list {
+		reports[i] = remainingReport(r)
 	}
 	return reports
 }

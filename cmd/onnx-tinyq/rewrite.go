@@ -135,6 +135,7 @@ func (j *job) plans(path string, recipe rewrite.Recipe) error {
 	j.report = &rewriteReport{
 		Model: path, Recipe: string(recipe.Activations), Target: string(recipe.Target), BytesBefore: before,
 		Sites: reportSites(j.plan.Sites), Skips: reportSkips(j.plan.Skips), Warnings: []string{},
+		Remaining: reportRemaining(j.plan.Remaining), RemainingBytes: j.plan.RemainingBytes,
 	}
 	if recipe.Activations == rewrite.W8A16 {
 		j.report.Activation = recipe.SixteenBit.String()
@@ -193,6 +194,7 @@ func (a *app) rewrite(ctx context.Context, path string, f *rewriteFlags) error {
 		if err := a.tune(ctx, j); err != nil {
 			return err
 		}
+		r.RemainingBytes = j.plan.RemainingBytes
 	}
 	result, err := j.plan.Apply(ctx)
 	if err != nil {

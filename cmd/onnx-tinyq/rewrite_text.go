@@ -44,6 +44,7 @@ func (r *rewriteReport) print(out io.Writer) {
 		}
 		fmt.Fprintf(out, "\n%s", render(t))
 	}
+	r.printRemaining(out)
 	if len(r.Curve) > 0 {
 		t := newTable("layers left in float", "bytes saved", "SQNR dB")
 		rightAlign(t, 1, 2, 3)
@@ -62,6 +63,26 @@ func (r *rewriteReport) print(out io.Writer) {
 	}
 	fmt.Fprintf(out, "\nthe model: %s → %s bytes, %s of what it was\n",
 		grouped(r.BytesBefore), grouped(r.BytesAfter), percent(r.BytesAfter, r.BytesBefore))
+}
+
+// printRemaining says how many bytes of weights stay float, and which --ops
+// would take them.
+func (r *rewriteReport) printRemaining(out io.Writer) {
+	if len(r.Remaining) == 0 {
+		if r.RemainingBytes > 0 {
+			fmt.Fprintf(out, "\nfloat weights that remain: %s bytes, and no --ops would take more\n", grouped(r.RemainingBytes))
+		}
+		return
+	}
+	t := newTable("operator", "weights", "bytes")
+	rightAlign(t, 2, 3)
+	var ops []string
+	for _, o := range r.Remaining {
+		t.AppendRow([]any{o.Op, o.Weights, grouped(o.Bytes)})
+		ops = append(ops, o.Op)
+	}
+	fmt.Fprintf(out, "\nfloat weights that remain: %s bytes; --ops with %s too (or all) would take these:\n%s",
+		grouped(r.RemainingBytes), strings.Join(ops, ","), render(t))
 }
 
 // printWhere says where the result is.
