@@ -56,7 +56,7 @@ func (a *app) bench(ctx context.Context, path string, f *feedFlags, runs int) er
 		return err
 	}
 	loaded := time.Since(begin)
-	feeds, err := f.make(m)
+	feeds, err := f.one(m)
 	if err != nil {
 		return err
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -59,11 +60,11 @@ func (a *app) check(ctx context.Context, originalPath, rewrittenPath string, f *
 }
 
 // compare runs two models on the same inputs.
-func (a *app) compare(ctx context.Context, original, rewritten *onnx.Model, feeds map[string]tensor.Value, threads int, minSQNR float64) (*checkReport, error) {
+func (a *app) compare(ctx context.Context, original, rewritten *onnx.Model, feeds []map[string]tensor.Value, threads int, minSQNR float64) (*checkReport, error) {
 	bar := a.progress("checking", false)
 	defer bar.end()
 	report, err := runtime.Compare(ctx, original, rewritten, runtime.CompareOptions{
-		Feeds: []map[string]tensor.Value{feeds}, Threads: threads, MinSQNR: minSQNR, Progress: bar.at,
+		Feeds: feeds, Threads: threads, MinSQNR: minSQNR, Progress: bar.at,
 	})
 	if err != nil {
 		return nil, err
@@ -77,11 +78,11 @@ func (a *app) judge(ctx context.Context, original, rewritten *onnx.Model, f *rew
 	if f.check.value == "off" {
 		return nil, nil
 	}
-	options, err := f.feedFlags.options(original)
+	options, samples, err := f.feedFlags.options(original)
 	if err != nil {
 		return nil, err
 	}
-	feeds, err := runtime.MakeFeeds(original, options)
+	feeds, err := makeFeeds(original, options, samples)
 	if err == nil {
 		var report *checkReport
 		if report, err = a.compare(ctx, original, rewritten, feeds, f.threads, f.minSQNR); err == nil {
@@ -101,14 +102,16 @@ func (a *app) judge(ctx context.Context, original, rewritten *onnx.Model, f *rew
 	return nil, ctx.Err()
 }
 
-// runs says whether the executor can run a model.
-func runs(ctx context.Context, m *onnx.Model, feeds map[string]tensor.Value, threads int) bool {
+// runs says whether the executor can run a model on all of some feeds.
+func runs(ctx context.Context, m *onnx.Model, feeds []map[string]tensor.Value, threads int) bool {
 	session, err := runtime.Compile(m, runtime.Options{Threads: threads})
 	if err != nil {
 		return false
 	}
-	_, err = session.Run(ctx, feeds)
-	return err == nil
+	return !slices.ContainsFunc(feeds, func(each map[string]tensor.Value) bool {
+		_, err := session.Run(ctx, each)
+		return err != nil
+	})
 }
 
 func registerMinSQNR(flags *pflag.FlagSet, minSQNR *float64) {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -24,7 +25,7 @@ type feedFlags struct {
 }
 
 func (f *feedFlags) register(flags *pflag.FlagSet) {
-	flags.StringArrayVarP(&f.inputs, "input", "i", nil, "an input's value, `NAME=FILE`: .npy, .npz or TensorProto .pb; repeatable")
+	flags.StringArrayVarP(&f.inputs, "input", "i", nil, "an input's value, `NAME=FILE`: .npy, .npz or TensorProto .pb; repeatable. Or DIR, a folder of samples: an .npz for each, or a sub-folder with NAME.npy or input_N.pb for each input (ONNX's test_data_set_N is one)")
 	flags.StringArrayVar(&f.shapes, "shape", nil, "an input's sizes where the model leaves them free, `NAME=1,3,224,224`; repeatable")
 	flags.Uint64Var(&f.seed, "seed", 0, "what inputs that are not given are made from")
 	registerThreads(flags, &f.threads)
@@ -34,41 +35,86 @@ func registerThreads(flags *pflag.FlagSet, threads *int) {
 	flags.IntVarP(threads, "threads", "j", 0, "how many threads to use; 0: all cores")
 }
 
-// make gives a value for every input of a model that needs one.
-func (f *feedFlags) make(m *onnx.Model) (map[string]tensor.Value, error) {
-	o, err := f.options(m)
+// make gives a value for every input of a model that needs one, for each of the
+// samples that it is to run on: one if the flags name no folder of them.
+func (f *feedFlags) make(m *onnx.Model) ([]map[string]tensor.Value, error) {
+	o, samples, err := f.options(m)
 	if err != nil {
 		return nil, err
 	}
-	return runtime.MakeFeeds(m, o)
+	return makeFeeds(m, o, samples)
 }
 
-// options are what the flags say about a model's inputs.
-func (f *feedFlags) options(m *onnx.Model) (runtime.FeedOptions, error) {
+// makeFeeds makes up what samples do not hold.
+func makeFeeds(m *onnx.Model, o runtime.FeedOptions, samples []sample) ([]map[string]tensor.Value, error) {
+	var feeds []map[string]tensor.Value
+	for _, s := range samples {
+		each := o
+		each.Given = maps.Clone(s.values)
+		maps.Copy(each.Given, o.Given) // what is given by name is for all of them
+		made, err := runtime.MakeFeeds(m, each)
+		if err != nil {
+			if s.name != "" {
+				err = fmt.Errorf("%s: %w", s.name, err)
+			}
+			return nil, err
+		}
+		feeds = append(feeds, made)
+	}
+	return feeds, nil
+}
+
+// one is make for a command that runs a model on one sample.
+func (f *feedFlags) one(m *onnx.Model) (map[string]tensor.Value, error) {
+	feeds, err := f.make(m)
+	if err != nil {
+		return nil, err
+	}
+	if len(feeds) > 1 {
+		return nil, usagef("--input names %d samples, and this runs on one: name its folder, or its files by input", len(feeds))
+	}
+	return feeds[0], nil
+}
+
+// options are what the flags say about a model's inputs, and the samples of the
+// folder that they name.
+func (f *feedFlags) options(m *onnx.Model) (runtime.FeedOptions, []sample, error) {
 	o := runtime.FeedOptions{Seed: f.seed, Shapes: map[string][]int{}, Given: map[string]tensor.Value{}}
+	var samples []sample
 	for _, spec := range f.shapes {
 		name, text, err := f.split("--shape", spec, m)
 		if err != nil {
-			return o, err
+			return o, nil, err
 		}
 		shape, err := parseShape(text)
 		if err != nil {
-			return o, usagef("--shape %s: %w", spec, err)
+			return o, nil, usagef("--shape %s: %w", spec, err)
 		}
 		o.Shapes[name] = shape
 	}
 	for _, spec := range f.inputs {
+		if info, err := os.Stat(spec); err == nil && info.IsDir() {
+			more, err := readSamples(spec, m)
+			if err != nil {
+				return o, nil, err
+			}
+			samples = append(samples, more...)
+			continue
+		}
 		name, path, err := f.split("--input", spec, m)
 		if err != nil {
-			return o, err
+			return o, nil, err
 		}
 		value, err := readValue(path, name)
 		if err != nil {
-			return o, fmt.Errorf("input %q: %w", name, err)
+			return o, nil, fmt.Errorf("input %q: %w", name, err)
 		}
 		o.Given[name] = value
 	}
-	return o, nil
+	if len(samples) == 0 {
+		samples = []sample{{values: map[string]tensor.Value{}}}
+	}
+	return o, samples, nil
 }
 
 // split takes NAME=VALUE apart; the name has to be an input's.
@@ -82,6 +128,8 @@ func (f *feedFlags) split(flag, spec string, m *onnx.Model) (name, value string,
 	switch {
 	case name != "":
 		return name, value, nil
+	case !strings.Contains(spec, "=") && flag == "--input":
+		return "", "", usagef("%s %s: it wants the form NAME=FILE, or a folder of samples, and there is none of that name", flag, spec)
 	case !strings.Contains(spec, "="):
 		return "", "", usagef("%s %s: it wants the form NAME=VALUE", flag, spec)
 	}

@@ -58,7 +58,7 @@ func (a *app) run(ctx context.Context, path string, f *feedFlags, folder string)
 	if err != nil {
 		return err
 	}
-	feeds, err := f.make(m)
+	feeds, err := f.one(m)
 	if err != nil {
 		return err
 	}

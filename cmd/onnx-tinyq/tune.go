@@ -38,7 +38,7 @@ func (a *app) tune(ctx context.Context, j *job) error {
 		return err
 	}
 	t := &tuner{
-		app: a, original: j.model, plan: j.plan, feeds: []map[string]tensor.Value{feeds},
+		app: a, original: j.model, plan: j.plan, feeds: feeds,
 		threads: j.flags.threads, mark: j.flags.minSQNR,
 	}
 	j.plan, j.report.Curve, err = t.tune(ctx)

@@ -8,6 +8,20 @@ import (
 	"github.com/onnx-tinyq/onnx-tinyq/runtime/tensor"
 )
 
+// ArchiveNames lists the arrays of an .npz file.
+func ArchiveNames(path string) ([]string, error) {
+	archive, err := zip.OpenReader(path)
+	if err != nil {
+		return nil, fmt.Errorf("npy: %s: %w", path, err)
+	}
+	defer archive.Close()
+	var names []string
+	for _, file := range archive.File {
+		names = append(names, strings.TrimSuffix(file.Name, ".npy"))
+	}
+	return names, nil
+}
+
 // ReadArchive reads the array called name from an .npz file. An archive that
 // holds one array only gives that one, whatever its name.
 func ReadArchive(path, name string) (*tensor.Tensor, error) {
