@@ -23,105 +23,174 @@ func (w *Weights) Stored() (rows, length int) {
 // a large weight can be written piece by piece, or by several goroutines. Each
 // reads only what becomes these rows.
 func QuantizeRows(dst []byte, w *Weights, s *Scales, from, to int) {
-	w.check()
 	rows, length := w.Stored()
 	if from < 0 || to > rows || from > to || len(dst) != (to-from)*length {
 		panic("quantops: the destination is not as long as the rows asked for")
 	}
+	QuantizeFrom(dst, w, s, from*length)
+}
+
+// QuantizeFrom is Quantize for as many quantized weights as dst has room for,
+// from the one at first on, in the order of the result.
+func QuantizeFrom(dst []byte, w *Weights, s *Scales, first int) {
+	w.check()
+	if first < 0 || first > w.len() || len(dst) > w.len()-first {
+		panic("quantops: there are not as many quantized weights as asked for")
+	}
 	if channels, blocks := w.shape(); len(s.Values) != channels*blocks || s.Underflow > 0 {
 		panic("quantops: these are not scales that the weights can be quantized with")
 	}
-	q := quantizer{w: w, s: s, buffer: make([]float32, min(run, w.Columns))}
-	least, most := s.Scheme.Range()
-	q.least, q.most = int32(least), int32(most)
-	if !w.Flip {
-		for row := from; row < to; row++ {
-			q.row(dst[(row-from)*length:][:length], row, 0)
-		}
-		return
-	}
-	for from < to {
-		// The columns of one batch.
-		batch, first := from/w.Columns, from%w.Columns
-		columns := min(w.Columns-first, to-from)
-		q.flipped(dst[:columns*length], batch, first, columns)
-		dst = dst[columns*length:]
-		from += columns
-	}
+	newQuantizer(w, s).from(dst, first)
 }
 
 // quantizer holds what the loops over weights share.
 type quantizer struct {
-	w           *Weights
-	s           *Scales
-	least, most int32
-	buffer      []float32
+	w     *Weights
+	s     *Scales
+	level sweepLevel
+	sweep
+	noZeros [scaleRun]int8
+	// Scales of neighbours that do not lie beside each other, brought together:
+	// of so many columns, from one on, in a block of rows.
+	gathered      [scaleRun]float32
+	gatheredZeros [scaleRun]int8
+	column, block int
+	columns       int
+
+	tile []byte // what is being transposed
+}
+
+// scaleRun is how many scales are handled at once.
+const scaleRun = 1024
+
+func newQuantizer(w *Weights, s *Scales) *quantizer {
+	q := &quantizer{w: w, s: s, level: fastestSweep}
+	least, most := s.Scheme.Range()
+	q.least, q.most = int32(least), int32(most)
+	return q
+}
+
+// from quantizes weights in the order of the result.
+func (q *quantizer) from(dst []byte, first int) {
+	w := q.w
+	if !w.Flip {
+		for len(dst) > 0 {
+			row, column := first/w.Columns, first%w.Columns
+			n := min(len(dst), w.Columns-column)
+			q.row(dst[:n], row, column)
+			dst, first = dst[n:], first+n
+		}
+		return
+	}
+	// A row of the result is a column of a batch: part of one, then whole ones
+	// of a batch at a time, then part of one.
+	for len(dst) > 0 {
+		line, row := first/w.Rows, first%w.Rows
+		batch, column := line/w.Columns, line%w.Columns
+		if row > 0 || len(dst) < w.Rows {
+			n := min(len(dst), w.Rows-row)
+			q.flipped(dst[:n], batch, row, row+n, column, 1)
+			dst, first = dst[n:], first+n
+			continue
+		}
+		columns := min(w.Columns-column, len(dst)/w.Rows)
+		q.flipped(dst[:columns*w.Rows], batch, 0, w.Rows, column, columns)
+		dst, first = dst[columns*w.Rows:], first+columns*w.Rows
+	}
 }
 
 // row quantizes part of a row of floats, from a column on.
 func (q *quantizer) row(dst []byte, row, column int) {
 	for len(dst) > 0 {
-		values := q.buffer[:min(len(dst), len(q.buffer))]
-		q.w.decode(values, row*q.w.Columns+column)
+		scale, until := q.w.scaleAt(row, column)
+		q.data, q.dst = q.w.from(row*q.w.Columns+column), dst
 		if q.w.Axis == AlongColumns {
-			q.each(dst, values, row, column)
-		} else {
-			q.shared(dst, values, row, column)
+			q.count = min(len(dst), scaleRun)
+			q.each(row, column, scale)
+			q.level.quantizeEach(&q.sweep, q.w.Type)
+			column, dst = column+min(len(dst), scaleRun), dst[min(len(dst), scaleRun):]
+			continue
 		}
-		column += len(values)
-		dst = dst[len(values):]
+		n := min(len(dst), until-column)
+		q.count = n
+		q.scales, q.zeros = q.s.Values[scale:], q.noZeros[:]
+		if q.s.Zeros != nil {
+			q.zeros = q.s.Zeros[scale:]
+		}
+		q.level.quantizeShared(&q.sweep, q.w.Type)
+		column, dst = column+n, dst[n:]
 	}
 }
 
-// each quantizes neighbours that have scales of their own.
-func (q *quantizer) each(dst []byte, values []float32, row, column int) {
-	i, _ := q.w.scaleAt(row, column)
+// each finds the scales of neighbours that have scales of their own, of which
+// the first is known.
+func (q *quantizer) each(row, column, first int) {
 	step, _ := q.w.steps()
-	for c, v := range values {
-		n := roundHalfEven(v / q.s.Values[i])
+	if step == 1 {
+		q.scales, q.zeros = q.s.Values[first:], q.noZeros[:]
 		if q.s.Zeros != nil {
-			n += int32(q.s.Zeros[i])
+			q.zeros = q.s.Zeros[first:]
 		}
-		dst[c] = byte(max(q.least, min(q.most, n)))
-		i += step
+		return
 	}
+	block := row / max(1, q.w.Block)
+	if q.columns < q.count || q.column != column || q.block != block {
+		for i := range q.count {
+			q.gathered[i] = q.s.Values[first+i*step]
+			if q.s.Zeros != nil {
+				q.gatheredZeros[i] = q.s.Zeros[first+i*step]
+			}
+		}
+		q.column, q.block, q.columns = column, block, q.count
+	}
+	q.scales, q.zeros = q.gathered[:], q.gatheredZeros[:]
 }
 
-// shared quantizes neighbours that share scales.
-func (q *quantizer) shared(dst []byte, values []float32, row, column int) {
-	for len(values) > 0 {
-		i, until := q.w.scaleAt(row, column)
-		same := min(until-column, len(values))
-		scale, zero := q.s.Values[i], int32(0)
-		if q.s.Zeros != nil {
-			zero = int32(q.s.Zeros[i])
-		}
-		for c, v := range values[:same] {
-			dst[c] = byte(max(q.least, min(q.most, roundHalfEven(v/scale)+zero)))
-		}
-		values, dst, column = values[same:], dst[same:], column+same
-	}
-}
+const (
+	// A tile is transposed at a time, so that both sides are touched in runs as
+	// long as some cache lines.
+	tileRows    = 64
+	tileColumns = 256
+)
 
-// flipped quantizes columns of a batch into rows. It goes by tiles, so that
-// both sides are touched in runs as long as a cache line.
-func (q *quantizer) flipped(dst []byte, batch, first, columns int) {
-	const edge = 64
-	var tile [edge * edge]byte
-	rows := q.w.Rows
-	for row := 0; row < rows; row += edge {
-		high := min(edge, rows-row)
-		for column := 0; column < columns; column += edge {
-			wide := min(edge, columns-column)
+// flipped quantizes a rectangle of a batch and transposes it.
+func (q *quantizer) flipped(dst []byte, batch, fromRow, toRow, fromColumn, columns int) {
+	if q.tile == nil {
+		q.tile = make([]byte, tileRows*tileColumns)
+	}
+	tile := q.tile
+	length := toRow - fromRow
+	for row := fromRow; row < toRow; row += tileRows {
+		high := min(tileRows, toRow-row)
+		for column := 0; column < columns; column += tileColumns {
+			wide := min(tileColumns, columns-column)
 			for r := range high {
-				q.row(tile[r*edge:][:wide], batch*rows+row+r, first+column)
+				q.row(tile[r*tileColumns:][:wide], batch*q.w.Rows+row+r, fromColumn+column)
 			}
-			for c := range wide {
-				line := dst[(column+c)*rows+row:][:high]
-				for r := range line {
-					line[r] = tile[r*edge+c]
-				}
-			}
+			q.turn(dst[column*length+row-fromRow:], length, tile, high, wide)
+		}
+	}
+}
+
+// turn transposes bytes: high rows of a tile become wide lines of dst.
+func (q *quantizer) turn(dst []byte, dstStride int, tile []byte, high, wide int) {
+	eights, sixteens := high&^7, wide&^15
+	if sixteens > 0 {
+		s := &q.sweep
+		for row := 0; row < eights; row += 8 {
+			s.data, s.stride = tile[row*tileColumns:], tileColumns
+			s.dst, s.dstStride, s.count = dst[row:], dstStride, sixteens
+			q.level.kernels().transpose(s)
+		}
+	}
+	for column := range wide {
+		from := 0
+		if column < sixteens {
+			from = eights
+		}
+		line := dst[column*dstStride:][:high]
+		for row := from; row < high; row++ {
+			line[row] = tile[row*tileColumns+column]
 		}
 	}
 }

@@ -107,10 +107,9 @@ const (
 )
 
 // roundHalfEven is v as an integer. Beyond ±2²², which is far beyond what any
-// of the integers here hold, the sign is what counts, and kept; NaN gives such
-// a number too.
+// of the integers here hold, the sign is what counts, and kept; NaN gives 2²².
 func roundHalfEven(v float32) int32 {
-	if v > 1<<22 {
+	if !(v <= 1<<22) {
 		v = 1 << 22
 	} else if v < -1<<22 {
 		v = -1 << 22

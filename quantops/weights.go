@@ -98,15 +98,31 @@ func (w *Weights) Grid() Grid {
 	return Grid{Outer: w.Batch, Length: rows, Inner: columns}
 }
 
-// run is so many neighbours of a row that floats are decoded at once: they stay
-// in the nearest cache between the two steps.
-const run = 1024
+// scaleAt is the index of the scale of a weight (row counts over all batches),
+// and the column up to which its neighbours have it too.
+func (w *Weights) scaleAt(row, column int) (scale, until int) {
+	channelStep, blockStep := w.steps()
+	switch {
+	case w.Axis == AlongColumns && w.Block > 0:
+		return column*channelStep + row/w.Block*blockStep, column + 1
+	case w.Axis == AlongColumns:
+		return column * channelStep, column + 1
+	case w.Axis == AlongRows && w.Block > 0:
+		block := column / w.Block
+		return row*channelStep + block*blockStep, (block + 1) * w.Block
+	case w.Axis == AlongRows:
+		return row % w.Rows * channelStep, w.Columns
+	}
+	return 0, w.Columns
+}
 
-// decode reads the floats from element first on as float32.
-func (w *Weights) decode(dst []float32, first int) {
-	size := w.Type.Size()
-	from := w.Data[first*size:][:len(dst)*size]
-	switch w.Type {
+// from are the bytes of the floats from one element on.
+func (w *Weights) from(element int) []byte { return w.Data[element*w.Type.Size():] }
+
+// decodeFloats reads floats as float32.
+func decodeFloats(dst []float32, from []byte, t FloatType) {
+	from = from[:len(dst)*t.Size()]
+	switch t {
 	case Float32Type:
 		for i := range dst {
 			dst[i] = math.Float32frombits(binary.LittleEndian.Uint32(from[4*i:]))
@@ -132,6 +148,6 @@ func (w *Weights) at(i int) float64 {
 		return math.Float64frombits(binary.LittleEndian.Uint64(w.Data[8*i:]))
 	}
 	var one [1]float32
-	w.decode(one[:], i)
+	decodeFloats(one[:], w.from(i), w.Type)
 	return float64(one[0])
 }

@@ -1,0 +1,19 @@
+package quantops
+
+import "golang.org/x/sys/cpu"
+
+//go:generate go run -C internal/asm ./quantize ../..
+
+func detectSweep() sweepLevel {
+	switch x := &cpu.X86; {
+	case !x.HasAVX2 || !x.HasF16C:
+		return sweepGeneric
+	case x.HasAVX512F:
+		return sweepWithAVX512
+	}
+	return sweepWithAVX2
+}
+
+func (l sweepLevel) kernels() *sweepKernels {
+	return [...]*sweepKernels{genericSweeps, sweepAVX2, sweepAVX512}[l]
+}
