@@ -139,6 +139,9 @@ func (m *Measurement) conclude() {
 			s.set(channel*channelStep+block*blockStep, unkey(m.low[at]), unkey(m.high[at]))
 		}
 	}
+	if m.level != sweepGeneric {
+		s.reciprocals = reciprocalsOf(s.Values)
+	}
 	m.scales, m.low, m.high = s, nil, nil
 }
 

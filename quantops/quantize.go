@@ -52,10 +52,11 @@ type quantizer struct {
 	noZeros [scaleRun]int8
 	// Scales of neighbours that do not lie beside each other, brought together:
 	// of so many columns, from one on, in a block of rows.
-	gathered      [scaleRun]float32
-	gatheredZeros [scaleRun]int8
-	column, block int
-	columns       int
+	gathered            [scaleRun]float32
+	gatheredReciprocals [scaleRun]float32
+	gatheredZeros       [scaleRun]int8
+	column, block       int
+	columns             int
 
 	tile []byte // what is being transposed
 }
@@ -113,10 +114,7 @@ func (q *quantizer) row(dst []byte, row, column int) {
 		}
 		n := min(len(dst), until-column)
 		q.count = n
-		q.scales, q.zeros = q.s.Values[scale:], q.noZeros[:]
-		if q.s.Zeros != nil {
-			q.zeros = q.s.Zeros[scale:]
-		}
+		q.at(scale)
 		q.level.quantizeShared(&q.sweep, q.w.Type)
 		column, dst = column+n, dst[n:]
 	}
@@ -127,23 +125,37 @@ func (q *quantizer) row(dst []byte, row, column int) {
 func (q *quantizer) each(row, column, first int) {
 	step, _ := q.w.steps()
 	if step == 1 {
-		q.scales, q.zeros = q.s.Values[first:], q.noZeros[:]
-		if q.s.Zeros != nil {
-			q.zeros = q.s.Zeros[first:]
-		}
+		q.at(first)
 		return
 	}
 	block := row / max(1, q.w.Block)
 	if q.columns < q.count || q.column != column || q.block != block {
 		for i := range q.count {
 			q.gathered[i] = q.s.Values[first+i*step]
+			if q.s.reciprocals != nil {
+				q.gatheredReciprocals[i] = q.s.reciprocals[first+i*step]
+			}
 			if q.s.Zeros != nil {
 				q.gatheredZeros[i] = q.s.Zeros[first+i*step]
 			}
 		}
 		q.column, q.block, q.columns = column, block, q.count
 	}
-	q.scales, q.zeros = q.gathered[:], q.gatheredZeros[:]
+	q.scales, q.reciprocals, q.zeros = q.gathered[:], nil, q.gatheredZeros[:]
+	if q.s.reciprocals != nil {
+		q.reciprocals = q.gatheredReciprocals[:]
+	}
+}
+
+// at takes the scales as they lie, from one on.
+func (q *quantizer) at(scale int) {
+	q.scales, q.reciprocals, q.zeros = q.s.Values[scale:], nil, q.noZeros[:]
+	if q.s.reciprocals != nil {
+		q.reciprocals = q.s.reciprocals[scale:]
+	}
+	if q.s.Zeros != nil {
+		q.zeros = q.s.Zeros[scale:]
+	}
 }
 
 const (

@@ -25,6 +25,8 @@ type Scales struct {
 	// weight beyond the largest number of the stored type. Either way Values
 	// are of no use for the stored type: measure with Float32Type instead.
 	Underflow, Overflow int
+
+	reciprocals []float32 // of Values, for the assembly; nil: it is not for these
 }
 
 // NonfiniteError is a weight that is NaN or infinite, or a float64 weight that

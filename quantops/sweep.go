@@ -11,9 +11,13 @@ type sweep struct {
 	data   []byte    // floats, little-endian; for transpose bytes
 	dst    []byte    // quantized weights; for transpose the columns
 	scales []float32 // of each float, or one for all
-	zeros  []int8    // zero points, as many as scales
-	low    []int32   // the keys of the least weights, of each column, or one for all
-	high   []int32   // the keys of the largest
+	// reciprocals are the scales' own: the assembly divides with their help, and
+	// does what a division does. nil: leave
+	// it to the loops in Go, which can with any scale.
+	reciprocals []float32
+	zeros       []int8  // zero points, as many as scales
+	low         []int32 // the keys of the least weights, of each column, or one for all
+	high        []int32 // the keys of the largest
 
 	stride, rows, count int
 	dstStride           int
@@ -130,6 +134,26 @@ func transposeSweep(s *sweep) {
 	}
 }
 
+// Between these scales, and the weights that belong to them, no remainder of a
+// division is too small for float32.
+const (
+	leastFastScale = 0x1p-64
+	mostFastScale  = 0x1p64
+)
+
+// reciprocalsOf are the reciprocals of scales, nil if one is outside what the
+// assembly divides by.
+func reciprocalsOf(scales []float32) []float32 {
+	reciprocals := make([]float32, len(scales))
+	for i, scale := range scales {
+		if !(scale >= leastFastScale && scale <= mostFastScale) {
+			return nil
+		}
+		reciprocals[i] = 1 / scale
+	}
+	return reciprocals
+}
+
 // split is how many of a sweep's floats the assembly takes.
 func (l sweepLevel) split(count int) int {
 	if l == sweepGeneric {
@@ -165,9 +189,13 @@ func (l sweepLevel) extremesShared(s *sweep, t FloatType) {
 // quantizeEach quantizes neighbours that have scales of their own.
 func (l sweepLevel) quantizeEach(s *sweep, t FloatType) {
 	count := s.count
-	if s.count = l.split(count); s.count > 0 {
+	if s.count = l.split(count); s.reciprocals == nil {
+		s.count = 0
+	}
+	if s.count > 0 {
 		l.kernels().quantizeEach[t](s)
-		s.data, s.dst, s.scales, s.zeros = s.data[s.count*t.Size():], s.dst[s.count:], s.scales[s.count:], s.zeros[s.count:]
+		s.data, s.dst = s.data[s.count*t.Size():], s.dst[s.count:]
+		s.scales, s.reciprocals, s.zeros = s.scales[s.count:], s.reciprocals[s.count:], s.zeros[s.count:]
 	}
 	if s.count = count - s.count; s.count > 0 {
 		genericSweeps.quantizeEach[t](s)
@@ -177,7 +205,10 @@ func (l sweepLevel) quantizeEach(s *sweep, t FloatType) {
 // quantizeShared quantizes neighbours that share a scale.
 func (l sweepLevel) quantizeShared(s *sweep, t FloatType) {
 	count := s.count
-	if s.count = l.split(count); s.count > 0 {
+	if s.count = l.split(count); s.reciprocals == nil {
+		s.count = 0
+	}
+	if s.count > 0 {
 		l.kernels().quantizeShared[t](s)
 		s.data, s.dst = s.data[s.count*t.Size():], s.dst[s.count:]
 	}

@@ -10,11 +10,11 @@ TEXT ·extremesEachFloat32AVX512(SB), NOSPLIT, $0-8
 	VPBROADCASTD X0, Z0
 	MOVQ         s+0(FP), AX
 	MOVQ         (AX), SI
-	MOVQ         96(AX), R8
-	MOVQ         120(AX), R9
-	MOVQ         144(AX), R10
-	MOVQ         152(AX), R11
-	MOVQ         160(AX), CX
+	MOVQ         120(AX), R8
+	MOVQ         144(AX), R9
+	MOVQ         168(AX), R10
+	MOVQ         176(AX), R11
+	MOVQ         184(AX), CX
 
 columns:
 	VMOVDQU32 (R8), Z1
@@ -50,11 +50,11 @@ TEXT ·extremesEachFloat64AVX512(SB), NOSPLIT, $0-8
 	VPBROADCASTD X0, Z0
 	MOVQ         s+0(FP), AX
 	MOVQ         (AX), SI
-	MOVQ         96(AX), R8
-	MOVQ         120(AX), R9
-	MOVQ         144(AX), R10
-	MOVQ         152(AX), R11
-	MOVQ         160(AX), CX
+	MOVQ         120(AX), R8
+	MOVQ         144(AX), R9
+	MOVQ         168(AX), R10
+	MOVQ         176(AX), R11
+	MOVQ         184(AX), CX
 
 columns:
 	VMOVDQU32 (R8), Z1
@@ -92,11 +92,11 @@ TEXT ·extremesEachFloat16AVX512(SB), NOSPLIT, $0-8
 	VPBROADCASTD X0, Z0
 	MOVQ         s+0(FP), AX
 	MOVQ         (AX), SI
-	MOVQ         96(AX), R8
-	MOVQ         120(AX), R9
-	MOVQ         144(AX), R10
-	MOVQ         152(AX), R11
-	MOVQ         160(AX), CX
+	MOVQ         120(AX), R8
+	MOVQ         144(AX), R9
+	MOVQ         168(AX), R10
+	MOVQ         176(AX), R11
+	MOVQ         184(AX), CX
 
 columns:
 	VMOVDQU32 (R8), Z1
@@ -132,11 +132,11 @@ TEXT ·extremesEachBFloat16AVX512(SB), NOSPLIT, $0-8
 	VPBROADCASTD X0, Z0
 	MOVQ         s+0(FP), AX
 	MOVQ         (AX), SI
-	MOVQ         96(AX), R8
-	MOVQ         120(AX), R9
-	MOVQ         144(AX), R10
-	MOVQ         152(AX), R11
-	MOVQ         160(AX), CX
+	MOVQ         120(AX), R8
+	MOVQ         144(AX), R9
+	MOVQ         168(AX), R10
+	MOVQ         176(AX), R11
+	MOVQ         184(AX), CX
 
 columns:
 	VMOVDQU32 (R8), Z1
@@ -173,9 +173,9 @@ TEXT ·extremesSharedFloat32AVX512(SB), NOSPLIT, $0-8
 	VPBROADCASTD X0, Z0
 	MOVQ         s+0(FP), AX
 	MOVQ         (AX), SI
-	MOVQ         96(AX), R8
-	MOVQ         120(AX), R9
-	MOVQ         160(AX), CX
+	MOVQ         120(AX), R8
+	MOVQ         144(AX), R9
+	MOVQ         184(AX), CX
 	VPBROADCASTD (R8), Z1
 	VPBROADCASTD (R9), Z2
 
@@ -218,9 +218,9 @@ TEXT ·extremesSharedFloat64AVX512(SB), NOSPLIT, $0-8
 	VPBROADCASTD X0, Z0
 	MOVQ         s+0(FP), AX
 	MOVQ         (AX), SI
-	MOVQ         96(AX), R8
-	MOVQ         120(AX), R9
-	MOVQ         160(AX), CX
+	MOVQ         120(AX), R8
+	MOVQ         144(AX), R9
+	MOVQ         184(AX), CX
 	VPBROADCASTD (R8), Z1
 	VPBROADCASTD (R9), Z2
 
@@ -265,9 +265,9 @@ TEXT ·extremesSharedFloat16AVX512(SB), NOSPLIT, $0-8
 	VPBROADCASTD X0, Z0
 	MOVQ         s+0(FP), AX
 	MOVQ         (AX), SI
-	MOVQ         96(AX), R8
-	MOVQ         120(AX), R9
-	MOVQ         160(AX), CX
+	MOVQ         120(AX), R8
+	MOVQ         144(AX), R9
+	MOVQ         184(AX), CX
 	VPBROADCASTD (R8), Z1
 	VPBROADCASTD (R9), Z2
 
@@ -310,9 +310,9 @@ TEXT ·extremesSharedBFloat16AVX512(SB), NOSPLIT, $0-8
 	VPBROADCASTD X0, Z0
 	MOVQ         s+0(FP), AX
 	MOVQ         (AX), SI
-	MOVQ         96(AX), R8
-	MOVQ         120(AX), R9
-	MOVQ         160(AX), CX
+	MOVQ         120(AX), R8
+	MOVQ         144(AX), R9
+	MOVQ         184(AX), CX
 	VPBROADCASTD (R8), Z1
 	VPBROADCASTD (R9), Z2
 
@@ -354,35 +354,47 @@ TEXT ·quantizeEachFloat32AVX512(SB), NOSPLIT, $0-8
 	MOVL         $0x4a800000, AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Z0
-	MOVL         $0xca800000, AX
+	MOVL         $0x80000000, AX
 	VMOVD        AX, X1
 	VPBROADCASTD X1, Z1
 	MOVQ         s+0(FP), AX
 	MOVQ         (AX), SI
 	MOVQ         24(AX), DI
 	MOVQ         48(AX), R8
-	MOVQ         72(AX), R9
-	MOVQ         160(AX), CX
-	VPBROADCASTD 176(AX), Z2
-	VPBROADCASTD 180(AX), Z3
+	MOVQ         72(AX), R10
+	MOVQ         96(AX), R9
+	MOVQ         184(AX), CX
+	VPBROADCASTD 200(AX), Z2
+	VPBROADCASTD 204(AX), Z3
 
 next:
-	VMOVUPS   (SI), Z6
-	VDIVPS    (R8), Z6, Z6
-	VMINPS    Z0, Z6, Z6
-	VMAXPS    Z1, Z6, Z6
-	VCVTPS2DQ Z6, Z6
-	VPMOVSXBD (R9), Z7
-	VPADDD    Z7, Z6, Z6
-	VPMAXSD   Z2, Z6, Z6
-	VPMINSD   Z3, Z6, Z6
-	VPMOVDB   Z6, (DI)
-	ADDQ      $0x00000040, SI
-	ADDQ      $0x10, DI
-	ADDQ      $0x40, R8
-	ADDQ      $0x10, R9
-	SUBQ      $0x10, CX
-	JNZ       next
+	VMOVUPS      (SI), Z9
+	VMOVUPS      (R8), Z4
+	VMOVUPS      (R10), Z5
+	VMULPS       Z0, Z4, Z6
+	VPXORD       Z1, Z6, Z7
+	VPMOVSXBD    (R9), Z8
+	VMINPS       Z6, Z9, Z9
+	VMAXPS       Z7, Z9, Z9
+	VMULPS       Z5, Z9, Z10
+	VMOVAPS      Z9, Z12
+	VFNMADD231PS Z4, Z10, Z12
+	VFMADD231PS  Z5, Z12, Z10
+	VMOVAPS      Z9, Z12
+	VFNMADD231PS Z4, Z10, Z12
+	VFMADD231PS  Z5, Z12, Z10
+	VCVTPS2DQ    Z10, Z10
+	VPADDD       Z8, Z10, Z10
+	VPMAXSD      Z2, Z10, Z10
+	VPMINSD      Z3, Z10, Z10
+	VPMOVDB      Z10, (DI)
+	ADDQ         $0x00000040, SI
+	ADDQ         $0x10, DI
+	ADDQ         $0x40, R8
+	ADDQ         $0x40, R10
+	ADDQ         $0x10, R9
+	SUBQ         $0x10, CX
+	JNZ          next
 	VZEROUPPER
 	RET
 
@@ -392,34 +404,46 @@ TEXT ·quantizeEachFloat64AVX512(SB), NOSPLIT, $0-8
 	MOVL         $0x4a800000, AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Z0
-	MOVL         $0xca800000, AX
+	MOVL         $0x80000000, AX
 	VMOVD        AX, X1
 	VPBROADCASTD X1, Z1
 	MOVQ         s+0(FP), AX
 	MOVQ         (AX), SI
 	MOVQ         24(AX), DI
 	MOVQ         48(AX), R8
-	MOVQ         72(AX), R9
-	MOVQ         160(AX), CX
-	VPBROADCASTD 176(AX), Z2
-	VPBROADCASTD 180(AX), Z3
+	MOVQ         72(AX), R10
+	MOVQ         96(AX), R9
+	MOVQ         184(AX), CX
+	VPBROADCASTD 200(AX), Z2
+	VPBROADCASTD 204(AX), Z3
 
 next:
-	VCVTPD2PS    (SI), Y6
-	VCVTPD2PS    64(SI), Y7
-	VINSERTF64X4 $0x01, Y7, Z6, Z6
-	VDIVPS       (R8), Z6, Z6
-	VMINPS       Z0, Z6, Z6
-	VMAXPS       Z1, Z6, Z6
-	VCVTPS2DQ    Z6, Z6
-	VPMOVSXBD    (R9), Z7
-	VPADDD       Z7, Z6, Z6
-	VPMAXSD      Z2, Z6, Z6
-	VPMINSD      Z3, Z6, Z6
-	VPMOVDB      Z6, (DI)
+	VCVTPD2PS    (SI), Y9
+	VCVTPD2PS    64(SI), Y12
+	VINSERTF64X4 $0x01, Y12, Z9, Z9
+	VMOVUPS      (R8), Z4
+	VMOVUPS      (R10), Z5
+	VMULPS       Z0, Z4, Z6
+	VPXORD       Z1, Z6, Z7
+	VPMOVSXBD    (R9), Z8
+	VMINPS       Z6, Z9, Z9
+	VMAXPS       Z7, Z9, Z9
+	VMULPS       Z5, Z9, Z10
+	VMOVAPS      Z9, Z12
+	VFNMADD231PS Z4, Z10, Z12
+	VFMADD231PS  Z5, Z12, Z10
+	VMOVAPS      Z9, Z12
+	VFNMADD231PS Z4, Z10, Z12
+	VFMADD231PS  Z5, Z12, Z10
+	VCVTPS2DQ    Z10, Z10
+	VPADDD       Z8, Z10, Z10
+	VPMAXSD      Z2, Z10, Z10
+	VPMINSD      Z3, Z10, Z10
+	VPMOVDB      Z10, (DI)
 	ADDQ         $0x00000080, SI
 	ADDQ         $0x10, DI
 	ADDQ         $0x40, R8
+	ADDQ         $0x40, R10
 	ADDQ         $0x10, R9
 	SUBQ         $0x10, CX
 	JNZ          next
@@ -432,35 +456,47 @@ TEXT ·quantizeEachFloat16AVX512(SB), NOSPLIT, $0-8
 	MOVL         $0x4a800000, AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Z0
-	MOVL         $0xca800000, AX
+	MOVL         $0x80000000, AX
 	VMOVD        AX, X1
 	VPBROADCASTD X1, Z1
 	MOVQ         s+0(FP), AX
 	MOVQ         (AX), SI
 	MOVQ         24(AX), DI
 	MOVQ         48(AX), R8
-	MOVQ         72(AX), R9
-	MOVQ         160(AX), CX
-	VPBROADCASTD 176(AX), Z2
-	VPBROADCASTD 180(AX), Z3
+	MOVQ         72(AX), R10
+	MOVQ         96(AX), R9
+	MOVQ         184(AX), CX
+	VPBROADCASTD 200(AX), Z2
+	VPBROADCASTD 204(AX), Z3
 
 next:
-	VCVTPH2PS (SI), Z6
-	VDIVPS    (R8), Z6, Z6
-	VMINPS    Z0, Z6, Z6
-	VMAXPS    Z1, Z6, Z6
-	VCVTPS2DQ Z6, Z6
-	VPMOVSXBD (R9), Z7
-	VPADDD    Z7, Z6, Z6
-	VPMAXSD   Z2, Z6, Z6
-	VPMINSD   Z3, Z6, Z6
-	VPMOVDB   Z6, (DI)
-	ADDQ      $0x00000020, SI
-	ADDQ      $0x10, DI
-	ADDQ      $0x40, R8
-	ADDQ      $0x10, R9
-	SUBQ      $0x10, CX
-	JNZ       next
+	VCVTPH2PS    (SI), Z9
+	VMOVUPS      (R8), Z4
+	VMOVUPS      (R10), Z5
+	VMULPS       Z0, Z4, Z6
+	VPXORD       Z1, Z6, Z7
+	VPMOVSXBD    (R9), Z8
+	VMINPS       Z6, Z9, Z9
+	VMAXPS       Z7, Z9, Z9
+	VMULPS       Z5, Z9, Z10
+	VMOVAPS      Z9, Z12
+	VFNMADD231PS Z4, Z10, Z12
+	VFMADD231PS  Z5, Z12, Z10
+	VMOVAPS      Z9, Z12
+	VFNMADD231PS Z4, Z10, Z12
+	VFMADD231PS  Z5, Z12, Z10
+	VCVTPS2DQ    Z10, Z10
+	VPADDD       Z8, Z10, Z10
+	VPMAXSD      Z2, Z10, Z10
+	VPMINSD      Z3, Z10, Z10
+	VPMOVDB      Z10, (DI)
+	ADDQ         $0x00000020, SI
+	ADDQ         $0x10, DI
+	ADDQ         $0x40, R8
+	ADDQ         $0x40, R10
+	ADDQ         $0x10, R9
+	SUBQ         $0x10, CX
+	JNZ          next
 	VZEROUPPER
 	RET
 
@@ -470,36 +506,48 @@ TEXT ·quantizeEachBFloat16AVX512(SB), NOSPLIT, $0-8
 	MOVL         $0x4a800000, AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Z0
-	MOVL         $0xca800000, AX
+	MOVL         $0x80000000, AX
 	VMOVD        AX, X1
 	VPBROADCASTD X1, Z1
 	MOVQ         s+0(FP), AX
 	MOVQ         (AX), SI
 	MOVQ         24(AX), DI
 	MOVQ         48(AX), R8
-	MOVQ         72(AX), R9
-	MOVQ         160(AX), CX
-	VPBROADCASTD 176(AX), Z2
-	VPBROADCASTD 180(AX), Z3
+	MOVQ         72(AX), R10
+	MOVQ         96(AX), R9
+	MOVQ         184(AX), CX
+	VPBROADCASTD 200(AX), Z2
+	VPBROADCASTD 204(AX), Z3
 
 next:
-	VPMOVZXWD (SI), Z6
-	VPSLLD    $0x10, Z6, Z6
-	VDIVPS    (R8), Z6, Z6
-	VMINPS    Z0, Z6, Z6
-	VMAXPS    Z1, Z6, Z6
-	VCVTPS2DQ Z6, Z6
-	VPMOVSXBD (R9), Z7
-	VPADDD    Z7, Z6, Z6
-	VPMAXSD   Z2, Z6, Z6
-	VPMINSD   Z3, Z6, Z6
-	VPMOVDB   Z6, (DI)
-	ADDQ      $0x00000020, SI
-	ADDQ      $0x10, DI
-	ADDQ      $0x40, R8
-	ADDQ      $0x10, R9
-	SUBQ      $0x10, CX
-	JNZ       next
+	VPMOVZXWD    (SI), Z9
+	VPSLLD       $0x10, Z9, Z9
+	VMOVUPS      (R8), Z4
+	VMOVUPS      (R10), Z5
+	VMULPS       Z0, Z4, Z6
+	VPXORD       Z1, Z6, Z7
+	VPMOVSXBD    (R9), Z8
+	VMINPS       Z6, Z9, Z9
+	VMAXPS       Z7, Z9, Z9
+	VMULPS       Z5, Z9, Z10
+	VMOVAPS      Z9, Z12
+	VFNMADD231PS Z4, Z10, Z12
+	VFMADD231PS  Z5, Z12, Z10
+	VMOVAPS      Z9, Z12
+	VFNMADD231PS Z4, Z10, Z12
+	VFMADD231PS  Z5, Z12, Z10
+	VCVTPS2DQ    Z10, Z10
+	VPADDD       Z8, Z10, Z10
+	VPMAXSD      Z2, Z10, Z10
+	VPMINSD      Z3, Z10, Z10
+	VPMOVDB      Z10, (DI)
+	ADDQ         $0x00000020, SI
+	ADDQ         $0x10, DI
+	ADDQ         $0x40, R8
+	ADDQ         $0x40, R10
+	ADDQ         $0x10, R9
+	SUBQ         $0x10, CX
+	JNZ          next
 	VZEROUPPER
 	RET
 
@@ -509,36 +557,46 @@ TEXT ·quantizeSharedFloat32AVX512(SB), NOSPLIT, $0-8
 	MOVL         $0x4a800000, AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Z0
-	MOVL         $0xca800000, AX
+	MOVL         $0x80000000, AX
 	VMOVD        AX, X1
 	VPBROADCASTD X1, Z1
 	MOVQ         s+0(FP), AX
 	MOVQ         (AX), SI
 	MOVQ         24(AX), DI
 	MOVQ         48(AX), R8
-	MOVQ         72(AX), R9
-	MOVQ         160(AX), CX
-	VPBROADCASTD 176(AX), Z2
-	VPBROADCASTD 180(AX), Z3
+	MOVQ         72(AX), R10
+	MOVQ         96(AX), R9
+	MOVQ         184(AX), CX
+	VPBROADCASTD 200(AX), Z2
+	VPBROADCASTD 204(AX), Z3
 	VBROADCASTSS (R8), Z4
+	VBROADCASTSS (R10), Z5
 	MOVBLSX      (R9), AX
-	VMOVD        AX, X5
-	VPBROADCASTD X5, Z5
+	VMOVD        AX, X8
+	VPBROADCASTD X8, Z8
+	VMULPS       Z0, Z4, Z6
+	VPXORD       Z1, Z6, Z7
 
 next:
-	VMOVUPS   (SI), Z6
-	VDIVPS    Z4, Z6, Z6
-	VMINPS    Z0, Z6, Z6
-	VMAXPS    Z1, Z6, Z6
-	VCVTPS2DQ Z6, Z6
-	VPADDD    Z5, Z6, Z6
-	VPMAXSD   Z2, Z6, Z6
-	VPMINSD   Z3, Z6, Z6
-	VPMOVDB   Z6, (DI)
-	ADDQ      $0x00000040, SI
-	ADDQ      $0x10, DI
-	SUBQ      $0x10, CX
-	JNZ       next
+	VMOVUPS      (SI), Z9
+	VMINPS       Z6, Z9, Z9
+	VMAXPS       Z7, Z9, Z9
+	VMULPS       Z5, Z9, Z10
+	VMOVAPS      Z9, Z12
+	VFNMADD231PS Z4, Z10, Z12
+	VFMADD231PS  Z5, Z12, Z10
+	VMOVAPS      Z9, Z12
+	VFNMADD231PS Z4, Z10, Z12
+	VFMADD231PS  Z5, Z12, Z10
+	VCVTPS2DQ    Z10, Z10
+	VPADDD       Z8, Z10, Z10
+	VPMAXSD      Z2, Z10, Z10
+	VPMINSD      Z3, Z10, Z10
+	VPMOVDB      Z10, (DI)
+	ADDQ         $0x00000040, SI
+	ADDQ         $0x10, DI
+	SUBQ         $0x10, CX
+	JNZ          next
 	VZEROUPPER
 	RET
 
@@ -548,34 +606,44 @@ TEXT ·quantizeSharedFloat64AVX512(SB), NOSPLIT, $0-8
 	MOVL         $0x4a800000, AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Z0
-	MOVL         $0xca800000, AX
+	MOVL         $0x80000000, AX
 	VMOVD        AX, X1
 	VPBROADCASTD X1, Z1
 	MOVQ         s+0(FP), AX
 	MOVQ         (AX), SI
 	MOVQ         24(AX), DI
 	MOVQ         48(AX), R8
-	MOVQ         72(AX), R9
-	MOVQ         160(AX), CX
-	VPBROADCASTD 176(AX), Z2
-	VPBROADCASTD 180(AX), Z3
+	MOVQ         72(AX), R10
+	MOVQ         96(AX), R9
+	MOVQ         184(AX), CX
+	VPBROADCASTD 200(AX), Z2
+	VPBROADCASTD 204(AX), Z3
 	VBROADCASTSS (R8), Z4
+	VBROADCASTSS (R10), Z5
 	MOVBLSX      (R9), AX
-	VMOVD        AX, X5
-	VPBROADCASTD X5, Z5
+	VMOVD        AX, X8
+	VPBROADCASTD X8, Z8
+	VMULPS       Z0, Z4, Z6
+	VPXORD       Z1, Z6, Z7
 
 next:
-	VCVTPD2PS    (SI), Y6
-	VCVTPD2PS    64(SI), Y7
-	VINSERTF64X4 $0x01, Y7, Z6, Z6
-	VDIVPS       Z4, Z6, Z6
-	VMINPS       Z0, Z6, Z6
-	VMAXPS       Z1, Z6, Z6
-	VCVTPS2DQ    Z6, Z6
-	VPADDD       Z5, Z6, Z6
-	VPMAXSD      Z2, Z6, Z6
-	VPMINSD      Z3, Z6, Z6
-	VPMOVDB      Z6, (DI)
+	VCVTPD2PS    (SI), Y9
+	VCVTPD2PS    64(SI), Y12
+	VINSERTF64X4 $0x01, Y12, Z9, Z9
+	VMINPS       Z6, Z9, Z9
+	VMAXPS       Z7, Z9, Z9
+	VMULPS       Z5, Z9, Z10
+	VMOVAPS      Z9, Z12
+	VFNMADD231PS Z4, Z10, Z12
+	VFMADD231PS  Z5, Z12, Z10
+	VMOVAPS      Z9, Z12
+	VFNMADD231PS Z4, Z10, Z12
+	VFMADD231PS  Z5, Z12, Z10
+	VCVTPS2DQ    Z10, Z10
+	VPADDD       Z8, Z10, Z10
+	VPMAXSD      Z2, Z10, Z10
+	VPMINSD      Z3, Z10, Z10
+	VPMOVDB      Z10, (DI)
 	ADDQ         $0x00000080, SI
 	ADDQ         $0x10, DI
 	SUBQ         $0x10, CX
@@ -589,36 +657,46 @@ TEXT ·quantizeSharedFloat16AVX512(SB), NOSPLIT, $0-8
 	MOVL         $0x4a800000, AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Z0
-	MOVL         $0xca800000, AX
+	MOVL         $0x80000000, AX
 	VMOVD        AX, X1
 	VPBROADCASTD X1, Z1
 	MOVQ         s+0(FP), AX
 	MOVQ         (AX), SI
 	MOVQ         24(AX), DI
 	MOVQ         48(AX), R8
-	MOVQ         72(AX), R9
-	MOVQ         160(AX), CX
-	VPBROADCASTD 176(AX), Z2
-	VPBROADCASTD 180(AX), Z3
+	MOVQ         72(AX), R10
+	MOVQ         96(AX), R9
+	MOVQ         184(AX), CX
+	VPBROADCASTD 200(AX), Z2
+	VPBROADCASTD 204(AX), Z3
 	VBROADCASTSS (R8), Z4
+	VBROADCASTSS (R10), Z5
 	MOVBLSX      (R9), AX
-	VMOVD        AX, X5
-	VPBROADCASTD X5, Z5
+	VMOVD        AX, X8
+	VPBROADCASTD X8, Z8
+	VMULPS       Z0, Z4, Z6
+	VPXORD       Z1, Z6, Z7
 
 next:
-	VCVTPH2PS (SI), Z6
-	VDIVPS    Z4, Z6, Z6
-	VMINPS    Z0, Z6, Z6
-	VMAXPS    Z1, Z6, Z6
-	VCVTPS2DQ Z6, Z6
-	VPADDD    Z5, Z6, Z6
-	VPMAXSD   Z2, Z6, Z6
-	VPMINSD   Z3, Z6, Z6
-	VPMOVDB   Z6, (DI)
-	ADDQ      $0x00000020, SI
-	ADDQ      $0x10, DI
-	SUBQ      $0x10, CX
-	JNZ       next
+	VCVTPH2PS    (SI), Z9
+	VMINPS       Z6, Z9, Z9
+	VMAXPS       Z7, Z9, Z9
+	VMULPS       Z5, Z9, Z10
+	VMOVAPS      Z9, Z12
+	VFNMADD231PS Z4, Z10, Z12
+	VFMADD231PS  Z5, Z12, Z10
+	VMOVAPS      Z9, Z12
+	VFNMADD231PS Z4, Z10, Z12
+	VFMADD231PS  Z5, Z12, Z10
+	VCVTPS2DQ    Z10, Z10
+	VPADDD       Z8, Z10, Z10
+	VPMAXSD      Z2, Z10, Z10
+	VPMINSD      Z3, Z10, Z10
+	VPMOVDB      Z10, (DI)
+	ADDQ         $0x00000020, SI
+	ADDQ         $0x10, DI
+	SUBQ         $0x10, CX
+	JNZ          next
 	VZEROUPPER
 	RET
 
@@ -628,37 +706,47 @@ TEXT ·quantizeSharedBFloat16AVX512(SB), NOSPLIT, $0-8
 	MOVL         $0x4a800000, AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Z0
-	MOVL         $0xca800000, AX
+	MOVL         $0x80000000, AX
 	VMOVD        AX, X1
 	VPBROADCASTD X1, Z1
 	MOVQ         s+0(FP), AX
 	MOVQ         (AX), SI
 	MOVQ         24(AX), DI
 	MOVQ         48(AX), R8
-	MOVQ         72(AX), R9
-	MOVQ         160(AX), CX
-	VPBROADCASTD 176(AX), Z2
-	VPBROADCASTD 180(AX), Z3
+	MOVQ         72(AX), R10
+	MOVQ         96(AX), R9
+	MOVQ         184(AX), CX
+	VPBROADCASTD 200(AX), Z2
+	VPBROADCASTD 204(AX), Z3
 	VBROADCASTSS (R8), Z4
+	VBROADCASTSS (R10), Z5
 	MOVBLSX      (R9), AX
-	VMOVD        AX, X5
-	VPBROADCASTD X5, Z5
+	VMOVD        AX, X8
+	VPBROADCASTD X8, Z8
+	VMULPS       Z0, Z4, Z6
+	VPXORD       Z1, Z6, Z7
 
 next:
-	VPMOVZXWD (SI), Z6
-	VPSLLD    $0x10, Z6, Z6
-	VDIVPS    Z4, Z6, Z6
-	VMINPS    Z0, Z6, Z6
-	VMAXPS    Z1, Z6, Z6
-	VCVTPS2DQ Z6, Z6
-	VPADDD    Z5, Z6, Z6
-	VPMAXSD   Z2, Z6, Z6
-	VPMINSD   Z3, Z6, Z6
-	VPMOVDB   Z6, (DI)
-	ADDQ      $0x00000020, SI
-	ADDQ      $0x10, DI
-	SUBQ      $0x10, CX
-	JNZ       next
+	VPMOVZXWD    (SI), Z9
+	VPSLLD       $0x10, Z9, Z9
+	VMINPS       Z6, Z9, Z9
+	VMAXPS       Z7, Z9, Z9
+	VMULPS       Z5, Z9, Z10
+	VMOVAPS      Z9, Z12
+	VFNMADD231PS Z4, Z10, Z12
+	VFMADD231PS  Z5, Z12, Z10
+	VMOVAPS      Z9, Z12
+	VFNMADD231PS Z4, Z10, Z12
+	VFMADD231PS  Z5, Z12, Z10
+	VCVTPS2DQ    Z10, Z10
+	VPADDD       Z8, Z10, Z10
+	VPMAXSD      Z2, Z10, Z10
+	VPMINSD      Z3, Z10, Z10
+	VPMOVDB      Z10, (DI)
+	ADDQ         $0x00000020, SI
+	ADDQ         $0x10, DI
+	SUBQ         $0x10, CX
+	JNZ          next
 	VZEROUPPER
 	RET
 
@@ -670,11 +758,11 @@ TEXT ·extremesEachFloat32AVX2(SB), NOSPLIT, $0-8
 	VPBROADCASTD X0, Y0
 	MOVQ         s+0(FP), AX
 	MOVQ         (AX), SI
-	MOVQ         96(AX), R8
-	MOVQ         120(AX), R9
-	MOVQ         144(AX), R10
-	MOVQ         152(AX), R11
-	MOVQ         160(AX), CX
+	MOVQ         120(AX), R8
+	MOVQ         144(AX), R9
+	MOVQ         168(AX), R10
+	MOVQ         176(AX), R11
+	MOVQ         184(AX), CX
 
 columns:
 	VMOVDQU (R8), Y1
@@ -720,11 +808,11 @@ TEXT ·extremesEachFloat64AVX2(SB), NOSPLIT, $0-8
 	VPBROADCASTD X0, Y0
 	MOVQ         s+0(FP), AX
 	MOVQ         (AX), SI
-	MOVQ         96(AX), R8
-	MOVQ         120(AX), R9
-	MOVQ         144(AX), R10
-	MOVQ         152(AX), R11
-	MOVQ         160(AX), CX
+	MOVQ         120(AX), R8
+	MOVQ         144(AX), R9
+	MOVQ         168(AX), R10
+	MOVQ         176(AX), R11
+	MOVQ         184(AX), CX
 
 columns:
 	VMOVDQU (R8), Y1
@@ -774,11 +862,11 @@ TEXT ·extremesEachFloat16AVX2(SB), NOSPLIT, $0-8
 	VPBROADCASTD X0, Y0
 	MOVQ         s+0(FP), AX
 	MOVQ         (AX), SI
-	MOVQ         96(AX), R8
-	MOVQ         120(AX), R9
-	MOVQ         144(AX), R10
-	MOVQ         152(AX), R11
-	MOVQ         160(AX), CX
+	MOVQ         120(AX), R8
+	MOVQ         144(AX), R9
+	MOVQ         168(AX), R10
+	MOVQ         176(AX), R11
+	MOVQ         184(AX), CX
 
 columns:
 	VMOVDQU (R8), Y1
@@ -824,11 +912,11 @@ TEXT ·extremesEachBFloat16AVX2(SB), NOSPLIT, $0-8
 	VPBROADCASTD X0, Y0
 	MOVQ         s+0(FP), AX
 	MOVQ         (AX), SI
-	MOVQ         96(AX), R8
-	MOVQ         120(AX), R9
-	MOVQ         144(AX), R10
-	MOVQ         152(AX), R11
-	MOVQ         160(AX), CX
+	MOVQ         120(AX), R8
+	MOVQ         144(AX), R9
+	MOVQ         168(AX), R10
+	MOVQ         176(AX), R11
+	MOVQ         184(AX), CX
 
 columns:
 	VMOVDQU (R8), Y1
@@ -876,9 +964,9 @@ TEXT ·extremesSharedFloat32AVX2(SB), NOSPLIT, $0-8
 	VPBROADCASTD X0, Y0
 	MOVQ         s+0(FP), AX
 	MOVQ         (AX), SI
-	MOVQ         96(AX), R8
-	MOVQ         120(AX), R9
-	MOVQ         160(AX), CX
+	MOVQ         120(AX), R8
+	MOVQ         144(AX), R9
+	MOVQ         184(AX), CX
 	VPBROADCASTD (R8), Y1
 	VPBROADCASTD (R9), Y2
 
@@ -923,9 +1011,9 @@ TEXT ·extremesSharedFloat64AVX2(SB), NOSPLIT, $0-8
 	VPBROADCASTD X0, Y0
 	MOVQ         s+0(FP), AX
 	MOVQ         (AX), SI
-	MOVQ         96(AX), R8
-	MOVQ         120(AX), R9
-	MOVQ         160(AX), CX
+	MOVQ         120(AX), R8
+	MOVQ         144(AX), R9
+	MOVQ         184(AX), CX
 	VPBROADCASTD (R8), Y1
 	VPBROADCASTD (R9), Y2
 
@@ -974,9 +1062,9 @@ TEXT ·extremesSharedFloat16AVX2(SB), NOSPLIT, $0-8
 	VPBROADCASTD X0, Y0
 	MOVQ         s+0(FP), AX
 	MOVQ         (AX), SI
-	MOVQ         96(AX), R8
-	MOVQ         120(AX), R9
-	MOVQ         160(AX), CX
+	MOVQ         120(AX), R8
+	MOVQ         144(AX), R9
+	MOVQ         184(AX), CX
 	VPBROADCASTD (R8), Y1
 	VPBROADCASTD (R9), Y2
 
@@ -1021,9 +1109,9 @@ TEXT ·extremesSharedBFloat16AVX2(SB), NOSPLIT, $0-8
 	VPBROADCASTD X0, Y0
 	MOVQ         s+0(FP), AX
 	MOVQ         (AX), SI
-	MOVQ         96(AX), R8
-	MOVQ         120(AX), R9
-	MOVQ         160(AX), CX
+	MOVQ         120(AX), R8
+	MOVQ         144(AX), R9
+	MOVQ         184(AX), CX
 	VPBROADCASTD (R8), Y1
 	VPBROADCASTD (R9), Y2
 
@@ -1063,50 +1151,72 @@ next:
 	RET
 
 // func quantizeEachFloat32AVX2(s *sweep)
-// Requires: AVX, AVX2
+// Requires: AVX, AVX2, FMA3
 TEXT ·quantizeEachFloat32AVX2(SB), NOSPLIT, $0-8
 	MOVL         $0x4a800000, AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	MOVL         $0xca800000, AX
+	MOVL         $0x80000000, AX
 	VMOVD        AX, X1
 	VPBROADCASTD X1, Y1
 	MOVQ         s+0(FP), AX
 	MOVQ         (AX), SI
 	MOVQ         24(AX), DI
 	MOVQ         48(AX), R8
-	MOVQ         72(AX), R9
-	MOVQ         160(AX), CX
-	VPBROADCASTD 176(AX), Y2
-	VPBROADCASTD 180(AX), Y3
+	MOVQ         72(AX), R10
+	MOVQ         96(AX), R9
+	MOVQ         184(AX), CX
+	VPBROADCASTD 200(AX), Y2
+	VPBROADCASTD 204(AX), Y3
 
 next:
-	VMOVUPS      (SI), Y6
-	VDIVPS       (R8), Y6, Y6
-	VMINPS       Y0, Y6, Y6
-	VMAXPS       Y1, Y6, Y6
-	VCVTPS2DQ    Y6, Y6
-	VPMOVSXBD    (R9), Y7
-	VPADDD       Y7, Y6, Y6
-	VPMAXSD      Y2, Y6, Y6
-	VPMINSD      Y3, Y6, Y6
-	VMOVUPS      32(SI), Y8
-	VDIVPS       32(R8), Y8, Y8
-	VMINPS       Y0, Y8, Y8
-	VMAXPS       Y1, Y8, Y8
-	VCVTPS2DQ    Y8, Y8
-	VPMOVSXBD    8(R9), Y9
-	VPADDD       Y9, Y8, Y8
-	VPMAXSD      Y2, Y8, Y8
-	VPMINSD      Y3, Y8, Y8
-	VPACKSSDW    Y8, Y6, Y6
-	VPERMQ       $0xd8, Y6, Y6
-	VEXTRACTI128 $0x01, Y6, X8
-	VPACKSSWB    X8, X6, X6
-	VMOVDQU      X6, (DI)
+	VMOVUPS      (SI), Y9
+	VMOVUPS      (R8), Y4
+	VMOVUPS      (R10), Y5
+	VMULPS       Y0, Y4, Y6
+	VXORPS       Y1, Y6, Y7
+	VPMOVSXBD    (R9), Y8
+	VMINPS       Y6, Y9, Y9
+	VMAXPS       Y7, Y9, Y9
+	VMULPS       Y5, Y9, Y10
+	VMOVAPS      Y9, Y12
+	VFNMADD231PS Y4, Y10, Y12
+	VFMADD231PS  Y5, Y12, Y10
+	VMOVAPS      Y9, Y12
+	VFNMADD231PS Y4, Y10, Y12
+	VFMADD231PS  Y5, Y12, Y10
+	VCVTPS2DQ    Y10, Y10
+	VPADDD       Y8, Y10, Y10
+	VPMAXSD      Y2, Y10, Y10
+	VPMINSD      Y3, Y10, Y10
+	VMOVUPS      32(SI), Y9
+	VMOVUPS      32(R8), Y4
+	VMOVUPS      32(R10), Y5
+	VMULPS       Y0, Y4, Y6
+	VXORPS       Y1, Y6, Y7
+	VPMOVSXBD    8(R9), Y8
+	VMINPS       Y6, Y9, Y9
+	VMAXPS       Y7, Y9, Y9
+	VMULPS       Y5, Y9, Y11
+	VMOVAPS      Y9, Y12
+	VFNMADD231PS Y4, Y11, Y12
+	VFMADD231PS  Y5, Y12, Y11
+	VMOVAPS      Y9, Y12
+	VFNMADD231PS Y4, Y11, Y12
+	VFMADD231PS  Y5, Y12, Y11
+	VCVTPS2DQ    Y11, Y11
+	VPADDD       Y8, Y11, Y11
+	VPMAXSD      Y2, Y11, Y11
+	VPMINSD      Y3, Y11, Y11
+	VPACKSSDW    Y11, Y10, Y10
+	VPERMQ       $0xd8, Y10, Y10
+	VEXTRACTI128 $0x01, Y10, X11
+	VPACKSSWB    X11, X10, X10
+	VMOVDQU      X10, (DI)
 	ADDQ         $0x00000040, SI
 	ADDQ         $0x10, DI
 	ADDQ         $0x40, R8
+	ADDQ         $0x40, R10
 	ADDQ         $0x10, R9
 	SUBQ         $0x10, CX
 	JNZ          next
@@ -1114,54 +1224,76 @@ next:
 	RET
 
 // func quantizeEachFloat64AVX2(s *sweep)
-// Requires: AVX, AVX2
+// Requires: AVX, AVX2, FMA3
 TEXT ·quantizeEachFloat64AVX2(SB), NOSPLIT, $0-8
 	MOVL         $0x4a800000, AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	MOVL         $0xca800000, AX
+	MOVL         $0x80000000, AX
 	VMOVD        AX, X1
 	VPBROADCASTD X1, Y1
 	MOVQ         s+0(FP), AX
 	MOVQ         (AX), SI
 	MOVQ         24(AX), DI
 	MOVQ         48(AX), R8
-	MOVQ         72(AX), R9
-	MOVQ         160(AX), CX
-	VPBROADCASTD 176(AX), Y2
-	VPBROADCASTD 180(AX), Y3
+	MOVQ         72(AX), R10
+	MOVQ         96(AX), R9
+	MOVQ         184(AX), CX
+	VPBROADCASTD 200(AX), Y2
+	VPBROADCASTD 204(AX), Y3
 
 next:
-	VCVTPD2PSY   (SI), X6
-	VCVTPD2PSY   32(SI), X7
-	VINSERTF128  $0x01, X7, Y6, Y6
-	VDIVPS       (R8), Y6, Y6
-	VMINPS       Y0, Y6, Y6
-	VMAXPS       Y1, Y6, Y6
-	VCVTPS2DQ    Y6, Y6
-	VPMOVSXBD    (R9), Y7
-	VPADDD       Y7, Y6, Y6
-	VPMAXSD      Y2, Y6, Y6
-	VPMINSD      Y3, Y6, Y6
-	VCVTPD2PSY   64(SI), X8
-	VCVTPD2PSY   96(SI), X9
-	VINSERTF128  $0x01, X9, Y8, Y8
-	VDIVPS       32(R8), Y8, Y8
-	VMINPS       Y0, Y8, Y8
-	VMAXPS       Y1, Y8, Y8
-	VCVTPS2DQ    Y8, Y8
-	VPMOVSXBD    8(R9), Y9
-	VPADDD       Y9, Y8, Y8
-	VPMAXSD      Y2, Y8, Y8
-	VPMINSD      Y3, Y8, Y8
-	VPACKSSDW    Y8, Y6, Y6
-	VPERMQ       $0xd8, Y6, Y6
-	VEXTRACTI128 $0x01, Y6, X8
-	VPACKSSWB    X8, X6, X6
-	VMOVDQU      X6, (DI)
+	VCVTPD2PSY   (SI), X9
+	VCVTPD2PSY   32(SI), X12
+	VINSERTF128  $0x01, X12, Y9, Y9
+	VMOVUPS      (R8), Y4
+	VMOVUPS      (R10), Y5
+	VMULPS       Y0, Y4, Y6
+	VXORPS       Y1, Y6, Y7
+	VPMOVSXBD    (R9), Y8
+	VMINPS       Y6, Y9, Y9
+	VMAXPS       Y7, Y9, Y9
+	VMULPS       Y5, Y9, Y10
+	VMOVAPS      Y9, Y12
+	VFNMADD231PS Y4, Y10, Y12
+	VFMADD231PS  Y5, Y12, Y10
+	VMOVAPS      Y9, Y12
+	VFNMADD231PS Y4, Y10, Y12
+	VFMADD231PS  Y5, Y12, Y10
+	VCVTPS2DQ    Y10, Y10
+	VPADDD       Y8, Y10, Y10
+	VPMAXSD      Y2, Y10, Y10
+	VPMINSD      Y3, Y10, Y10
+	VCVTPD2PSY   64(SI), X9
+	VCVTPD2PSY   96(SI), X12
+	VINSERTF128  $0x01, X12, Y9, Y9
+	VMOVUPS      32(R8), Y4
+	VMOVUPS      32(R10), Y5
+	VMULPS       Y0, Y4, Y6
+	VXORPS       Y1, Y6, Y7
+	VPMOVSXBD    8(R9), Y8
+	VMINPS       Y6, Y9, Y9
+	VMAXPS       Y7, Y9, Y9
+	VMULPS       Y5, Y9, Y11
+	VMOVAPS      Y9, Y12
+	VFNMADD231PS Y4, Y11, Y12
+	VFMADD231PS  Y5, Y12, Y11
+	VMOVAPS      Y9, Y12
+	VFNMADD231PS Y4, Y11, Y12
+	VFMADD231PS  Y5, Y12, Y11
+	VCVTPS2DQ    Y11, Y11
+	VPADDD       Y8, Y11, Y11
+	VPMAXSD      Y2, Y11, Y11
+	VPMINSD      Y3, Y11, Y11
+	VPACKSSDW    Y11, Y10, Y10
+	VPERMQ       $0xd8, Y10, Y10
+	VEXTRACTI128 $0x01, Y10, X11
+	VPACKSSWB    X11, X10, X10
+	VMOVDQU      X10, (DI)
 	ADDQ         $0x00000080, SI
 	ADDQ         $0x10, DI
 	ADDQ         $0x40, R8
+	ADDQ         $0x40, R10
 	ADDQ         $0x10, R9
 	SUBQ         $0x10, CX
 	JNZ          next
@@ -1169,50 +1301,72 @@ next:
 	RET
 
 // func quantizeEachFloat16AVX2(s *sweep)
-// Requires: AVX, AVX2, F16C
+// Requires: AVX, AVX2, F16C, FMA3
 TEXT ·quantizeEachFloat16AVX2(SB), NOSPLIT, $0-8
 	MOVL         $0x4a800000, AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	MOVL         $0xca800000, AX
+	MOVL         $0x80000000, AX
 	VMOVD        AX, X1
 	VPBROADCASTD X1, Y1
 	MOVQ         s+0(FP), AX
 	MOVQ         (AX), SI
 	MOVQ         24(AX), DI
 	MOVQ         48(AX), R8
-	MOVQ         72(AX), R9
-	MOVQ         160(AX), CX
-	VPBROADCASTD 176(AX), Y2
-	VPBROADCASTD 180(AX), Y3
+	MOVQ         72(AX), R10
+	MOVQ         96(AX), R9
+	MOVQ         184(AX), CX
+	VPBROADCASTD 200(AX), Y2
+	VPBROADCASTD 204(AX), Y3
 
 next:
-	VCVTPH2PS    (SI), Y6
-	VDIVPS       (R8), Y6, Y6
-	VMINPS       Y0, Y6, Y6
-	VMAXPS       Y1, Y6, Y6
-	VCVTPS2DQ    Y6, Y6
-	VPMOVSXBD    (R9), Y7
-	VPADDD       Y7, Y6, Y6
-	VPMAXSD      Y2, Y6, Y6
-	VPMINSD      Y3, Y6, Y6
-	VCVTPH2PS    16(SI), Y8
-	VDIVPS       32(R8), Y8, Y8
-	VMINPS       Y0, Y8, Y8
-	VMAXPS       Y1, Y8, Y8
-	VCVTPS2DQ    Y8, Y8
-	VPMOVSXBD    8(R9), Y9
-	VPADDD       Y9, Y8, Y8
-	VPMAXSD      Y2, Y8, Y8
-	VPMINSD      Y3, Y8, Y8
-	VPACKSSDW    Y8, Y6, Y6
-	VPERMQ       $0xd8, Y6, Y6
-	VEXTRACTI128 $0x01, Y6, X8
-	VPACKSSWB    X8, X6, X6
-	VMOVDQU      X6, (DI)
+	VCVTPH2PS    (SI), Y9
+	VMOVUPS      (R8), Y4
+	VMOVUPS      (R10), Y5
+	VMULPS       Y0, Y4, Y6
+	VXORPS       Y1, Y6, Y7
+	VPMOVSXBD    (R9), Y8
+	VMINPS       Y6, Y9, Y9
+	VMAXPS       Y7, Y9, Y9
+	VMULPS       Y5, Y9, Y10
+	VMOVAPS      Y9, Y12
+	VFNMADD231PS Y4, Y10, Y12
+	VFMADD231PS  Y5, Y12, Y10
+	VMOVAPS      Y9, Y12
+	VFNMADD231PS Y4, Y10, Y12
+	VFMADD231PS  Y5, Y12, Y10
+	VCVTPS2DQ    Y10, Y10
+	VPADDD       Y8, Y10, Y10
+	VPMAXSD      Y2, Y10, Y10
+	VPMINSD      Y3, Y10, Y10
+	VCVTPH2PS    16(SI), Y9
+	VMOVUPS      32(R8), Y4
+	VMOVUPS      32(R10), Y5
+	VMULPS       Y0, Y4, Y6
+	VXORPS       Y1, Y6, Y7
+	VPMOVSXBD    8(R9), Y8
+	VMINPS       Y6, Y9, Y9
+	VMAXPS       Y7, Y9, Y9
+	VMULPS       Y5, Y9, Y11
+	VMOVAPS      Y9, Y12
+	VFNMADD231PS Y4, Y11, Y12
+	VFMADD231PS  Y5, Y12, Y11
+	VMOVAPS      Y9, Y12
+	VFNMADD231PS Y4, Y11, Y12
+	VFMADD231PS  Y5, Y12, Y11
+	VCVTPS2DQ    Y11, Y11
+	VPADDD       Y8, Y11, Y11
+	VPMAXSD      Y2, Y11, Y11
+	VPMINSD      Y3, Y11, Y11
+	VPACKSSDW    Y11, Y10, Y10
+	VPERMQ       $0xd8, Y10, Y10
+	VEXTRACTI128 $0x01, Y10, X11
+	VPACKSSWB    X11, X10, X10
+	VMOVDQU      X10, (DI)
 	ADDQ         $0x00000020, SI
 	ADDQ         $0x10, DI
 	ADDQ         $0x40, R8
+	ADDQ         $0x40, R10
 	ADDQ         $0x10, R9
 	SUBQ         $0x10, CX
 	JNZ          next
@@ -1220,52 +1374,74 @@ next:
 	RET
 
 // func quantizeEachBFloat16AVX2(s *sweep)
-// Requires: AVX, AVX2
+// Requires: AVX, AVX2, FMA3
 TEXT ·quantizeEachBFloat16AVX2(SB), NOSPLIT, $0-8
 	MOVL         $0x4a800000, AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	MOVL         $0xca800000, AX
+	MOVL         $0x80000000, AX
 	VMOVD        AX, X1
 	VPBROADCASTD X1, Y1
 	MOVQ         s+0(FP), AX
 	MOVQ         (AX), SI
 	MOVQ         24(AX), DI
 	MOVQ         48(AX), R8
-	MOVQ         72(AX), R9
-	MOVQ         160(AX), CX
-	VPBROADCASTD 176(AX), Y2
-	VPBROADCASTD 180(AX), Y3
+	MOVQ         72(AX), R10
+	MOVQ         96(AX), R9
+	MOVQ         184(AX), CX
+	VPBROADCASTD 200(AX), Y2
+	VPBROADCASTD 204(AX), Y3
 
 next:
-	VPMOVZXWD    (SI), Y6
-	VPSLLD       $0x10, Y6, Y6
-	VDIVPS       (R8), Y6, Y6
-	VMINPS       Y0, Y6, Y6
-	VMAXPS       Y1, Y6, Y6
-	VCVTPS2DQ    Y6, Y6
-	VPMOVSXBD    (R9), Y7
-	VPADDD       Y7, Y6, Y6
-	VPMAXSD      Y2, Y6, Y6
-	VPMINSD      Y3, Y6, Y6
-	VPMOVZXWD    16(SI), Y8
-	VPSLLD       $0x10, Y8, Y8
-	VDIVPS       32(R8), Y8, Y8
-	VMINPS       Y0, Y8, Y8
-	VMAXPS       Y1, Y8, Y8
-	VCVTPS2DQ    Y8, Y8
-	VPMOVSXBD    8(R9), Y9
-	VPADDD       Y9, Y8, Y8
-	VPMAXSD      Y2, Y8, Y8
-	VPMINSD      Y3, Y8, Y8
-	VPACKSSDW    Y8, Y6, Y6
-	VPERMQ       $0xd8, Y6, Y6
-	VEXTRACTI128 $0x01, Y6, X8
-	VPACKSSWB    X8, X6, X6
-	VMOVDQU      X6, (DI)
+	VPMOVZXWD    (SI), Y9
+	VPSLLD       $0x10, Y9, Y9
+	VMOVUPS      (R8), Y4
+	VMOVUPS      (R10), Y5
+	VMULPS       Y0, Y4, Y6
+	VXORPS       Y1, Y6, Y7
+	VPMOVSXBD    (R9), Y8
+	VMINPS       Y6, Y9, Y9
+	VMAXPS       Y7, Y9, Y9
+	VMULPS       Y5, Y9, Y10
+	VMOVAPS      Y9, Y12
+	VFNMADD231PS Y4, Y10, Y12
+	VFMADD231PS  Y5, Y12, Y10
+	VMOVAPS      Y9, Y12
+	VFNMADD231PS Y4, Y10, Y12
+	VFMADD231PS  Y5, Y12, Y10
+	VCVTPS2DQ    Y10, Y10
+	VPADDD       Y8, Y10, Y10
+	VPMAXSD      Y2, Y10, Y10
+	VPMINSD      Y3, Y10, Y10
+	VPMOVZXWD    16(SI), Y9
+	VPSLLD       $0x10, Y9, Y9
+	VMOVUPS      32(R8), Y4
+	VMOVUPS      32(R10), Y5
+	VMULPS       Y0, Y4, Y6
+	VXORPS       Y1, Y6, Y7
+	VPMOVSXBD    8(R9), Y8
+	VMINPS       Y6, Y9, Y9
+	VMAXPS       Y7, Y9, Y9
+	VMULPS       Y5, Y9, Y11
+	VMOVAPS      Y9, Y12
+	VFNMADD231PS Y4, Y11, Y12
+	VFMADD231PS  Y5, Y12, Y11
+	VMOVAPS      Y9, Y12
+	VFNMADD231PS Y4, Y11, Y12
+	VFMADD231PS  Y5, Y12, Y11
+	VCVTPS2DQ    Y11, Y11
+	VPADDD       Y8, Y11, Y11
+	VPMAXSD      Y2, Y11, Y11
+	VPMINSD      Y3, Y11, Y11
+	VPACKSSDW    Y11, Y10, Y10
+	VPERMQ       $0xd8, Y10, Y10
+	VEXTRACTI128 $0x01, Y10, X11
+	VPACKSSWB    X11, X10, X10
+	VMOVDQU      X10, (DI)
 	ADDQ         $0x00000020, SI
 	ADDQ         $0x10, DI
 	ADDQ         $0x40, R8
+	ADDQ         $0x40, R10
 	ADDQ         $0x10, R9
 	SUBQ         $0x10, CX
 	JNZ          next
@@ -1273,49 +1449,65 @@ next:
 	RET
 
 // func quantizeSharedFloat32AVX2(s *sweep)
-// Requires: AVX, AVX2
+// Requires: AVX, AVX2, FMA3
 TEXT ·quantizeSharedFloat32AVX2(SB), NOSPLIT, $0-8
 	MOVL         $0x4a800000, AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	MOVL         $0xca800000, AX
+	MOVL         $0x80000000, AX
 	VMOVD        AX, X1
 	VPBROADCASTD X1, Y1
 	MOVQ         s+0(FP), AX
 	MOVQ         (AX), SI
 	MOVQ         24(AX), DI
 	MOVQ         48(AX), R8
-	MOVQ         72(AX), R9
-	MOVQ         160(AX), CX
-	VPBROADCASTD 176(AX), Y2
-	VPBROADCASTD 180(AX), Y3
+	MOVQ         72(AX), R10
+	MOVQ         96(AX), R9
+	MOVQ         184(AX), CX
+	VPBROADCASTD 200(AX), Y2
+	VPBROADCASTD 204(AX), Y3
 	VBROADCASTSS (R8), Y4
+	VBROADCASTSS (R10), Y5
 	MOVBLSX      (R9), AX
-	VMOVD        AX, X5
-	VPBROADCASTD X5, Y5
+	VMOVD        AX, X8
+	VPBROADCASTD X8, Y8
+	VMULPS       Y0, Y4, Y6
+	VXORPS       Y1, Y6, Y7
 
 next:
-	VMOVUPS      (SI), Y6
-	VDIVPS       Y4, Y6, Y6
-	VMINPS       Y0, Y6, Y6
-	VMAXPS       Y1, Y6, Y6
-	VCVTPS2DQ    Y6, Y6
-	VPADDD       Y5, Y6, Y6
-	VPMAXSD      Y2, Y6, Y6
-	VPMINSD      Y3, Y6, Y6
-	VMOVUPS      32(SI), Y8
-	VDIVPS       Y4, Y8, Y8
-	VMINPS       Y0, Y8, Y8
-	VMAXPS       Y1, Y8, Y8
-	VCVTPS2DQ    Y8, Y8
-	VPADDD       Y5, Y8, Y8
-	VPMAXSD      Y2, Y8, Y8
-	VPMINSD      Y3, Y8, Y8
-	VPACKSSDW    Y8, Y6, Y6
-	VPERMQ       $0xd8, Y6, Y6
-	VEXTRACTI128 $0x01, Y6, X8
-	VPACKSSWB    X8, X6, X6
-	VMOVDQU      X6, (DI)
+	VMOVUPS      (SI), Y9
+	VMINPS       Y6, Y9, Y9
+	VMAXPS       Y7, Y9, Y9
+	VMULPS       Y5, Y9, Y10
+	VMOVAPS      Y9, Y12
+	VFNMADD231PS Y4, Y10, Y12
+	VFMADD231PS  Y5, Y12, Y10
+	VMOVAPS      Y9, Y12
+	VFNMADD231PS Y4, Y10, Y12
+	VFMADD231PS  Y5, Y12, Y10
+	VCVTPS2DQ    Y10, Y10
+	VPADDD       Y8, Y10, Y10
+	VPMAXSD      Y2, Y10, Y10
+	VPMINSD      Y3, Y10, Y10
+	VMOVUPS      32(SI), Y9
+	VMINPS       Y6, Y9, Y9
+	VMAXPS       Y7, Y9, Y9
+	VMULPS       Y5, Y9, Y11
+	VMOVAPS      Y9, Y12
+	VFNMADD231PS Y4, Y11, Y12
+	VFMADD231PS  Y5, Y12, Y11
+	VMOVAPS      Y9, Y12
+	VFNMADD231PS Y4, Y11, Y12
+	VFMADD231PS  Y5, Y12, Y11
+	VCVTPS2DQ    Y11, Y11
+	VPADDD       Y8, Y11, Y11
+	VPMAXSD      Y2, Y11, Y11
+	VPMINSD      Y3, Y11, Y11
+	VPACKSSDW    Y11, Y10, Y10
+	VPERMQ       $0xd8, Y10, Y10
+	VEXTRACTI128 $0x01, Y10, X11
+	VPACKSSWB    X11, X10, X10
+	VMOVDQU      X10, (DI)
 	ADDQ         $0x00000040, SI
 	ADDQ         $0x10, DI
 	SUBQ         $0x10, CX
@@ -1324,53 +1516,69 @@ next:
 	RET
 
 // func quantizeSharedFloat64AVX2(s *sweep)
-// Requires: AVX, AVX2
+// Requires: AVX, AVX2, FMA3
 TEXT ·quantizeSharedFloat64AVX2(SB), NOSPLIT, $0-8
 	MOVL         $0x4a800000, AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	MOVL         $0xca800000, AX
+	MOVL         $0x80000000, AX
 	VMOVD        AX, X1
 	VPBROADCASTD X1, Y1
 	MOVQ         s+0(FP), AX
 	MOVQ         (AX), SI
 	MOVQ         24(AX), DI
 	MOVQ         48(AX), R8
-	MOVQ         72(AX), R9
-	MOVQ         160(AX), CX
-	VPBROADCASTD 176(AX), Y2
-	VPBROADCASTD 180(AX), Y3
+	MOVQ         72(AX), R10
+	MOVQ         96(AX), R9
+	MOVQ         184(AX), CX
+	VPBROADCASTD 200(AX), Y2
+	VPBROADCASTD 204(AX), Y3
 	VBROADCASTSS (R8), Y4
+	VBROADCASTSS (R10), Y5
 	MOVBLSX      (R9), AX
-	VMOVD        AX, X5
-	VPBROADCASTD X5, Y5
+	VMOVD        AX, X8
+	VPBROADCASTD X8, Y8
+	VMULPS       Y0, Y4, Y6
+	VXORPS       Y1, Y6, Y7
 
 next:
-	VCVTPD2PSY   (SI), X6
-	VCVTPD2PSY   32(SI), X7
-	VINSERTF128  $0x01, X7, Y6, Y6
-	VDIVPS       Y4, Y6, Y6
-	VMINPS       Y0, Y6, Y6
-	VMAXPS       Y1, Y6, Y6
-	VCVTPS2DQ    Y6, Y6
-	VPADDD       Y5, Y6, Y6
-	VPMAXSD      Y2, Y6, Y6
-	VPMINSD      Y3, Y6, Y6
-	VCVTPD2PSY   64(SI), X8
-	VCVTPD2PSY   96(SI), X9
-	VINSERTF128  $0x01, X9, Y8, Y8
-	VDIVPS       Y4, Y8, Y8
-	VMINPS       Y0, Y8, Y8
-	VMAXPS       Y1, Y8, Y8
-	VCVTPS2DQ    Y8, Y8
-	VPADDD       Y5, Y8, Y8
-	VPMAXSD      Y2, Y8, Y8
-	VPMINSD      Y3, Y8, Y8
-	VPACKSSDW    Y8, Y6, Y6
-	VPERMQ       $0xd8, Y6, Y6
-	VEXTRACTI128 $0x01, Y6, X8
-	VPACKSSWB    X8, X6, X6
-	VMOVDQU      X6, (DI)
+	VCVTPD2PSY   (SI), X9
+	VCVTPD2PSY   32(SI), X12
+	VINSERTF128  $0x01, X12, Y9, Y9
+	VMINPS       Y6, Y9, Y9
+	VMAXPS       Y7, Y9, Y9
+	VMULPS       Y5, Y9, Y10
+	VMOVAPS      Y9, Y12
+	VFNMADD231PS Y4, Y10, Y12
+	VFMADD231PS  Y5, Y12, Y10
+	VMOVAPS      Y9, Y12
+	VFNMADD231PS Y4, Y10, Y12
+	VFMADD231PS  Y5, Y12, Y10
+	VCVTPS2DQ    Y10, Y10
+	VPADDD       Y8, Y10, Y10
+	VPMAXSD      Y2, Y10, Y10
+	VPMINSD      Y3, Y10, Y10
+	VCVTPD2PSY   64(SI), X9
+	VCVTPD2PSY   96(SI), X12
+	VINSERTF128  $0x01, X12, Y9, Y9
+	VMINPS       Y6, Y9, Y9
+	VMAXPS       Y7, Y9, Y9
+	VMULPS       Y5, Y9, Y11
+	VMOVAPS      Y9, Y12
+	VFNMADD231PS Y4, Y11, Y12
+	VFMADD231PS  Y5, Y12, Y11
+	VMOVAPS      Y9, Y12
+	VFNMADD231PS Y4, Y11, Y12
+	VFMADD231PS  Y5, Y12, Y11
+	VCVTPS2DQ    Y11, Y11
+	VPADDD       Y8, Y11, Y11
+	VPMAXSD      Y2, Y11, Y11
+	VPMINSD      Y3, Y11, Y11
+	VPACKSSDW    Y11, Y10, Y10
+	VPERMQ       $0xd8, Y10, Y10
+	VEXTRACTI128 $0x01, Y10, X11
+	VPACKSSWB    X11, X10, X10
+	VMOVDQU      X10, (DI)
 	ADDQ         $0x00000080, SI
 	ADDQ         $0x10, DI
 	SUBQ         $0x10, CX
@@ -1379,49 +1587,65 @@ next:
 	RET
 
 // func quantizeSharedFloat16AVX2(s *sweep)
-// Requires: AVX, AVX2, F16C
+// Requires: AVX, AVX2, F16C, FMA3
 TEXT ·quantizeSharedFloat16AVX2(SB), NOSPLIT, $0-8
 	MOVL         $0x4a800000, AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	MOVL         $0xca800000, AX
+	MOVL         $0x80000000, AX
 	VMOVD        AX, X1
 	VPBROADCASTD X1, Y1
 	MOVQ         s+0(FP), AX
 	MOVQ         (AX), SI
 	MOVQ         24(AX), DI
 	MOVQ         48(AX), R8
-	MOVQ         72(AX), R9
-	MOVQ         160(AX), CX
-	VPBROADCASTD 176(AX), Y2
-	VPBROADCASTD 180(AX), Y3
+	MOVQ         72(AX), R10
+	MOVQ         96(AX), R9
+	MOVQ         184(AX), CX
+	VPBROADCASTD 200(AX), Y2
+	VPBROADCASTD 204(AX), Y3
 	VBROADCASTSS (R8), Y4
+	VBROADCASTSS (R10), Y5
 	MOVBLSX      (R9), AX
-	VMOVD        AX, X5
-	VPBROADCASTD X5, Y5
+	VMOVD        AX, X8
+	VPBROADCASTD X8, Y8
+	VMULPS       Y0, Y4, Y6
+	VXORPS       Y1, Y6, Y7
 
 next:
-	VCVTPH2PS    (SI), Y6
-	VDIVPS       Y4, Y6, Y6
-	VMINPS       Y0, Y6, Y6
-	VMAXPS       Y1, Y6, Y6
-	VCVTPS2DQ    Y6, Y6
-	VPADDD       Y5, Y6, Y6
-	VPMAXSD      Y2, Y6, Y6
-	VPMINSD      Y3, Y6, Y6
-	VCVTPH2PS    16(SI), Y8
-	VDIVPS       Y4, Y8, Y8
-	VMINPS       Y0, Y8, Y8
-	VMAXPS       Y1, Y8, Y8
-	VCVTPS2DQ    Y8, Y8
-	VPADDD       Y5, Y8, Y8
-	VPMAXSD      Y2, Y8, Y8
-	VPMINSD      Y3, Y8, Y8
-	VPACKSSDW    Y8, Y6, Y6
-	VPERMQ       $0xd8, Y6, Y6
-	VEXTRACTI128 $0x01, Y6, X8
-	VPACKSSWB    X8, X6, X6
-	VMOVDQU      X6, (DI)
+	VCVTPH2PS    (SI), Y9
+	VMINPS       Y6, Y9, Y9
+	VMAXPS       Y7, Y9, Y9
+	VMULPS       Y5, Y9, Y10
+	VMOVAPS      Y9, Y12
+	VFNMADD231PS Y4, Y10, Y12
+	VFMADD231PS  Y5, Y12, Y10
+	VMOVAPS      Y9, Y12
+	VFNMADD231PS Y4, Y10, Y12
+	VFMADD231PS  Y5, Y12, Y10
+	VCVTPS2DQ    Y10, Y10
+	VPADDD       Y8, Y10, Y10
+	VPMAXSD      Y2, Y10, Y10
+	VPMINSD      Y3, Y10, Y10
+	VCVTPH2PS    16(SI), Y9
+	VMINPS       Y6, Y9, Y9
+	VMAXPS       Y7, Y9, Y9
+	VMULPS       Y5, Y9, Y11
+	VMOVAPS      Y9, Y12
+	VFNMADD231PS Y4, Y11, Y12
+	VFMADD231PS  Y5, Y12, Y11
+	VMOVAPS      Y9, Y12
+	VFNMADD231PS Y4, Y11, Y12
+	VFMADD231PS  Y5, Y12, Y11
+	VCVTPS2DQ    Y11, Y11
+	VPADDD       Y8, Y11, Y11
+	VPMAXSD      Y2, Y11, Y11
+	VPMINSD      Y3, Y11, Y11
+	VPACKSSDW    Y11, Y10, Y10
+	VPERMQ       $0xd8, Y10, Y10
+	VEXTRACTI128 $0x01, Y10, X11
+	VPACKSSWB    X11, X10, X10
+	VMOVDQU      X10, (DI)
 	ADDQ         $0x00000020, SI
 	ADDQ         $0x10, DI
 	SUBQ         $0x10, CX
@@ -1430,51 +1654,67 @@ next:
 	RET
 
 // func quantizeSharedBFloat16AVX2(s *sweep)
-// Requires: AVX, AVX2
+// Requires: AVX, AVX2, FMA3
 TEXT ·quantizeSharedBFloat16AVX2(SB), NOSPLIT, $0-8
 	MOVL         $0x4a800000, AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	MOVL         $0xca800000, AX
+	MOVL         $0x80000000, AX
 	VMOVD        AX, X1
 	VPBROADCASTD X1, Y1
 	MOVQ         s+0(FP), AX
 	MOVQ         (AX), SI
 	MOVQ         24(AX), DI
 	MOVQ         48(AX), R8
-	MOVQ         72(AX), R9
-	MOVQ         160(AX), CX
-	VPBROADCASTD 176(AX), Y2
-	VPBROADCASTD 180(AX), Y3
+	MOVQ         72(AX), R10
+	MOVQ         96(AX), R9
+	MOVQ         184(AX), CX
+	VPBROADCASTD 200(AX), Y2
+	VPBROADCASTD 204(AX), Y3
 	VBROADCASTSS (R8), Y4
+	VBROADCASTSS (R10), Y5
 	MOVBLSX      (R9), AX
-	VMOVD        AX, X5
-	VPBROADCASTD X5, Y5
+	VMOVD        AX, X8
+	VPBROADCASTD X8, Y8
+	VMULPS       Y0, Y4, Y6
+	VXORPS       Y1, Y6, Y7
 
 next:
-	VPMOVZXWD    (SI), Y6
-	VPSLLD       $0x10, Y6, Y6
-	VDIVPS       Y4, Y6, Y6
-	VMINPS       Y0, Y6, Y6
-	VMAXPS       Y1, Y6, Y6
-	VCVTPS2DQ    Y6, Y6
-	VPADDD       Y5, Y6, Y6
-	VPMAXSD      Y2, Y6, Y6
-	VPMINSD      Y3, Y6, Y6
-	VPMOVZXWD    16(SI), Y8
-	VPSLLD       $0x10, Y8, Y8
-	VDIVPS       Y4, Y8, Y8
-	VMINPS       Y0, Y8, Y8
-	VMAXPS       Y1, Y8, Y8
-	VCVTPS2DQ    Y8, Y8
-	VPADDD       Y5, Y8, Y8
-	VPMAXSD      Y2, Y8, Y8
-	VPMINSD      Y3, Y8, Y8
-	VPACKSSDW    Y8, Y6, Y6
-	VPERMQ       $0xd8, Y6, Y6
-	VEXTRACTI128 $0x01, Y6, X8
-	VPACKSSWB    X8, X6, X6
-	VMOVDQU      X6, (DI)
+	VPMOVZXWD    (SI), Y9
+	VPSLLD       $0x10, Y9, Y9
+	VMINPS       Y6, Y9, Y9
+	VMAXPS       Y7, Y9, Y9
+	VMULPS       Y5, Y9, Y10
+	VMOVAPS      Y9, Y12
+	VFNMADD231PS Y4, Y10, Y12
+	VFMADD231PS  Y5, Y12, Y10
+	VMOVAPS      Y9, Y12
+	VFNMADD231PS Y4, Y10, Y12
+	VFMADD231PS  Y5, Y12, Y10
+	VCVTPS2DQ    Y10, Y10
+	VPADDD       Y8, Y10, Y10
+	VPMAXSD      Y2, Y10, Y10
+	VPMINSD      Y3, Y10, Y10
+	VPMOVZXWD    16(SI), Y9
+	VPSLLD       $0x10, Y9, Y9
+	VMINPS       Y6, Y9, Y9
+	VMAXPS       Y7, Y9, Y9
+	VMULPS       Y5, Y9, Y11
+	VMOVAPS      Y9, Y12
+	VFNMADD231PS Y4, Y11, Y12
+	VFMADD231PS  Y5, Y12, Y11
+	VMOVAPS      Y9, Y12
+	VFNMADD231PS Y4, Y11, Y12
+	VFMADD231PS  Y5, Y12, Y11
+	VCVTPS2DQ    Y11, Y11
+	VPADDD       Y8, Y11, Y11
+	VPMAXSD      Y2, Y11, Y11
+	VPMINSD      Y3, Y11, Y11
+	VPACKSSDW    Y11, Y10, Y10
+	VPERMQ       $0xd8, Y10, Y10
+	VEXTRACTI128 $0x01, Y10, X11
+	VPACKSSWB    X11, X10, X10
+	VMOVDQU      X10, (DI)
 	ADDQ         $0x00000020, SI
 	ADDQ         $0x10, DI
 	SUBQ         $0x10, CX
@@ -1488,9 +1728,9 @@ TEXT ·transposeSweepAVX2(SB), NOSPLIT, $0-8
 	MOVQ s+0(FP), AX
 	MOVQ (AX), SI
 	MOVQ 24(AX), DI
-	MOVQ 144(AX), R8
-	MOVQ 160(AX), CX
-	MOVQ 168(AX), R9
+	MOVQ 168(AX), R8
+	MOVQ 184(AX), CX
+	MOVQ 192(AX), R9
 
 next:
 	MOVQ       SI, DX

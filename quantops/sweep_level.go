@@ -6,7 +6,7 @@ type sweepLevel uint8
 // The levels, from the one that every processor has.
 const (
 	sweepGeneric  sweepLevel = iota
-	sweepWithAVX2            // with F16C
+	sweepWithAVX2            // with FMA and F16C
 	sweepWithAVX512
 )
 

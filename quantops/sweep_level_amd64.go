@@ -6,7 +6,7 @@ import "golang.org/x/sys/cpu"
 
 func detectSweep() sweepLevel {
 	switch x := &cpu.X86; {
-	case !x.HasAVX2 || !x.HasF16C:
+	case !x.HasAVX2 || !x.HasFMA || !x.HasF16C:
 		return sweepGeneric
 	case x.HasAVX512F:
 		return sweepWithAVX512

@@ -90,7 +90,7 @@ func TestSweepKernels(t *testing.T) {
 					}
 					for _, f := range []func(*sweep, FloatType){level.quantizeEach, level.quantizeShared} {
 						dst := bytes.Repeat([]byte{guard}, count+2)
-						f(&sweep{data: data, dst: dst[1 : 1+count], scales: scales, zeros: zeros, count: count, least: least, most: most}, float)
+						f(&sweep{data: data, dst: dst[1 : 1+count], scales: scales, reciprocals: reciprocalsOf(scales), zeros: zeros, count: count, least: least, most: most}, float)
 						if dst[0] != guard || dst[count+1] != guard {
 							t.Fatalf("%v %v: quantizing %d floats wrote beside them", level, float, count)
 						}
@@ -229,5 +229,44 @@ func TestMeasurementAbandoned(t *testing.T) {
 	}()
 	if _, err := m.Join(); !errors.Is(err, errAbandoned) {
 		t.Errorf("error %v", err)
+	}
+}
+
+// TestQuotients holds the quotients of the assembly to division where they are
+// hardest to get right: around the middle between two integers, with scales of
+// any bits.
+func TestQuotients(t *testing.T) {
+	r := rand.New(rand.NewPCG(7, 8))
+	const n = 1 << 10
+	for round := range 400 {
+		values, scales := make([]byte, 0, 4*n), make([]float32, n)
+		for i := range scales {
+			exponent := uint32(127 + r.IntN(128) - 64)
+			if round%2 == 0 {
+				exponent = 127 - 8
+			}
+			bits := exponent<<23 | r.Uint32N(1<<23)
+			if r.IntN(8) == 0 {
+				bits |= 1<<23 - 1
+			}
+			scales[i] = max(leastFastScale, min(mostFastScale, math.Float32frombits(bits)))
+			v := float32(float64(scales[i]) * (float64(r.IntN(256)-128) + 0.5))
+			values = binary.LittleEndian.AppendUint32(values, math.Float32bits(v)+r.Uint32N(7)-3)
+		}
+		reciprocals := reciprocalsOf(scales)
+		if reciprocals == nil {
+			t.Fatal("a scale is outside the assembly's range: these are not what it is tested with")
+		}
+		want := make([]byte, n)
+		for _, level := range sweepLevels() {
+			got := make([]byte, n)
+			level.quantizeEach(&sweep{data: values, dst: got, scales: scales, reciprocals: reciprocals, zeros: make([]int8, n), count: n, least: -127, most: 127}, Float32Type)
+			if level == sweepGeneric {
+				want = got
+			}
+			if !bytes.Equal(got, want) {
+				t.Fatalf("%v: round %d differs from division", level, round)
+			}
+		}
 	}
 }

@@ -7,12 +7,15 @@ import (
 
 // Registers that hold what all floats of a sweep share.
 const (
-	farthest = iota // 2²²: beyond it only the sign counts
-	nearest         // −2²²
+	far  = iota // 2²²: beyond it only the sign counts
+	sign        // the bit of negative floats
 	least
 	most
-	sharedScale
-	sharedZero
+	scale
+	reciprocal
+	bound    // far·scale
+	negative // −bound
+	zero
 	firstFree
 )
 
@@ -26,50 +29,74 @@ func (k *kernels) quantizeShared(l level, t float) string {
 	return k.quantize(l, t, "quantizeShared"+t.name+l.name, false)
 }
 
+// quantize makes either. Its quotient is that of a division, rounded correctly:
+// from the correctly rounded reciprocal y of the scale s, a first quotient x·y is
+// corrected twice by its remainder x − q·s, which a fused multiplication gives
+// without a rounding that would matter. After the first time q is one of the two
+// floats around x/s, after the second the nearer one (P. Markstein, Computation
+// of elementary functions on the IBM RISC System/6000 processor, theorem 8). That
+// takes a third of the time of a division instruction.
 func (k *kernels) quantize(l level, t float, name string, each bool) string {
 	doc := " quantizes floats with one scale and zero point."
 	if each {
 		doc = " quantizes floats with a scale and zero point for each."
 	}
 	k.function(name, name+doc)
-	data, dst, scales, zeros, count := reg.RSI, reg.RDI, reg.R8, reg.R9, reg.RCX
-	k.constant(l, 0x4a800000, farthest)
-	k.constant(l, 0xca800000, nearest)
-	k.arguments(map[int]reg.Register{sweepData: data, sweepDst: dst, sweepScales: scales, sweepZeros: zeros, sweepCount: count})
-	k.VPBROADCASTD(at(reg.RAX, sweepLeast), l.vectors[least])
-	k.VPBROADCASTD(at(reg.RAX, sweepMost), l.vectors[most])
+	data, dst, scales, reciprocals, zeros, count := reg.RSI, reg.RDI, reg.R8, reg.R10, reg.R9, reg.RCX
+	k.constant(l, 0x4a800000, far)
+	k.constant(l, 0x80000000, sign)
+	k.arguments(map[int]reg.Register{
+		sweepData: data, sweepDst: dst, sweepScales: scales, sweepReciprocals: reciprocals, sweepZeros: zeros, sweepCount: count,
+	})
+	v := func(i int) reg.VecPhysical { return l.vectors[i] }
+	k.VPBROADCASTD(at(reg.RAX, sweepLeast), v(least))
+	k.VPBROADCASTD(at(reg.RAX, sweepMost), v(most))
+	bounds := func() {
+		k.VMULPS(v(far), v(scale), v(bound))
+		if l.lanes == 16 {
+			k.VPXORD(v(sign), v(bound), v(negative))
+		} else {
+			k.VXORPS(v(sign), v(bound), v(negative))
+		}
+	}
 	if !each {
-		k.VBROADCASTSS(at(scales, 0), l.vectors[sharedScale])
+		k.VBROADCASTSS(at(scales, 0), v(scale))
+		k.VBROADCASTSS(at(reciprocals, 0), v(reciprocal))
 		k.MOVBLSX(at(zeros, 0), reg.EAX)
-		k.VMOVD(reg.EAX, quarter(sharedZero))
-		k.VPBROADCASTD(quarter(sharedZero), l.vectors[sharedZero])
+		k.VMOVD(reg.EAX, quarter(zero))
+		k.VPBROADCASTD(quarter(zero), v(zero))
+		bounds()
 	}
 	k.Label("next")
 	for part := range l.parts() {
-		value, spare := firstFree+2*part, firstFree+2*part+1
-		v := l.vectors[value]
-		k.load(l, t, data, part, value, spare)
-		if each {
-			k.VDIVPS(at(scales, part*l.lanes*4), v, v)
-		} else {
-			k.VDIVPS(l.vectors[sharedScale], v, v)
+		x, q, remainder := firstFree, firstFree+1, firstFree+3 // q of the first part stays
+		if part == 1 {
+			q = firstFree + 2
 		}
-		k.VMINPS(l.vectors[farthest], v, v) // the bound, if v is NaN
-		k.VMAXPS(l.vectors[nearest], v, v)
-		k.VCVTPS2DQ(v, v)
+		k.load(l, t, data, part, x, remainder)
 		if each {
-			k.VPMOVSXBD(at(zeros, part*l.lanes), l.vectors[spare])
-			k.VPADDD(l.vectors[spare], v, v)
-		} else {
-			k.VPADDD(l.vectors[sharedZero], v, v)
+			k.VMOVUPS(at(scales, part*l.lanes*4), v(scale))
+			k.VMOVUPS(at(reciprocals, part*l.lanes*4), v(reciprocal))
+			bounds()
+			k.VPMOVSXBD(at(zeros, part*l.lanes), v(zero))
 		}
-		k.VPMAXSD(l.vectors[least], v, v)
-		k.VPMINSD(l.vectors[most], v, v)
+		k.VMINPS(v(bound), v(x), v(x)) // the bound, if x is NaN
+		k.VMAXPS(v(negative), v(x), v(x))
+		k.VMULPS(v(reciprocal), v(x), v(q))
+		for range 2 {
+			k.VMOVAPS(v(x), v(remainder))
+			k.VFNMADD231PS(v(scale), v(q), v(remainder))
+			k.VFMADD231PS(v(reciprocal), v(remainder), v(q))
+		}
+		k.VCVTPS2DQ(v(q), v(q))
+		k.VPADDD(v(zero), v(q), v(q))
+		k.VPMAXSD(v(least), v(q), v(q))
+		k.VPMINSD(v(most), v(q), v(q))
 	}
 	if l.lanes == 16 {
-		k.VPMOVDB(l.vectors[firstFree], at(dst, 0))
+		k.VPMOVDB(v(firstFree+1), at(dst, 0))
 	} else {
-		first, second := firstFree, firstFree+2
+		first, second := firstFree+1, firstFree+2
 		k.VPACKSSDW(half(second), half(first), half(first))
 		k.VPERMQ(operand.U8(0xd8), half(first), half(first))
 		k.VEXTRACTI128(operand.Imm(1), half(first), quarter(second))
@@ -80,6 +107,7 @@ func (k *kernels) quantize(l level, t float, name string, each bool) string {
 	k.ADDQ(operand.Imm(step), dst)
 	if each {
 		k.ADDQ(operand.Imm(step*4), scales)
+		k.ADDQ(operand.Imm(step*4), reciprocals)
 		k.ADDQ(operand.Imm(step), zeros)
 	}
 	k.SUBQ(operand.Imm(step), count)

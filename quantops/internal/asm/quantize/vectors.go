@@ -7,18 +7,19 @@ import (
 
 // Where the fields of quantops.sweep lie.
 const (
-	sweepData      = 0
-	sweepDst       = 24
-	sweepScales    = 48
-	sweepZeros     = 72
-	sweepLow       = 96
-	sweepHigh      = 120
-	sweepStride    = 144
-	sweepRows      = 152
-	sweepCount     = 160
-	sweepDstStride = 168
-	sweepLeast     = 176
-	sweepMost      = 180
+	sweepData        = 0
+	sweepDst         = 24
+	sweepScales      = 48
+	sweepReciprocals = 72
+	sweepZeros       = 96
+	sweepLow         = 120
+	sweepHigh        = 144
+	sweepStride      = 168
+	sweepRows        = 176
+	sweepCount       = 184
+	sweepDstStride   = 192
+	sweepLeast       = 200
+	sweepMost        = 204
 )
 
 // step is how many floats one turn of a loop takes, at every level.
