@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"math"
 	goruntime "runtime"
@@ -19,6 +20,7 @@ type contestant struct {
 	failure error           // why it takes no part any longer
 	times   []time.Duration // one for each round
 	bytes   uint64          // allocated on Go's heap by one turn of work
+	peak    int64           // resident memory in bytes, of one that is a process of its own
 	apart   float64         // relative L2 distance from what it is held to
 	agrees  string          // with whom
 }
@@ -32,6 +34,9 @@ type pace struct {
 
 const leastRounds = 3
 
+// longWork needs no warming up: whatever it finds cold is a small part of it.
+const longWork = time.Second
+
 // contest lets the contestants work in turn, round by round, each round from
 // another one on, so that a machine that becomes slower does so for all of them.
 //
@@ -39,7 +44,7 @@ const leastRounds = 3
 // for a while after a run, and would take half of a core from the next one. The
 // first piece of work in a turn brings caches and threads back and is not
 // counted. A contestant's time in a round is the median of its pieces.
-func contest(list []*contestant, threads int, p pace) {
+func contest(ctx context.Context, list []*contestant, threads int, p pace) {
 	defer goruntime.GOMAXPROCS(goruntime.GOMAXPROCS(threads)) // the garbage collector too has no more than that
 	begin := time.Now()
 	for round := 0; round < p.rounds; round++ {
@@ -48,7 +53,7 @@ func contest(list []*contestant, threads int, p pace) {
 		}
 		for i := range list {
 			c := list[(i+round)%len(list)]
-			if c.failure != nil {
+			if c.failure != nil || ctx.Err() != nil {
 				continue
 			}
 			rest()
@@ -62,8 +67,10 @@ func contest(list []*contestant, threads int, p pace) {
 }
 
 func (c *contestant) turn(least time.Duration) (time.Duration, error) {
-	if _, err := c.work(); err != nil {
-		return 0, err
+	if n := len(c.times); n == 0 || c.times[n-1] < longWork {
+		if _, err := c.work(); err != nil {
+			return 0, err
+		}
 	}
 	var before, after goruntime.MemStats
 	goruntime.ReadMemStats(&before)

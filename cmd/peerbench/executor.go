@@ -149,9 +149,9 @@ func (c *comparison) one(ctx context.Context, w work, threads int) (result, erro
 		}
 		one.failure = one.verify(way, s, found)
 	}
-	contest(list, threads, c.pace)
+	contest(ctx, list, threads, c.pace)
 	r.fill(list, w.marks)
-	return r, nil
+	return r, ctx.Err()
 }
 
 func (w work) has(name string) bool {

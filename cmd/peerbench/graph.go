@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"math"
-	"math/rand/v2"
 
 	"github.com/onnx-tinyq/onnx-tinyq/onnx"
 )
@@ -11,9 +10,8 @@ import (
 // graph builds a model node by node. Its weights are random, but the same in
 // every run.
 type graph struct {
-	model  *onnx.Model
-	random *rand.Rand
-	fresh  int
+	model *onnx.Model
+	fresh int // names, each of which also seeds a weight
 }
 
 func newGraph(name string) *graph {
@@ -23,7 +21,6 @@ func newGraph(name string) *graph {
 			Opsets: []onnx.OpsetImport{{Version: 17}},
 			Graph:  &onnx.Graph{Name: name},
 		},
-		random: rand.New(rand.NewPCG(1, 2)),
 	}
 }
 
@@ -80,16 +77,18 @@ func (g *graph) weight(stem string, shape ...int64) string {
 			summed *= size
 		}
 	}
-	return g.keep(onnx.FloatTensor(g.name(stem), shape, normal(g.random, int(n), 1/math.Sqrt(float64(summed)))))
+	return g.drawn(stem, shape, drawn{n: n, deviation: 1 / math.Sqrt(float64(summed))})
 }
 
 // vector adds an initializer of values around a mean.
 func (g *graph) vector(stem string, n int64, mean, deviation float64) string {
-	v := normal(g.random, int(n), deviation)
-	for i := range v {
-		v[i] += float32(mean)
-	}
-	return g.keep(onnx.FloatTensor(g.name(stem), []int64{n}, v))
+	return g.drawn(stem, []int64{n}, drawn{n: n, mean: mean, deviation: deviation})
+}
+
+func (g *graph) drawn(stem string, shape []int64, d drawn) string {
+	name := g.name(stem)
+	d.seed = uint64(g.fresh)
+	return g.keep(onnx.NewTensor(name, onnx.Float, shape, d))
 }
 
 func (g *graph) scalar(stem string, v float32) string {
@@ -98,18 +97,4 @@ func (g *graph) scalar(stem string, v float32) string {
 
 func (g *graph) ints(stem string, v ...int64) string {
 	return g.keep(onnx.Int64Tensor(g.name(stem), []int64{int64(len(v))}, v))
-}
-
-// normal makes normally distributed values. One table of them serves over and
-// over from changing places: making a large model must not take minutes.
-func normal(random *rand.Rand, n int, deviation float64) []float32 {
-	table := make([]float32, 1<<16+1) // an odd length, so that columns differ
-	for i := range table {
-		table[i] = float32(random.NormFloat64() * deviation)
-	}
-	v := make([]float32, n)
-	for at := 0; at < n; {
-		at += copy(v[at:], table[random.IntN(len(table)/2):])
-	}
-	return v
 }

@@ -20,16 +20,17 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/sys/unix"
 )
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, unix.SIGTERM)
 	defer stop()
 	root := &cobra.Command{
 		Use: "peerbench", Short: "Compare onnx-tinyq with its peers",
 		SilenceUsage: true, SilenceErrors: true,
 	}
-	root.AddCommand(executorCommand())
+	root.AddCommand(executorCommand(), rewritingCommand())
 	if err := root.ExecuteContext(ctx); err != nil {
 		fmt.Fprintln(os.Stderr, "peerbench:", err)
 		os.Exit(1)
@@ -67,12 +68,7 @@ func executorCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if asJSON {
-				encoder := json.NewEncoder(command.OutOrStdout())
-				encoder.SetIndent("", "  ")
-				return encoder.Encode(results)
-			}
-			return nil
+			return printJSON(command.OutOrStdout(), asJSON, results)
 		},
 	}
 	flags := command.Flags()
@@ -84,6 +80,67 @@ func executorCommand() *cobra.Command {
 	flags.IntVar(&c.pace.rounds, "rounds", 11, "rounds at most")
 	flags.DurationVar(&c.pace.turn, "turn", 30*time.Millisecond, "least time for which a contestant works in a round")
 	flags.DurationVar(&c.pace.budget, "budget", 10*time.Second, "time for a contest, after which no further round begins")
+	flags.BoolVar(&asJSON, "json", false, "print one JSON array")
+	return command
+}
+
+func printJSON(w io.Writer, asJSON bool, results []result) error {
+	if !asJSON {
+		return nil
+	}
+	encoder := json.NewEncoder(w)
+	encoder.SetIndent("", "  ")
+	return encoder.Encode(results)
+}
+
+func rewritingCommand() *cobra.Command {
+	var only string
+	var asJSON bool
+	var sizes []int64
+	r := rewriting{}
+	command := &cobra.Command{
+		Use:   "rewriting",
+		Short: "Compare our rewriting of a large model with copying it and with tools in Python",
+		Args:  cobra.NoArgs,
+		RunE: func(command *cobra.Command, _ []string) (err error) {
+			if r.only, err = regexp.Compile(only); err != nil {
+				return fmt.Errorf("--only: %w", err)
+			}
+			if r.folder, err = os.MkdirTemp(r.folder, "peerbench"); err != nil {
+				return err
+			}
+			defer os.RemoveAll(r.folder)
+			if r.binary == "" {
+				if r.binary, err = buildProgram(r.folder); err != nil {
+					return err
+				}
+			}
+			r.log = command.OutOrStdout()
+			if asJSON {
+				r.log = io.Discard
+			}
+			var results []result
+			for _, gib := range sizes {
+				name := fmt.Sprintf("rewriting a transformer of %d GiB", gib)
+				fmt.Fprintln(r.log, name)
+				shown, err := r.run(command.Context(), name, transformerOf(gib).encoder(8), large(gib))
+				if err != nil {
+					return err
+				}
+				shown.print(r.log)
+				results = append(results, shown)
+			}
+			return printJSON(command.OutOrStdout(), asJSON, results)
+		},
+	}
+	flags := command.Flags()
+	flags.StringVar(&r.binary, "binary", "", "our program's `FILE` (default: built from this repository)")
+	flags.StringVar(&r.python, "python", os.Getenv("TINYQ_PYTHON"), "a Python's `FILE` that has onnx, onnxruntime and onnx_ir (default: TINYQ_PYTHON)")
+	flags.StringVar(&r.folder, "folder", "", "the `FOLDER` in which models are made and written (default: the one for temporary files)")
+	flags.StringVar(&only, "only", "", "compare only the ways that match this `REGEXP`")
+	flags.IntVar(&r.rounds, "rounds", 7, "rounds, after one that is not counted")
+	flags.IntVar(&r.pythons, "python-rounds", 3, "rounds that Python takes part in")
+	flags.Int64SliceVar(&sizes, "gib", []int64{1}, "sizes of the model in GiB")
 	flags.BoolVar(&asJSON, "json", false, "print one JSON array")
 	return command
 }

@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"regexp"
+	"runtime"
 	"testing"
 	"time"
 
@@ -86,6 +87,58 @@ func TestLayersAreCompared(t *testing.T) {
 	if t.Failed() {
 		io.Copy(os.Stderr, &log)
 	}
+}
+
+// TestRewritingIsCompared has a small model copied and rewritten.
+func TestRewritingIsCompared(t *testing.T) {
+	program, err := buildProgram(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := rewriting{binary: program, folder: t.TempDir(), only: regexp.MustCompile(""), rounds: 1, log: io.Discard}
+	for _, large := range []bool{false, true} {
+		m := transformer{layers: 2, width: 64, heads: 4, inner: 128, vocabulary: 50, positions: 8}.encoder(8)
+		shown, err := r.run(t.Context(), "small", m, large)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if want := map[bool]int{false: 6, true: 5}[large]; len(shown.Contestants) != want {
+			t.Errorf("%d contestants, not %d", len(shown.Contestants), want)
+		}
+		for _, entry := range shown.Contestants {
+			if entry.Failure != "" || entry.Rounds != 1 || entry.MedianMS <= 0 || entry.PeakBytes == 0 && highWater(os.Getpid()) > 0 {
+				t.Errorf("%+v", entry)
+			}
+		}
+	}
+}
+
+// TestPeakMemoryIsTheChildsOwn has a child that needs less memory than this
+// process once did, and one that needs more.
+func TestPeakMemoryIsTheChildsOwn(t *testing.T) {
+	if highWater(os.Getpid()) == 0 {
+		t.Skip("this system does not tell")
+	}
+	ballast := make([]byte, 200<<20)
+	for i := 0; i < len(ballast); i += 4096 {
+		ballast[i] = 1
+	}
+	for _, check := range []struct {
+		args        []string
+		least, most int64
+	}{
+		{[]string{"sleep", "0.05"}, 100 << 10, 20 << 20},
+		{[]string{"dd", "if=/dev/zero", "of=/dev/null", "bs=400M", "count=1"}, 400 << 20, 410 << 20},
+	} {
+		c, err := runChild(t.Context(), check.args)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if c.peak < check.least || c.peak > check.most {
+			t.Errorf("%v: peak %d, not between %d and %d", check.args, c.peak, check.least, check.most)
+		}
+	}
+	runtime.KeepAlive(ballast)
 }
 
 // TestWrongAnswersAreNotTimed has one executor run another model.

@@ -13,8 +13,10 @@ type result struct {
 	Work        string       `json:"work"`
 	Threads     int          `json:"threads"`
 	Failure     string       `json:"failure,omitempty"` // why there was no contest
+	Bytes       int64        `json:"bytes,omitempty"`   // of the model, where it is rewritten
 	Contestants []entry      `json:"contestants"`
 	Ratios      []ratioShown `json:"ratios"`
+	Limits      []limitShown `json:"limits,omitempty"`
 }
 
 // entry is one contestant's part in a result.
@@ -26,6 +28,8 @@ type entry struct {
 	MinMS        float64 `json:"min_ms"`
 	MaxMS        float64 `json:"max_ms"`
 	HeapPerRun   uint64  `json:"go_heap_bytes_per_run"`
+	PeakBytes    int64   `json:"peak_bytes,omitempty"`
+	GBPerSecond  float64 `json:"gb_per_second,omitempty"`
 	Apart        float64 `json:"relative_l2,omitempty"`
 	ComparedWith string  `json:"compared_with,omitempty"`
 }
@@ -42,23 +46,39 @@ type ratioShown struct {
 	Reason string  `json:"reason,omitempty"` // why there is no ratio
 }
 
+// limitShown is a contestant's memory beside the most that it may take.
+type limitShown struct {
+	Name  string `json:"name"`
+	Peak  int64  `json:"peak_bytes"`
+	Most  int64  `json:"most_bytes"`
+	Holds bool   `json:"holds"`
+}
+
+func (r *result) limit(c *contestant, most int64) {
+	r.Limits = append(r.Limits, limitShown{c.name, c.peak, most, c.peak <= most})
+}
+
 func (r *result) fill(list []*contestant, marks []mark) {
 	byName := map[string]*contestant{}
 	for _, c := range list {
 		byName[c.name] = c
-		shown := entry{Name: c.name, Rounds: len(c.times), HeapPerRun: c.bytes, Apart: c.apart, ComparedWith: c.agrees}
+		shown := entry{Name: c.name, Rounds: len(c.times), HeapPerRun: c.bytes, PeakBytes: c.peak, Apart: c.apart, ComparedWith: c.agrees}
 		if c.failure != nil {
 			shown.Failure = c.failure.Error()
 		} else {
 			shown.MedianMS, shown.MinMS, shown.MaxMS = c.milliseconds()
+			shown.GBPerSecond = float64(r.Bytes) / 1e6 / shown.MedianMS
 		}
 		r.Contestants = append(r.Contestants, shown)
 	}
 	for _, m := range marks {
+		if byName[m.ours] == nil || byName[m.peer] == nil {
+			continue // not asked for
+		}
 		shown := ratioShown{Ours: m.ours, Peer: m.peer, Mark: m.least}
 		ours, peer := byName[m.ours], byName[m.peer]
 		for name, c := range map[string]*contestant{m.ours: ours, m.peer: peer} {
-			if c == nil || c.failure != nil {
+			if c.failure != nil {
 				shown.Reason = name + " could not run"
 			}
 		}
@@ -79,24 +99,49 @@ func (r *result) print(w io.Writer) {
 		fmt.Fprintf(w, "  no contest: %s\n\n", r.Failure)
 		return
 	}
+	fmt.Fprintln(w, r.table().Render())
+	for _, s := range r.Ratios {
+		fmt.Fprintln(w, "  "+s.String())
+	}
+	for _, l := range r.Limits {
+		fmt.Fprintf(w, "  %s: peak %d MiB, mark %d MiB: %s\n", l.Name, l.Peak>>20, l.Most>>20, verdict(l.Holds))
+	}
+	fmt.Fprintln(w)
+}
+
+// table lists the contestants: those that are programs with their memory, others
+// with what they allocate and how far their results are from another's.
+func (r *result) table() table.Writer {
 	t := newTable("way", "rounds", "median ms", "min ms", "max ms", "Go heap/run", "apart")
+	if r.Bytes > 0 {
+		t = newTable("way", "rounds", "median ms", "min ms", "max ms", "GB/s", "peak MiB")
+	}
 	for _, c := range r.Contestants {
 		if c.Failure != "" {
 			t.AppendRow(table.Row{c.Name, c.Rounds, "failed: " + c.Failure})
 			continue
 		}
+		milli := func(v float64) string { return fmt.Sprintf("%.3f", v) }
+		row := table.Row{c.Name, c.Rounds, milli(c.MedianMS), milli(c.MinMS), milli(c.MaxMS)}
 		apart := ""
 		if c.ComparedWith != "" {
 			apart = fmt.Sprintf("%.1e of %s", c.Apart, c.ComparedWith)
 		}
-		milli := func(v float64) string { return fmt.Sprintf("%.3f", v) }
-		t.AppendRow(table.Row{c.Name, c.Rounds, milli(c.MedianMS), milli(c.MinMS), milli(c.MaxMS), c.HeapPerRun, apart})
+		if r.Bytes > 0 {
+			row = append(row, fmt.Sprintf("%.2f", c.GBPerSecond), c.PeakBytes>>20)
+		} else {
+			row = append(row, c.HeapPerRun, apart)
+		}
+		t.AppendRow(row)
 	}
-	fmt.Fprintln(w, t.Render())
-	for _, s := range r.Ratios {
-		fmt.Fprintln(w, "  "+s.String())
+	return t
+}
+
+func verdict(holds bool) string {
+	if holds {
+		return "holds"
 	}
-	fmt.Fprintln(w)
+	return "MISSED"
 }
 
 // String is one line: who, by how much, and whether a mark holds.
@@ -108,11 +153,7 @@ func (s ratioShown) String() string {
 		line += fmt.Sprintf("%.2f (%.2f to %.2f)", s.Ratio, s.Low, s.High)
 	}
 	if s.Holds != nil {
-		verdict := "MISSED"
-		if *s.Holds {
-			verdict = "holds"
-		}
-		line += fmt.Sprintf(", mark %.2f: %s", s.Mark, verdict)
+		line += fmt.Sprintf(", mark %.2f: %s", s.Mark, verdict(*s.Holds))
 	}
 	return line
 }

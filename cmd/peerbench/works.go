@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 
 	"github.com/onnx-tinyq/onnx-tinyq/onnx"
+	"github.com/onnx-tinyq/onnx-tinyq/rewrite"
 )
 
 // The marks are what this project sets itself; a work without one is shown for
@@ -68,7 +69,7 @@ func wholeModels(cases string) (list []work) {
 			return onnx.Open(filepath.Join(cases, path, "model.onnx"))
 		}
 	}
-	all := []string{"all"}
+	all := rewrite.Operators()
 	for _, m := range []struct {
 		name       string
 		model      func() (*onnx.Model, error)
