@@ -31,6 +31,8 @@ type CaseOptions struct {
 	// the expected one: |a-b| <= absolute + relative·|b|. Both 0: 1e-3 and 1e-5.
 	// What a case's own file states wins.
 	RelativeTolerance, AbsoluteTolerance float64
+
+	how judged
 }
 
 // CaseOutcome is how a case ended.
@@ -144,7 +146,11 @@ func (c Case) run(ctx context.Context, o CaseOptions) error {
 		return err
 	}
 	defer model.Close()
-	session, err := Compile(model, Options{Threads: o.Threads})
+	flat, err := inline(model)
+	if err != nil {
+		return err
+	}
+	session, err := compile(flat, Options{Threads: o.Threads}, o.how)
 	if err != nil {
 		return err
 	}

@@ -49,11 +49,13 @@ type traceFunc func(n *onnx.Node, in, out []tensor.Value)
 type judged struct {
 	trace   traceFunc // sees every step; nil: nobody does
 	literal bool      // every node is run as the model has it: no steps are fused
+	// overwrite has memory overwritten that is not in use, to see that it is not.
+	overwrite bool
 }
 
 // compile is Compile of a model without calls.
 func compile(flat *inlined, o Options, how judged) (*Session, error) {
-	c := &compiler{inlined: flat, literal: how.literal, session: &Session{observe: o.Observe, trace: how.trace, threads: o.Threads}}
+	c := &compiler{inlined: flat, literal: how.literal, session: &Session{observe: o.Observe, trace: how.trace, threads: o.Threads, overwrite: how.overwrite}}
 	if c.session.threads <= 0 {
 		c.session.threads = goruntime.GOMAXPROCS(0)
 	}

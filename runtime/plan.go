@@ -3,6 +3,7 @@ package runtime
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/onnx-tinyq/onnx-tinyq/onnx"
 	"github.com/onnx-tinyq/onnx-tinyq/runtime/internal/ops"
@@ -36,22 +37,39 @@ type step struct {
 }
 
 // frame holds the values of one run of a plan, by slot.
-type frame struct{ values []tensor.Value }
+type frame struct {
+	values   []tensor.Value
+	blocks   []*ops.Block   // that the values of steps lie in
+	operands []tensor.Value // of the step at hand
+}
 
-// run runs the steps of a plan. in has a value for each of the plan's inputs,
-// nil for one that takes its default; outer is the frame of the graph around.
-func (p *plan) run(c *ops.Call, in []tensor.Value, outer *frame) ([]tensor.Value, error) {
-	f := &frame{values: make([]tensor.Value, len(p.initial))}
+func (p *plan) newFrame() *frame {
+	return &frame{values: make([]tensor.Value, len(p.initial)), blocks: make([]*ops.Block, len(p.initial))}
+}
+
+// runBody runs the plan of a body. in has a value for each of the plan's inputs;
+// outer is the frame of the graph around.
+func (p *plan) runBody(c *ops.Call, in []tensor.Value, outer *frame) ([]tensor.Value, error) {
+	c.Memory.Enter()
+	defer c.Memory.Leave()
+	f := p.newFrame()
 	copy(f.values, p.initial)
+	for _, captured := range p.captures {
+		f.values[captured.slot] = outer.values[captured.outer]
+	}
+	return p.run(c, in, f)
+}
+
+// run runs the steps of a plan in a frame that has the constants and what is
+// captured. in has a value for each of the plan's inputs, nil for one that takes
+// its default.
+func (p *plan) run(c *ops.Call, in []tensor.Value, f *frame) ([]tensor.Value, error) {
 	for i, slot := range p.inputs {
 		if slot != absent && in[i] != nil {
 			f.values[slot] = in[i]
 		}
 	}
-	for _, captured := range p.captures {
-		f.values[captured.slot] = outer.values[captured.outer]
-	}
-	call := &ops.Call{Context: c.Context, Workers: c.Workers, Frame: f}
+	call := &ops.Call{Context: c.Context, Workers: c.Workers, Memory: c.Memory, Frame: f}
 	for _, st := range p.steps {
 		if c.Context.Err() != nil {
 			return nil, context.Cause(c.Context)
@@ -65,17 +83,22 @@ func (p *plan) run(c *ops.Call, in []tensor.Value, outer *frame) ([]tensor.Value
 		if results[i] = f.values[slot]; results[i] == nil {
 			return nil, fmt.Errorf("output %q has no value", p.names[i])
 		}
+		c.Memory.Forget(results[i])
 	}
 	return results, nil
 }
 
 func (p *plan) step(st *step, call *ops.Call, f *frame) error {
-	operands := make([]tensor.Value, len(st.in))
-	for i, slot := range st.in {
-		if slot != absent {
-			operands[i] = f.values[slot]
+	operands := f.operands[:0]
+	for _, slot := range st.in {
+		if slot == absent {
+			operands = append(operands, nil)
+			continue
 		}
+		operands = append(operands, f.values[slot])
 	}
+	f.operands = operands
+	taken := call.Memory.Begin()
 	results, err := st.call(call, operands)
 	if err != nil {
 		return &NodeError{Node: st.node, Operands: describeAll(operands), Err: err}
@@ -85,15 +108,19 @@ func (p *plan) step(st *step, call *ops.Call, f *frame) error {
 			continue
 		}
 		f.values[slot] = results[i]
+		f.blocks[slot] = call.Memory.Hold(results[i])
 		if p.session.observe != nil {
 			p.session.observe(st.node, st.node.Outputs[i], results[i])
 		}
 	}
 	if p.session.trace != nil {
-		p.session.trace(st.node, operands, results)
+		p.session.trace(st.node, slices.Clone(operands), results) // which it may keep
 	}
+	call.Memory.End(taken)
 	for _, slot := range st.free {
 		f.values[slot] = nil
+		call.Memory.Release(f.blocks[slot])
+		f.blocks[slot] = nil
 	}
 	return nil
 }
@@ -128,5 +155,5 @@ func (b *graphBody) Run(c *ops.Call, in []tensor.Value) ([]tensor.Value, error) 
 		return nil, fmt.Errorf("the body has %d inputs, it was given %d values", len(b.plan.inputs), len(in))
 	}
 	outer, _ := c.Frame.(*frame)
-	return b.plan.run(c, in, outer)
+	return b.plan.runBody(c, in, outer)
 }

@@ -3,6 +3,7 @@ package runtime
 import (
 	"context"
 	"fmt"
+	"sync"
 
 	"github.com/onnx-tinyq/onnx-tinyq/onnx"
 	"github.com/onnx-tinyq/onnx-tinyq/quantops"
@@ -18,6 +19,10 @@ type Session struct {
 	observe func(node *onnx.Node, name string, v tensor.Value)
 	trace   traceFunc
 	threads int
+
+	resting   sync.Mutex
+	rooms     []*room // that no run is in
+	overwrite bool    // see ops.Memory
 }
 
 // Port is an input or output of a model.
@@ -68,10 +73,12 @@ func (s *Session) Run(ctx context.Context, feeds map[string]tensor.Value) (map[s
 	}
 	workers := quantops.NewWorkers(s.threads)
 	defer workers.Close()
-	results, err := s.plan.run(&ops.Call{Context: ctx, Workers: workers}, in, nil)
+	r := s.enter()
+	results, err := s.plan.run(&ops.Call{Context: ctx, Workers: workers, Memory: r.memory}, in, r.frame)
 	if err != nil {
 		return nil, fmt.Errorf("runtime: %w", err)
 	}
+	s.leave(r)
 	outputs := make(map[string]tensor.Value, len(results))
 	for i, v := range results {
 		outputs[s.plan.names[i]] = v

@@ -282,7 +282,7 @@ func (p *attentionPlan) present(past, now *tensor.Tensor, size int) (*tensor.Ten
 	if p.packed {
 		split := now.WithShape([]int{p.batch, now.Shape()[1], p.attentionHeads.keyHeads, size})
 		var err error
-		if now, err = transpose(split, []int{0, 2, 1, 3}); err != nil {
+		if now, err = transpose(nil, split, []int{0, 2, 1, 3}); err != nil {
 			return nil, err
 		}
 	}

@@ -137,7 +137,7 @@ func TestAttentionIsItsDefinition(t *testing.T) {
 // position side by side.
 func packed(t *testing.T, v *tensor.Tensor) *tensor.Tensor {
 	t.Helper()
-	moved, err := transpose(v, []int{0, 2, 1, 3})
+	moved, err := transpose(nil, v, []int{0, 2, 1, 3})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,5 +1,7 @@
 package ops
 
+import "github.com/onnx-tinyq/onnx-tinyq/runtime/tensor"
+
 // blockElements is how many elements an elementwise loop computes at a time:
 // few enough for all operands' blocks to stay in the first-level cache, many
 // enough for what is done once in a block not to count.
@@ -34,10 +36,10 @@ func (scratch[C]) block(lo, hi int, buffer []C) []C { return buffer[:hi-lo] }
 
 // eachBlock calls f for blocks that together make up n elements, in parallel: x
 // has the elements from lo on of every reader.
-func eachBlock[C any](c *Call, n int, readers []reader[C], f func(lo int, x [][]C)) error {
+func eachBlock[C tensor.Element](c *Call, n int, readers []reader[C], f func(lo int, x [][]C)) error {
 	return c.parallel(n, blockGrain, func(from, to int) {
 		size := min(blockElements, to-from)
-		buffers := make([]C, size*len(readers))
+		buffers := buffer[C](c, size*len(readers))
 		x := make([][]C, len(readers))
 		for lo := from; lo < to; lo += size {
 			hi := min(to, lo+size)

@@ -22,13 +22,13 @@ func buildConcat(n *Node) (single, error) {
 		return nil, fmt.Errorf("attribute axis is missing")
 	}
 	axis := n.Int("axis", 1)
-	return func(_ *Call, in []*tensor.Tensor) (*tensor.Tensor, error) {
-		return concat(in, axis)
+	return func(c *Call, in []*tensor.Tensor) (*tensor.Tensor, error) {
+		return concat(c, in, axis)
 	}, nil
 }
 
 // concat joins tensors, of one type and at least one, along an axis.
-func concat(parts []*tensor.Tensor, axis int) (*tensor.Tensor, error) {
+func concat(c *Call, parts []*tensor.Tensor, axis int) (*tensor.Tensor, error) {
 	first := parts[0]
 	axis, err := resolveAxis(axis, first.Rank())
 	if err != nil {
@@ -52,7 +52,7 @@ func concat(parts []*tensor.Tensor, axis int) (*tensor.Tensor, error) {
 	if _, err := checkedCount(shape); err != nil {
 		return nil, err
 	}
-	result := elementsIn(first).like(tensor.Count(shape))
+	result := elementsIn(first).room(c, tensor.Count(shape))
 	to := rowMajor(shape)
 	for _, part := range parts {
 		move(result, to, elementsIn(part), rowMajor(part.Shape()), part.Shape())
@@ -62,7 +62,7 @@ func concat(parts []*tensor.Tensor, axis int) (*tensor.Tensor, error) {
 }
 
 // stack joins tensors of one type and shape along a new axis.
-func stack(parts []*tensor.Tensor, axis int) (*tensor.Tensor, error) {
+func stack(c *Call, parts []*tensor.Tensor, axis int) (*tensor.Tensor, error) {
 	shape := parts[0].Shape()
 	axis, err := resolveAxis(axis, len(shape)+1)
 	if err != nil {
@@ -75,7 +75,7 @@ func stack(parts []*tensor.Tensor, axis int) (*tensor.Tensor, error) {
 		}
 		lifted[i] = part.WithShape(slices.Insert(slices.Clone(shape), axis, 1))
 	}
-	return concat(lifted, axis)
+	return concat(c, lifted, axis)
 }
 
 func buildSplit(n *Node) (several, error) {
@@ -90,7 +90,7 @@ func buildSplit(n *Node) (several, error) {
 		return nil, fmt.Errorf("num_outputs is %d, but the node has %d outputs", parts, outputs)
 	}
 	first := n.Int("axis", 0)
-	return func(_ *Call, in []*tensor.Tensor) ([]*tensor.Tensor, error) {
+	return func(c *Call, in []*tensor.Tensor) ([]*tensor.Tensor, error) {
 		axis, err := resolveAxis(first, in[0].Rank())
 		if err != nil {
 			return nil, err
@@ -110,7 +110,7 @@ func buildSplit(n *Node) (several, error) {
 		if len(lengths) != outputs {
 			return nil, fmt.Errorf("split %v does not give the node's %d outputs", lengths, outputs)
 		}
-		return split(in[0], axis, lengths)
+		return split(c, in[0], axis, lengths)
 	}, nil
 }
 
@@ -129,7 +129,7 @@ func equalParts(size, parts int, exactly bool) ([]int, error) {
 }
 
 // split takes t apart along an axis into parts of the given lengths.
-func split(t *tensor.Tensor, axis int, lengths []int) ([]*tensor.Tensor, error) {
+func split(c *Call, t *tensor.Tensor, axis int, lengths []int) ([]*tensor.Tensor, error) {
 	from := rowMajor(t.Shape())
 	parts := make([]*tensor.Tensor, len(lengths))
 	left := t.Shape()[axis]
@@ -139,7 +139,7 @@ func split(t *tensor.Tensor, axis int, lengths []int) ([]*tensor.Tensor, error) 
 		}
 		shape := slices.Clone(t.Shape())
 		shape[axis] = length
-		parts[i] = pick(t, from, shape)
+		parts[i] = pick(c, t, from, shape)
 		from.offset += length * from.strides[axis]
 		left -= length
 	}
@@ -151,7 +151,7 @@ func split(t *tensor.Tensor, axis int, lengths []int) ([]*tensor.Tensor, error) 
 
 func buildSplitToSequence(n *Node) (Run, error) {
 	first, keep := n.Int("axis", 0), n.Int("keepdims", 1) != 0
-	return func(_ *Call, in []tensor.Value) ([]tensor.Value, error) {
+	return func(c *Call, in []tensor.Value) ([]tensor.Value, error) {
 		t, err := tensorOperand(in, 0)
 		if err != nil {
 			return nil, err
@@ -164,7 +164,7 @@ func buildSplitToSequence(n *Node) (Run, error) {
 		if err != nil {
 			return nil, fmt.Errorf("split: %w", err)
 		}
-		parts, err := split(t, axis, lengths)
+		parts, err := split(c, t, axis, lengths)
 		if err != nil {
 			return nil, err
 		}
@@ -216,7 +216,7 @@ func buildConcatFromSequence(n *Node) (Run, error) {
 	if n.Int("new_axis", 0) != 0 {
 		join = stack
 	}
-	return func(_ *Call, in []tensor.Value) ([]tensor.Value, error) {
+	return func(c *Call, in []tensor.Value) ([]tensor.Value, error) {
 		sequence, err := sequenceOperand(in, 0)
 		if err != nil {
 			return nil, err
@@ -230,7 +230,7 @@ func buildConcatFromSequence(n *Node) (Run, error) {
 				return nil, err
 			}
 		}
-		t, err := join(parts, axis)
+		t, err := join(c, parts, axis)
 		if err != nil {
 			return nil, err
 		}

@@ -135,7 +135,7 @@ func (l loop) run(c *Call, in []tensor.Value) ([]tensor.Value, error) {
 // body that did not run the declaration says what there is none of.
 func stackSlices(parts []*tensor.Tensor, axis int, declared *onnx.Value) (*tensor.Tensor, error) {
 	if len(parts) > 0 {
-		return stack(parts, axis)
+		return stack(nil, parts, axis)
 	}
 	if declared.Type == nil || declared.Type.Kind != onnx.TensorKind {
 		return nil, fmt.Errorf("the body did not run and does not state the type of this output")

@@ -65,5 +65,5 @@ func causalConvolution(c *Call, x, w, bias, past *tensor.Tensor, swish bool) (y,
 			return nil, nil, err
 		}
 	}
-	return y, pick(all, whole.at([]int{0, 0, length}), carried), nil
+	return y, pick(c, all, whole.at([]int{0, 0, length}), carried), nil
 }

@@ -151,7 +151,7 @@ func (n numbersOf[S, C]) zip(c *Call, in []*tensor.Tensor, loop func(y []C, x []
 	if err != nil {
 		return nil, err
 	}
-	y := make([]S, tensor.Count(shape))
+	y := buffer[S](c, tensor.Count(shape))
 	if same, ok := any(y).([]C); ok {
 		err = eachBlock(c, len(y), readers, func(lo int, x [][]C) { loop(same[lo:lo+len(x[0])], x) })
 		return tensor.New(shape, y), err

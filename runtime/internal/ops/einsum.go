@@ -179,7 +179,7 @@ func label(t *tensor.Tensor, term string) (labeled, error) {
 		strides[at] += stride
 	}
 	if len(labels) < len(names) {
-		t = pick(t, layout{strides: strides}, shape)
+		t = pick(nil, t, layout{strides: strides}, shape)
 	}
 	return labeled{t, labels}, nil
 }
@@ -207,7 +207,7 @@ func (l labeled) arranged(order []rune) (*tensor.Tensor, error) {
 	for _, name := range order {
 		axes = append(axes, slices.Index(l.labels, name))
 	}
-	return transpose(l.t, axes)
+	return transpose(nil, l.t, axes)
 }
 
 // size is that of the axis with a label.
@@ -315,7 +315,7 @@ func (l labeled) sameSizes(other labeled) (labeled, labeled, error) {
 		if slices.Equal(wanted, t.t.Shape()) {
 			return t, nil
 		}
-		expanded, err := expand(t.t, wanted)
+		expanded, err := expand(nil, t.t, wanted)
 		return labeled{expanded, t.labels}, err
 	}
 	l, err := expandSizes(l)

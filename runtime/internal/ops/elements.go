@@ -13,12 +13,14 @@ type elements interface {
 	tensor(shape []int) *tensor.Tensor
 	// like makes n elements of the same type, each of them zero (false, empty).
 	like(n int) elements
+	// room makes n elements of the same type that have undefined values; see buffer.
+	room(c *Call, n int) elements
 	// fill sets every element to element 0 of value, which has the same type.
 	fill(value elements)
 	// take gathers blocks of the given size: the receiver is outer groups of
 	// groupBlocks blocks, and the result has, of each group in turn, the blocks
 	// that index lists.
-	take(outer, groupBlocks int, index []int, size int) elements
+	take(c *Call, outer, groupBlocks int, index []int, size int) elements
 	// put writes block i of updates over block index[i] of the receiver, in
 	// order, so that of two updates of one block the later one stays.
 	put(index []int, size int, updates elements)
@@ -47,6 +49,8 @@ func (e elementsOf[T]) tensor(shape []int) *tensor.Tensor { return tensor.New(sh
 
 func (e elementsOf[T]) like(n int) elements { return make(elementsOf[T], n) }
 
+func (e elementsOf[T]) room(c *Call, n int) elements { return elementsOf[T](buffer[T](c, n)) }
+
 func (e elementsOf[T]) fill(value elements) {
 	v := value.(elementsOf[T])[0]
 	for i := range e {
@@ -54,8 +58,8 @@ func (e elementsOf[T]) fill(value elements) {
 	}
 }
 
-func (e elementsOf[T]) take(outer, groupBlocks int, index []int, size int) elements {
-	result := make(elementsOf[T], outer*len(index)*size)
+func (e elementsOf[T]) take(c *Call, outer, groupBlocks int, index []int, size int) elements {
+	result := elementsOf[T](buffer[T](c, outer*len(index)*size))
 	if len(result) == 0 {
 		return result
 	}

@@ -16,26 +16,26 @@ var expandFamily = []Kernel{
 }
 
 func buildExpand(*Node) (single, error) {
-	return func(_ *Call, in []*tensor.Tensor) (*tensor.Tensor, error) {
+	return func(c *Call, in []*tensor.Tensor) (*tensor.Tensor, error) {
 		wanted, err := integers(in[1])
 		if err != nil {
 			return nil, fmt.Errorf("shape: %w", err)
 		}
-		return expand(in[0], wanted)
+		return expand(c, in[0], wanted)
 	}, nil
 }
 
 // expand broadcasts t and the shape against each other and repeats t to fill the result.
-func expand(t *tensor.Tensor, wanted []int) (*tensor.Tensor, error) {
+func expand(c *Call, t *tensor.Tensor, wanted []int) (*tensor.Tensor, error) {
 	shape, err := broadcastShapes(t.Shape(), wanted)
 	if err != nil {
 		return nil, err
 	}
-	return pick(t, layout{strides: broadcastStrides(t.Shape(), shape)}, shape), nil
+	return pick(c, t, layout{strides: broadcastStrides(t.Shape(), shape)}, shape), nil
 }
 
 func buildTileAxis(*Node) (single, error) {
-	return func(_ *Call, in []*tensor.Tensor) (*tensor.Tensor, error) {
+	return func(c *Call, in []*tensor.Tensor) (*tensor.Tensor, error) {
 		count, err := wholeNumber(in[1])
 		if err != nil {
 			return nil, fmt.Errorf("tiles: %w", err)
@@ -52,23 +52,23 @@ func buildTileAxis(*Node) (single, error) {
 			repeats[i] = 1
 		}
 		repeats[axis] = count
-		return tileTensor(in[0], repeats)
+		return tileTensor(c, in[0], repeats)
 	}, nil
 }
 
 func buildTile(*Node) (single, error) {
-	return func(_ *Call, in []*tensor.Tensor) (*tensor.Tensor, error) {
+	return func(c *Call, in []*tensor.Tensor) (*tensor.Tensor, error) {
 		repeats, err := integers(in[1])
 		if err != nil {
 			return nil, fmt.Errorf("repeats: %w", err)
 		}
-		return tileTensor(in[0], repeats)
+		return tileTensor(c, in[0], repeats)
 	}, nil
 }
 
 // tileTensor repeats t along each axis. It copies a box of twice the rank: a
 // repetition, which moves nothing in the source, then the axis itself.
-func tileTensor(t *tensor.Tensor, repeats []int) (*tensor.Tensor, error) {
+func tileTensor(c *Call, t *tensor.Tensor, repeats []int) (*tensor.Tensor, error) {
 	if len(repeats) != t.Rank() {
 		return nil, fmt.Errorf("repeats %v must have a number for each axis of an operand of shape %v", repeats, t.Shape())
 	}
@@ -87,7 +87,7 @@ func tileTensor(t *tensor.Tensor, repeats []int) (*tensor.Tensor, error) {
 	if _, err := checkedCount(shape); err != nil {
 		return nil, err
 	}
-	return pick(t, from, box).WithShape(shape), nil
+	return pick(c, t, from, box).WithShape(shape), nil
 }
 
 func buildConstantOfShape(n *Node) (single, error) {
@@ -102,7 +102,7 @@ func buildConstantOfShape(n *Node) (single, error) {
 		}
 		value = stated.WithShape([]int{})
 	}
-	return func(_ *Call, in []*tensor.Tensor) (*tensor.Tensor, error) {
+	return func(c *Call, in []*tensor.Tensor) (*tensor.Tensor, error) {
 		shape, err := integers(in[0])
 		if err != nil {
 			return nil, err
@@ -110,6 +110,6 @@ func buildConstantOfShape(n *Node) (single, error) {
 		if _, err := checkedCount(shape); err != nil {
 			return nil, err
 		}
-		return expand(value, shape)
+		return expand(c, value, shape)
 	}, nil
 }

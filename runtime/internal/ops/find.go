@@ -50,7 +50,7 @@ func numeric(t *tensor.Tensor) *tensor.Tensor {
 func buildOneHot(n *Node) (single, error) {
 	first := n.Int("axis", -1)
 	fromEnd := n.Opset >= 11
-	return func(_ *Call, in []*tensor.Tensor) (*tensor.Tensor, error) {
+	return func(c *Call, in []*tensor.Tensor) (*tensor.Tensor, error) {
 		indices, err := wholeNumbers(in[0])
 		if err != nil {
 			return nil, fmt.Errorf("indices: %w", err)
@@ -84,7 +84,7 @@ func buildOneHot(n *Node) (single, error) {
 		values := elementsIn(in[2])
 		result := values.like(count)
 		result.fill(values)
-		on := values.take(1, 2, slices.Repeat([]int{1}, len(hot)), 1)
+		on := values.take(c, 1, 2, slices.Repeat([]int{1}, len(hot)), 1)
 		result.put(hot, 1, on)
 		return result.tensor(shape), nil
 	}, nil
@@ -92,7 +92,7 @@ func buildOneHot(n *Node) (single, error) {
 
 func buildUnique(n *Node) (several, error) {
 	flat, axis, sorted := !n.Has("axis"), n.Int("axis", 0), n.Int("sorted", 1) != 0
-	return func(_ *Call, in []*tensor.Tensor) ([]*tensor.Tensor, error) {
+	return func(c *Call, in []*tensor.Tensor) ([]*tensor.Tensor, error) {
 		data := in[0]
 		if flat {
 			data = data.WithShape([]int{data.Len()})
@@ -116,7 +116,7 @@ func buildUnique(n *Node) (several, error) {
 				inverse[member] = i
 			}
 		}
-		unique, err := gather(data, axis, firsts, []int{len(firsts)})
+		unique, err := gather(c, data, axis, firsts, []int{len(firsts)})
 		if err != nil {
 			return nil, err
 		}
@@ -133,7 +133,7 @@ func groupSlices(t *tensor.Tensor, axis int) ([][]int, error) {
 			order = append(order, other)
 		}
 	}
-	leading, err := transpose(t, order)
+	leading, err := transpose(nil, t, order)
 	if err != nil {
 		return nil, err
 	}

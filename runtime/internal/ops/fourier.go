@@ -204,7 +204,7 @@ func (t transform) run(c *Call, x *tensor.Tensor, axis int) (*tensor.Tensor, err
 	if err != nil {
 		return nil, err
 	}
-	r, err := layRows(x, marked)
+	r, err := layRows(c, x, marked)
 	if err != nil {
 		return nil, err
 	}

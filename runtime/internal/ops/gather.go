@@ -18,7 +18,7 @@ var gatherFamily = []Kernel{
 
 func buildGather(n *Node) (single, error) {
 	axis := n.Int("axis", 0)
-	return func(_ *Call, in []*tensor.Tensor) (*tensor.Tensor, error) {
+	return func(c *Call, in []*tensor.Tensor) (*tensor.Tensor, error) {
 		indices, err := integers(in[1])
 		if err != nil {
 			return nil, fmt.Errorf("indices: %w", err)
@@ -30,30 +30,30 @@ func buildGather(n *Node) (single, error) {
 		if err := resolveIndices(indices, in[0].Shape()[axis]); err != nil {
 			return nil, fmt.Errorf("indices along axis %d: %w", axis, err)
 		}
-		return gather(in[0], axis, indices, in[1].Shape())
+		return gather(c, in[0], axis, indices, in[1].Shape())
 	}, nil
 }
 
 // gather takes the slices of t at the indices along an axis; the indices'
 // shape stands in the result in the place of that axis.
-func gather(t *tensor.Tensor, axis int, indices, indexShape []int) (*tensor.Tensor, error) {
+func gather(c *Call, t *tensor.Tensor, axis int, indices, indexShape []int) (*tensor.Tensor, error) {
 	before, size, after := t.Shape()[:axis], t.Shape()[axis], t.Shape()[axis+1:]
 	shape := slices.Concat(before, indexShape, after)
 	if _, err := checkedCount(shape); err != nil {
 		return nil, err
 	}
-	taken := elementsIn(t).take(tensor.Count(before), size, indices, tensor.Count(after))
+	taken := elementsIn(t).take(c, tensor.Count(before), size, indices, tensor.Count(after))
 	return taken.tensor(shape), nil
 }
 
 func buildGatherElements(n *Node) (single, error) {
 	axis := n.Int("axis", 0)
-	return func(_ *Call, in []*tensor.Tensor) (*tensor.Tensor, error) {
+	return func(c *Call, in []*tensor.Tensor) (*tensor.Tensor, error) {
 		offsets, err := elementOffsets(in[0].Shape(), axis, in[1])
 		if err != nil {
 			return nil, err
 		}
-		return elementsIn(in[0]).take(1, in[0].Len(), offsets, 1).tensor(in[1].Shape()), nil
+		return elementsIn(in[0]).take(c, 1, in[0].Len(), offsets, 1).tensor(in[1].Shape()), nil
 	}, nil
 }
 
@@ -108,7 +108,7 @@ func eachOffset(shape, strides []int, offset int, visit func(offset int)) {
 
 func buildGatherND(n *Node) (single, error) {
 	batchDims := n.Int("batch_dims", 0)
-	return func(_ *Call, in []*tensor.Tensor) (*tensor.Tensor, error) {
+	return func(c *Call, in []*tensor.Tensor) (*tensor.Tensor, error) {
 		blocks, tail, err := tupleBlocks(in[0].Shape(), batchDims, in[1])
 		if err != nil {
 			return nil, err
@@ -118,7 +118,7 @@ func buildGatherND(n *Node) (single, error) {
 			return nil, err
 		}
 		size := tensor.Count(tail)
-		return elementsIn(in[0]).take(1, in[0].Len()/max(size, 1), blocks, size).tensor(shape), nil
+		return elementsIn(in[0]).take(c, 1, in[0].Len()/max(size, 1), blocks, size).tensor(shape), nil
 	}, nil
 }
 
@@ -167,7 +167,7 @@ func tupleBlocks(shape []int, batchDims int, indices *tensor.Tensor) (blocks, ta
 
 func buildCompress(n *Node) (single, error) {
 	flat, axis := !n.Has("axis"), n.Int("axis", 0)
-	return func(_ *Call, in []*tensor.Tensor) (*tensor.Tensor, error) {
+	return func(c *Call, in []*tensor.Tensor) (*tensor.Tensor, error) {
 		data := in[0]
 		if flat {
 			data = data.WithShape([]int{data.Len()})
@@ -189,7 +189,7 @@ func buildCompress(n *Node) (single, error) {
 		if err := resolveIndices(indices, data.Shape()[axis]); err != nil {
 			return nil, fmt.Errorf("condition: %w", err)
 		}
-		return gather(data, axis, indices, []int{len(indices)})
+		return gather(c, data, axis, indices, []int{len(indices)})
 	}, nil
 }
 
@@ -198,7 +198,7 @@ func buildReverseSequence(n *Node) (single, error) {
 	if batchAxis+timeAxis != 1 || batchAxis*timeAxis != 0 {
 		return nil, fmt.Errorf("batch_axis %d and time_axis %d: want 0 and 1 or 1 and 0", batchAxis, timeAxis)
 	}
-	return func(_ *Call, in []*tensor.Tensor) (*tensor.Tensor, error) {
+	return func(c *Call, in []*tensor.Tensor) (*tensor.Tensor, error) {
 		shape := in[0].Shape()
 		lengths, err := integers(in[1])
 		if err != nil {
@@ -226,6 +226,6 @@ func buildReverseSequence(n *Node) (single, error) {
 				blocks[batch*strides[batchAxis]+step*strides[timeAxis]] = batch*strides[batchAxis] + from*strides[timeAxis]
 			}
 		}
-		return elementsIn(in[0]).take(1, len(blocks), blocks, tensor.Count(shape[2:])).tensor(shape), nil
+		return elementsIn(in[0]).take(c, 1, len(blocks), blocks, tensor.Count(shape[2:])).tensor(shape), nil
 	}, nil
 }

@@ -69,7 +69,7 @@ func (g gemm) run(call *Call, a, b, c *tensor.Tensor) (*tensor.Tensor, error) {
 		return nil, err
 	}
 	if g.transA {
-		if a, err = transpose(a, []int{1, 0}); err != nil {
+		if a, err = transpose(call, a, []int{1, 0}); err != nil {
 			return nil, err
 		}
 	}

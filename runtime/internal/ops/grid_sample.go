@@ -172,7 +172,7 @@ func (g gridSample) nearest(x *tensor.Tensor, shape []int, points []float64) (*t
 	}
 	source := elementsIn(x)
 	result := source.like(tensor.Count(shape))
-	result.put(to, 1, source.take(1, x.Len(), from, 1))
+	result.put(to, 1, source.take(nil, 1, x.Len(), from, 1))
 	return result.tensor(shape), nil
 }
 

@@ -52,7 +52,7 @@ func (w *Int8Product) Run(c *Call, x, addend *tensor.Tensor) (*tensor.Tensor, er
 		return nil, err
 	}
 	left, _ := tensor.Data[float32](wide)
-	y := make([]float32, len(p.a)*p.m*p.n)
+	y := buffer[float32](c, len(p.a)*p.m*p.n)
 	if err := w.multiply(c, p, y, left); err != nil {
 		return nil, err
 	}
@@ -105,7 +105,7 @@ func exchanged(t *tensor.Tensor) (*tensor.Tensor, error) {
 		order[i] = i
 	}
 	order[rank-2], order[rank-1] = rank-1, rank-2
-	return transpose(t, order)
+	return transpose(nil, t, order)
 }
 
 // multiply computes the planned products, some rows at a time, and looks at the

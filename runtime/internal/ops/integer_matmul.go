@@ -215,7 +215,7 @@ func rescaling(shape []int, aScale, bScale, yScale, yZero *tensor.Tensor) (*scal
 	}
 	var values [4][]float32
 	for i, t := range []*tensor.Tensor{aScale, bScale, yScale, yZero} {
-		full, err := expand(t.WithShape(scales[i]), target)
+		full, err := expand(nil, t.WithShape(scales[i]), target)
 		if err == nil && !slices.Equal(full.Shape(), target) {
 			err = fmt.Errorf("shape %v does not fit a product of shape %v", t.Shape(), shape)
 		}

@@ -27,8 +27,9 @@ type Builder func(n *Node) (Run, error)
 
 // Run computes a node's outputs from its inputs. It may run in several
 // goroutines at once, so what the Builder prepared is only read. An absent
-// input is nil; inputs beyond those the node has are not in the slice. It never
-// writes to its inputs, but an output may share an input's elements. An output
+// input is nil; inputs beyond those the node has are not in the slice, which is
+// the executor's and good until the node is done. It never writes to its inputs,
+// but an output may share an input's elements. An output
 // that the node leaves out may be nil.
 type Run func(c *Call, in []tensor.Value) ([]tensor.Value, error)
 
@@ -59,8 +60,12 @@ type Call struct {
 	Context context.Context
 	// Workers share the kernel's work; nil: the caller's goroutine does it.
 	Workers *quantops.Workers
+	// Memory is where buffers come from; nil: they are made.
+	Memory *Memory
 	// Frame is the executor's own: where a Body finds its outer names.
 	Frame any
+
+	operands []*tensor.Tensor // see tensors
 }
 
 // Tensors makes a Builder of a function that works on tensors alone: sequences
@@ -73,16 +78,9 @@ func Tensors(build func(n *Node) (func(c *Call, in []*tensor.Tensor) ([]*tensor.
 			return nil, err
 		}
 		return func(c *Call, in []tensor.Value) ([]tensor.Value, error) {
-			operands := make([]*tensor.Tensor, len(in))
-			for i, v := range in {
-				t, err := asTensor(i, v)
-				if err != nil {
-					return nil, err
-				}
-				operands[i] = t
-			}
-			for len(operands) > 0 && operands[len(operands)-1] == nil {
-				operands = operands[:len(operands)-1]
+			operands, err := c.tensors(in)
+			if err != nil {
+				return nil, err
 			}
 			results, err := run(c, operands)
 			if err != nil {
@@ -101,19 +99,41 @@ func Tensors(build func(n *Node) (func(c *Call, in []*tensor.Tensor) ([]*tensor.
 
 // Single is Tensors for operators with one output.
 func Single(build func(n *Node) (func(c *Call, in []*tensor.Tensor) (*tensor.Tensor, error), error)) Builder {
-	return Tensors(func(n *Node) (func(c *Call, in []*tensor.Tensor) ([]*tensor.Tensor, error), error) {
+	return func(n *Node) (Run, error) {
 		run, err := build(n)
 		if err != nil {
 			return nil, err
 		}
-		return func(c *Call, in []*tensor.Tensor) ([]*tensor.Tensor, error) {
-			t, err := run(c, in)
+		return func(c *Call, in []tensor.Value) ([]tensor.Value, error) {
+			operands, err := c.tensors(in)
 			if err != nil {
 				return nil, err
 			}
-			return []*tensor.Tensor{t}, nil
+			t, err := run(c, operands)
+			if err != nil || t == nil {
+				return nil, err
+			}
+			return []tensor.Value{t}, nil
 		}, nil
-	})
+	}
+}
+
+// tensors are a node's operands, without absent ones at the end. The slice is
+// the call's own and good until the next node.
+func (c *Call) tensors(in []tensor.Value) ([]*tensor.Tensor, error) {
+	operands := c.operands[:0]
+	for i, v := range in {
+		t, err := asTensor(i, v)
+		if err != nil {
+			return nil, err
+		}
+		operands = append(operands, t)
+	}
+	c.operands = operands
+	for len(operands) > 0 && operands[len(operands)-1] == nil {
+		operands = operands[:len(operands)-1]
+	}
+	return operands, nil
 }
 
 // PanicError is a kernel's panic, such as an index out of range: shapes that no

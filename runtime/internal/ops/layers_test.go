@@ -84,7 +84,7 @@ func as(t *testing.T, v *tensor.Tensor, to onnx.DType) *tensor.Tensor {
 func part(v *tensor.Tensor, axis, from, to int) *tensor.Tensor {
 	shape, at := slices.Clone(v.Shape()), make([]int, v.Rank())
 	shape[axis], at[axis] = to-from, from
-	return pick(v, rowMajor(v.Shape()).at(at), shape)
+	return pick(nil, v, rowMajor(v.Shape()).at(at), shape)
 }
 
 // backwards turns an axis around.
@@ -93,7 +93,7 @@ func backwards(v *tensor.Tensor, axis int) *tensor.Tensor {
 	at[axis] = v.Shape()[axis] - 1
 	l := rowMajor(v.Shape()).at(at)
 	l.strides[axis] = -l.strides[axis]
-	return pick(v, l, v.Shape())
+	return pick(nil, v, l, v.Shape())
 }
 
 // swapped exchanges the first two axes.
@@ -104,7 +104,7 @@ func swapped(t *testing.T, v *tensor.Tensor) *tensor.Tensor {
 		order[i] = i
 	}
 	order[0], order[1] = 1, 0
-	result, err := transpose(v, order)
+	result, err := transpose(nil, v, order)
 	if err != nil {
 		t.Fatal(err)
 	}

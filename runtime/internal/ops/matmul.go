@@ -110,7 +110,7 @@ func (n numbersOf[S, C]) multiply(c *Call, p *batchedProduct, a, b *tensor.Tenso
 	if err != nil {
 		return nil, err
 	}
-	y := make([]C, len(p.a)*p.m*p.n)
+	y := buffer[C](c, len(p.a)*p.m*p.n)
 	if err := multiply(c, p, y, left, right); err != nil {
 		return nil, err
 	}
@@ -141,11 +141,12 @@ const (
 	productSpan = 1 << 25
 )
 
-// multiply adds the planned product of a and b to y, which is zero.
+// multiply makes y the planned product of a and b.
 func multiply[T number](c *Call, p *batchedProduct, y, a, b []T) error {
 	if sums, ok := any(y).([]float32); ok && !p.transposed {
 		return multiplyFloat32(c, p, sums, any(a).([]float32), any(b).([]float32))
 	}
+	clear(y)
 	down := (p.m + productRows - 1) / productRows
 	across := (p.n + productColumns - 1) / productColumns
 	grain := productGrain / max(1, min(p.m, productRows)*min(p.n, productColumns)*p.k)

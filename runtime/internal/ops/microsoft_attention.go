@@ -161,7 +161,7 @@ func splitState(t *tensor.Tensor) (key, value *tensor.Tensor, err error) {
 		return nil, nil, fmt.Errorf("past of shape %v: want (2, batch, heads, positions, size)", shape)
 	}
 	half := t.Len() / 2
-	take := func(i int) *tensor.Tensor { return elementsIn(t).take(1, 2, []int{i}, half).tensor(shape[1:]) }
+	take := func(i int) *tensor.Tensor { return elementsIn(t).take(nil, 1, 2, []int{i}, half).tensor(shape[1:]) }
 	return take(0), take(1), nil
 }
 

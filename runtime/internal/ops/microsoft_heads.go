@@ -175,7 +175,7 @@ func columns(t *tensor.Tensor, from, width int) *tensor.Tensor {
 	shape := slices.Clone(t.Shape())
 	all := shape[len(shape)-1]
 	shape[len(shape)-1] = width
-	return pick(t, layout{from, []int{all, 1}}, []int{tensor.Count(shape[:len(shape)-1]), width}).WithShape(shape)
+	return pick(nil, t, layout{from, []int{all, 1}}, []int{tensor.Count(shape[:len(shape)-1]), width}).WithShape(shape)
 }
 
 // keyState brings keys (or values) behind their past: past, which may be nil,
@@ -184,7 +184,7 @@ func columns(t *tensor.Tensor, from, width int) *tensor.Tensor {
 func keyState(past *tensor.Tensor, now *tensor.Tensor, count, size int) (*tensor.Tensor, error) {
 	shape := now.Shape()
 	split := now.WithShape([]int{shape[0], shape[1], count, size})
-	heads, err := transpose(split, []int{0, 2, 1, 3})
+	heads, err := transpose(nil, split, []int{0, 2, 1, 3})
 	if err != nil || past == nil {
 		return heads, err
 	}

@@ -137,7 +137,7 @@ func addIntegers(sums []int32, shape []int, t *tensor.Tensor) error {
 	if t == nil {
 		return nil
 	}
-	full, err := expand(t, shape)
+	full, err := expand(nil, t, shape)
 	if err != nil {
 		return err
 	}

@@ -70,7 +70,7 @@ func (o matrixOrder) apply(t *tensor.Tensor) (*tensor.Tensor, error) {
 	if o.last {
 		order[rank-2], order[rank-1] = order[rank-1], order[rank-2]
 	}
-	return transpose(t, order)
+	return transpose(nil, t, order)
 }
 
 // buildFusedGemm builds Gemm, followed by an activation.

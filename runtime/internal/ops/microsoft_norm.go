@@ -155,5 +155,5 @@ func gatherRows(table, ids *tensor.Tensor) (*tensor.Tensor, error) {
 	if _, err := checkedCount(shape); err != nil {
 		return nil, err
 	}
-	return elementsIn(table).take(1, table.Shape()[0], rows, width).tensor(shape), nil
+	return elementsIn(table).take(nil, 1, table.Shape()[0], rows, width).tensor(shape), nil
 }

@@ -22,7 +22,7 @@ var mlFamily = []Kernel{
 // buildFeatureExtractor builds ArrayFeatureExtractor, which picks elements of
 // the last axis; of a row alone it makes a matrix.
 func buildFeatureExtractor(*Node) (single, error) {
-	return func(_ *Call, in []*tensor.Tensor) (*tensor.Tensor, error) {
+	return func(c *Call, in []*tensor.Tensor) (*tensor.Tensor, error) {
 		x := in[0]
 		if x.Rank() == 1 {
 			x = x.WithShape([]int{1, x.Len()})
@@ -38,7 +38,7 @@ func buildFeatureExtractor(*Node) (single, error) {
 		if err := resolveIndices(indices, x.Shape()[last]); err != nil {
 			return nil, err
 		}
-		return gather(x, last, indices, []int{len(indices)})
+		return gather(c, x, last, indices, []int{len(indices)})
 	}, nil
 }
 
@@ -101,7 +101,7 @@ func buildLabelEncoder(n *Node) (single, error) {
 	if err != nil {
 		return nil, err
 	}
-	values, err = concat([]*tensor.Tensor{values.WithShape([]int{values.Len()}), otherwise.WithShape([]int{1})}, 0)
+	values, err = concat(nil, []*tensor.Tensor{values.WithShape([]int{values.Len()}), otherwise.WithShape([]int{1})}, 0)
 	return func(_ *Call, in []*tensor.Tensor) (*tensor.Tensor, error) {
 		return labels{keys, values}.look(in[0])
 	}, err
@@ -174,7 +174,7 @@ func (l labels) look(t *tensor.Tensor) (*tensor.Tensor, error) {
 		found = findKeys(keysOf, list)
 	}
 	values := elementsIn(l.values)
-	return values.take(1, l.values.Len(), found, 1).tensor(t.Shape()), nil
+	return values.take(nil, 1, l.values.Len(), found, 1).tensor(t.Shape()), nil
 }
 
 // findKeys gives the position of each element among the keys, the last one if

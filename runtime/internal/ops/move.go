@@ -110,9 +110,9 @@ func eachPlane(outer []moveAxis, p plane, visit func(plane)) {
 func magnitude(stride int) int { return max(stride, -stride) }
 
 // pick makes a dense tensor of a box of t's elements.
-func pick(t *tensor.Tensor, from layout, shape []int) *tensor.Tensor {
+func pick(c *Call, t *tensor.Tensor, from layout, shape []int) *tensor.Tensor {
 	source := elementsIn(t)
-	result := source.like(tensor.Count(shape))
+	result := source.room(c, tensor.Count(shape))
 	move(result, rowMajor(shape), source, from, shape)
 	return result.tensor(shape)
 }

@@ -126,7 +126,7 @@ func buildLpNormalization(n *Node) (single, error) {
 
 // lpNormalize divides every line along an axis by its norm; a line of zeros stays.
 func lpNormalize[T real](x *tensor.Tensor, axis int, order float64) (*tensor.Tensor, error) {
-	lines, err := layAxis(x, axis)
+	lines, err := layAxis(nil, x, axis)
 	if err != nil || x.Len() == 0 {
 		return x, err
 	}

@@ -88,7 +88,7 @@ func runLayerNormalization[T real](c *Call, l layerNormalization, x, scale, bias
 		return nil, nil, nil, err
 	}
 	width := tensor.Count(shape[axis:])
-	y := make([]T, len(data))
+	y := buffer[T](c, len(data))
 	centers, inverses := make([]T, rows), make([]T, rows)
 	err = parallel(c, rows, 4*width, func(from, to int) {
 		for row := from; row < to; row++ {
@@ -161,7 +161,7 @@ func spreadOver[T real](t *tensor.Tensor, shape []int, axis int) (rowOperand[T],
 	if len(own) > len(target) {
 		target, o.each = shape, true
 	}
-	full, err := expand(t.WithShape(own), target)
+	full, err := expand(nil, t.WithShape(own), target)
 	if err == nil && !slices.Equal(full.Shape(), target) {
 		err = fmt.Errorf("shape %v does not broadcast to %v", t.Shape(), shape)
 	}

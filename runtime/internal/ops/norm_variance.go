@@ -30,7 +30,7 @@ func meanVarianceNormalize[T real](x *tensor.Tensor, axes []int) (*tensor.Tensor
 	if err != nil {
 		return nil, err
 	}
-	lines, err := layRows(x, marked)
+	lines, err := layRows(nil, x, marked)
 	if err != nil || x.Len() == 0 {
 		return x, err
 	}

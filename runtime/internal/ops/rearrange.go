@@ -66,7 +66,7 @@ func buildSpaceToDepth(n *Node) (single, error) {
 
 // rearrange splits t's axes, puts them into an order and joins them again.
 func rearrange(t *tensor.Tensor, split, order, joined []int) (*tensor.Tensor, error) {
-	moved, err := transpose(t.WithShape(split), order)
+	moved, err := transpose(nil, t.WithShape(split), order)
 	if err != nil {
 		return nil, err
 	}

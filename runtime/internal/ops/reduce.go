@@ -194,7 +194,7 @@ func reduceAxes(c *Call, reduction string, t *tensor.Tensor, marked []bool, keep
 	if err != nil {
 		return nil, err
 	}
-	r, err := layRows(t, marked)
+	r, err := layRows(c, t, marked)
 	if err != nil {
 		return nil, err
 	}

@@ -227,7 +227,7 @@ func resizeNearest(x *tensor.Tensor, plans []*axisResampling) (*tensor.Tensor, e
 		if plan == nil {
 			continue
 		}
-		data = data.take(tensor.Count(shape[:axis]), plan.input, plan.chosen(), tensor.Count(shape[axis+1:]))
+		data = data.take(nil, tensor.Count(shape[:axis]), plan.input, plan.chosen(), tensor.Count(shape[axis+1:]))
 		shape[axis] = plan.output
 	}
 	return data.tensor(shape), nil
@@ -267,7 +267,7 @@ func (r resize) extrapolate(y *tensor.Tensor, plans []*axisResampling) (*tensor.
 		return nil, err
 	}
 	shape := y.Shape()
-	result := elementsIn(pick(y, rowMajor(shape), shape))
+	result := elementsIn(pick(nil, y, rowMajor(shape), shape))
 	for axis, plan := range plans {
 		if plan == nil || plan.outside == nil {
 			continue

@@ -151,7 +151,7 @@ func TestRecurrentLayout(t *testing.T) {
 				k.c = swapped(t, k.c)
 			}
 			got := k.run(t, []int32{4, 5, 2}, direction("bidirectional"), onnx.IntAttr("layout", 1))
-			y, err := transpose(want[0], []int{2, 0, 1, 3})
+			y, err := transpose(nil, want[0], []int{2, 0, 1, 3})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -9,6 +9,7 @@ import (
 // rows is a tensor seen as a table, for operators that work along some of its
 // axes: count rows of width elements, which run over those axes.
 type rows struct {
+	call         *Call
 	table        *tensor.Tensor // the tensor with those axes last
 	order        []int          // axis order[i] of the tensor is axis i of the table
 	count, width int
@@ -16,8 +17,8 @@ type rows struct {
 
 // layRows makes the marked axes of t the rows. It copies t only if they are not
 // its last ones.
-func layRows(t *tensor.Tensor, marked []bool) (*rows, error) {
-	r := &rows{order: make([]int, 0, len(marked)), count: 1, width: 1}
+func layRows(c *Call, t *tensor.Tensor, marked []bool) (*rows, error) {
+	r := &rows{call: c, order: make([]int, 0, len(marked)), count: 1, width: 1}
 	for _, along := range []bool{false, true} {
 		for axis, size := range t.Shape() {
 			switch {
@@ -32,21 +33,21 @@ func layRows(t *tensor.Tensor, marked []bool) (*rows, error) {
 		}
 	}
 	var err error
-	r.table, err = transpose(t, r.order)
+	r.table, err = transpose(c, t, r.order)
 	return r, err
 }
 
 // layAxis makes one axis of t the rows.
-func layAxis(t *tensor.Tensor, axis int) (*rows, error) {
+func layAxis(c *Call, t *tensor.Tensor, axis int) (*rows, error) {
 	marked, err := markAxes([]int{axis}, t.Rank())
 	if err != nil {
 		return nil, err
 	}
-	return layRows(t, marked)
+	return layRows(c, t, marked)
 }
 
 // layTail makes all axes of t from the given one on the rows.
-func layTail(t *tensor.Tensor, axis int) (*rows, error) {
+func layTail(c *Call, t *tensor.Tensor, axis int) (*rows, error) {
 	if axis != t.Rank() { // which leaves rows of one element
 		var err error
 		if axis, err = resolveAxis(axis, t.Rank()); err != nil {
@@ -57,7 +58,7 @@ func layTail(t *tensor.Tensor, axis int) (*rows, error) {
 	for i := axis; i < len(marked); i++ {
 		marked[i] = true
 	}
-	return layRows(t, marked)
+	return layRows(c, t, marked)
 }
 
 // back puts a result that has r's rows, along one axis and of any width, into
@@ -74,7 +75,7 @@ func (r *rows) unlay(t *tensor.Tensor) (*tensor.Tensor, error) {
 	for i, axis := range r.order {
 		inverse[axis] = i
 	}
-	return transpose(t, inverse)
+	return transpose(r.call, t, inverse)
 }
 
 // eachRow calls f for every row, in parallel, with the row's elements, which f
@@ -85,12 +86,12 @@ func (n numbersOf[S, C]) eachRow(c *Call, r *rows, f func(i int, row []C)) error
 		return err
 	}
 	return parallel(c, r.count, r.width, func(from, to int) {
-		var buffer []C
+		var room []C
 		if n.widen != nil {
-			buffer = make([]C, r.width)
+			room = buffer[C](c, r.width)
 		}
 		for i := from; i < to; i++ {
-			f(i, elements.block(i*r.width, (i+1)*r.width, buffer))
+			f(i, elements.block(i*r.width, (i+1)*r.width, room))
 		}
 	})
 }
@@ -108,7 +109,7 @@ func (n numbersOf[S, C]) mapRows(c *Call, f rowFunction, r *rows) (*tensor.Tenso
 	if err != nil {
 		return nil, err
 	}
-	y := make([]S, r.count*r.width)
+	y := buffer[S](c, r.count*r.width)
 	direct, native := any(y).([]C)
 	err = n.eachRow(c, r, func(i int, row []C) {
 		lo, hi := i*r.width, (i+1)*r.width

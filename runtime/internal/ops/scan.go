@@ -151,7 +151,7 @@ func sliceAt(t *tensor.Tensor, axis, index int) (*tensor.Tensor, error) {
 	from := rowMajor(t.Shape())
 	from.offset = index * from.strides[axis]
 	from.strides = slices.Delete(from.strides, axis, axis+1)
-	return pick(t, from, slices.Delete(slices.Clone(t.Shape()), axis, axis+1)), nil
+	return pick(nil, t, from, slices.Delete(slices.Clone(t.Shape()), axis, axis+1)), nil
 }
 
 // buildScanBatched is Scan as it was at first: every operand has a batch axis
@@ -238,7 +238,7 @@ func (s *scan) runBatched(c *Call, in []tensor.Value) ([]tensor.Value, error) {
 		if len(parts) == 0 {
 			return nil, fmt.Errorf("the batch is empty")
 		}
-		t, err := stack(parts, 0)
+		t, err := stack(c, parts, 0)
 		if err != nil {
 			return nil, err
 		}
@@ -266,5 +266,5 @@ func lengthened(t *tensor.Tensor, length int) (*tensor.Tensor, error) {
 	if err != nil {
 		return nil, err
 	}
-	return concat([]*tensor.Tensor{t, rest}, 0)
+	return concat(nil, []*tensor.Tensor{t, rest}, 0)
 }

@@ -22,11 +22,11 @@ func buildSlice(n *Node) (single, error) {
 			return nil, fmt.Errorf("attribute starts or ends is missing")
 		}
 		bounds := sliceBounds{starts: n.Ints("starts"), ends: n.Ints("ends"), axes: n.Ints("axes")}
-		return func(_ *Call, in []*tensor.Tensor) (*tensor.Tensor, error) {
-			return bounds.of(in[0])
+		return func(c *Call, in []*tensor.Tensor) (*tensor.Tensor, error) {
+			return bounds.of(c, in[0])
 		}, nil
 	}
-	return func(_ *Call, in []*tensor.Tensor) (*tensor.Tensor, error) {
+	return func(c *Call, in []*tensor.Tensor) (*tensor.Tensor, error) {
 		var bounds sliceBounds
 		for i, list := range []*[]int{&bounds.starts, &bounds.ends, &bounds.axes, &bounds.steps} {
 			numbers, err := optionalIntegers(in, i+1)
@@ -35,13 +35,13 @@ func buildSlice(n *Node) (single, error) {
 			}
 			*list = numbers
 		}
-		return bounds.of(in[0])
+		return bounds.of(c, in[0])
 	}, nil
 }
 
 // of takes the slice of t. Bounds that count from the end are resolved, then
 // brought into the axis; a negative step runs backwards.
-func (b sliceBounds) of(t *tensor.Tensor) (*tensor.Tensor, error) {
+func (b sliceBounds) of(c *Call, t *tensor.Tensor) (*tensor.Tensor, error) {
 	rank, count := t.Rank(), len(b.starts)
 	if b.axes == nil && count <= rank {
 		for axis := range count {
@@ -77,7 +77,7 @@ func (b sliceBounds) of(t *tensor.Tensor) (*tensor.Tensor, error) {
 			from.strides[axis] *= step
 		}
 	}
-	return pick(t, from, shape), nil
+	return pick(c, t, from, shape), nil
 }
 
 // sliceRange resolves the bounds of one axis: the first index and how many there are.

@@ -173,7 +173,7 @@ func buildSoftmax(n *Node) (single, error) {
 
 // alongAxis maps the rows along one axis of t.
 func alongAxis(c *Call, numbers numbers, f rowFunction, t *tensor.Tensor, axis int) (*tensor.Tensor, error) {
-	r, err := layAxis(t, axis)
+	r, err := layAxis(c, t, axis)
 	if err != nil {
 		return nil, err
 	}
@@ -191,7 +191,7 @@ func buildSoftmaxOfTail(n *Node) (single, error) {
 		if err != nil {
 			return nil, err
 		}
-		r, err := layTail(in[0], axis)
+		r, err := layTail(c, in[0], axis)
 		if err != nil {
 			return nil, err
 		}

@@ -110,7 +110,7 @@ func buildArg(n *Node) (single, error) {
 		if err != nil {
 			return nil, err
 		}
-		r, err := layRows(in[0], marked)
+		r, err := layRows(c, in[0], marked)
 		if err != nil {
 			return nil, err
 		}
@@ -139,7 +139,7 @@ func buildTopK(n *Node) (several, error) {
 		if err != nil {
 			return nil, err
 		}
-		r, err := layAxis(in[0], axis)
+		r, err := layAxis(c, in[0], axis)
 		if err != nil {
 			return nil, err
 		}

@@ -12,7 +12,7 @@ var transposeFamily = []Kernel{
 
 func buildTranspose(n *Node) (single, error) {
 	order := n.Ints("perm")
-	return func(_ *Call, in []*tensor.Tensor) (*tensor.Tensor, error) {
+	return func(c *Call, in []*tensor.Tensor) (*tensor.Tensor, error) {
 		order := order
 		if order == nil {
 			order = make([]int, in[0].Rank())
@@ -20,13 +20,13 @@ func buildTranspose(n *Node) (single, error) {
 				order[i] = len(order) - 1 - i
 			}
 		}
-		return transpose(in[0], order)
+		return transpose(c, in[0], order)
 	}, nil
 }
 
 // transpose makes axis order[i] of t axis i of the result. Where that moves only
 // axes of size 1, the result shares t's elements.
-func transpose(t *tensor.Tensor, order []int) (*tensor.Tensor, error) {
+func transpose(c *Call, t *tensor.Tensor, order []int) (*tensor.Tensor, error) {
 	if len(order) != t.Rank() {
 		return nil, fmt.Errorf("perm %v does not list the %d axes of an operand of shape %v", order, t.Rank(), t.Shape())
 	}
@@ -50,5 +50,5 @@ func transpose(t *tensor.Tensor, order []int) (*tensor.Tensor, error) {
 	if inOrder {
 		return t.WithShape(shape), nil
 	}
-	return pick(t, from, shape), nil
+	return pick(c, t, from, shape), nil
 }

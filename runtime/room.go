@@ -1,0 +1,46 @@
+package runtime
+
+import "github.com/onnx-tinyq/onnx-tinyq/runtime/internal/ops"
+
+// room is what one run needs and the next one can use again. Every run that is
+// under way has one to itself.
+type room struct {
+	frame  *frame
+	memory *ops.Memory // nil in a session that is observed: whoever observes may keep values
+}
+
+// restingRooms is how many rooms a session keeps at most. It matters only to a
+// program that runs one session in many goroutines.
+const restingRooms = 4
+
+// enter gives a room with the constants in it.
+func (s *Session) enter() *room {
+	s.resting.Lock()
+	defer s.resting.Unlock()
+	var r *room
+	if last := len(s.rooms) - 1; last >= 0 {
+		r = s.rooms[last]
+		s.rooms = s.rooms[:last]
+	} else {
+		r = &room{frame: s.plan.newFrame()}
+		if s.observe == nil && s.trace == nil {
+			r.memory = &ops.Memory{Overwrite: s.overwrite}
+		}
+	}
+	copy(r.frame.values, s.plan.initial)
+	return r
+}
+
+// leave keeps the room of a run that has ended well: after an error nobody knows
+// what is still in use.
+func (s *Session) leave(r *room) {
+	clear(r.frame.values)
+	clear(r.frame.blocks)
+	clear(r.frame.operands[:cap(r.frame.operands)])
+	r.memory.Rest()
+	s.resting.Lock()
+	defer s.resting.Unlock()
+	if len(s.rooms) < restingRooms {
+		s.rooms = append(s.rooms, r)
+	}
+}
