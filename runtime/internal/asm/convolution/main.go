@@ -1,0 +1,19 @@
+// Command convolution writes the assembly of package runtime/internal/convolution.
+// Every kernel has a twin in generic Go there, which says what it computes.
+package main
+
+import . "github.com/mmcloughlin/avo/build"
+
+func main() {
+	ConstraintExpr("amd64")
+	tileAVX512()
+	tileAVX2()
+	tapsAVX512()
+	tapsAVX2()
+	gatherAVX512()
+	gatherAVX2()
+	rampAVX512()
+	rampAVX2()
+	widenAVX2()
+	Generate()
+}

@@ -1,0 +1,150 @@
+package main
+
+import (
+	. "github.com/mmcloughlin/avo/build"
+	. "github.com/mmcloughlin/avo/operand"
+	. "github.com/mmcloughlin/avo/reg"
+)
+
+const (
+	tileRows    = 8
+	tileColumns = 48
+)
+
+const tileSignature = "func(dst *float32, stride int, a *float32, b *float32, depth int, bias *float32, rows int, columns int)"
+
+// tileAVX512 keeps 8 rows of one to three vectors in registers. Each step of the
+// depth loads the vectors of b and broadcasts the eight weights.
+func tileAVX512() {
+	TEXT("tileAVX512", NOSPLIT, tileSignature)
+	Doc("tileAVX512 is tileGeneric in AVX-512.")
+	Pragma("noescape")
+	dst, stride, a, b := loadArgument("dst"), loadArgument("stride"), loadArgument("a"), loadArgument("b")
+	depth, bias, rows, columns := loadArgument("depth"), loadArgument("bias"), loadArgument("rows"), loadArgument("columns")
+	SHLQ(U8(2), stride)
+	CMPQ(columns, U8(32))
+	JG(LabelRef("three"))
+	CMPQ(columns, U8(16))
+	JG(LabelRef("two"))
+	JMP(LabelRef("one"))
+	for _, vectors := range []int{3, 2, 1} {
+		name := []string{"", "one", "two", "three"}[vectors]
+		Label(name)
+		SUBQ(U8(16*(vectors-1)), columns)
+		maskOf(columns, K1)
+		sums := func(row, vector int) VecPhysical { return zmm[row*vectors+vector] }
+		for row := range tileRows {
+			VBROADCASTSS(Mem{Base: bias, Disp: 4 * row}, sums(row, 0))
+			for vector := 1; vector < vectors; vector++ {
+				VMOVAPS(sums(row, 0), sums(row, vector))
+			}
+		}
+		TESTQ(depth, depth)
+		JZ(LabelRef(name + "Store"))
+		Label(name + "Depth")
+		for vector := range vectors {
+			VMOVUPS(Mem{Base: b, Disp: 64 * vector}, zmm[24+vector])
+		}
+		for row := range tileRows {
+			VBROADCASTSS(Mem{Base: a, Disp: 4 * row}, zmm[28+row%4])
+			for vector := range vectors {
+				VFMADD231PS(zmm[24+vector], zmm[28+row%4], sums(row, vector))
+			}
+		}
+		ADDQ(U8(4*tileRows), a)
+		ADDQ(U32(4*tileColumns), b)
+		DECQ(depth)
+		JNZ(LabelRef(name + "Depth"))
+		Label(name + "Store")
+		for row := range tileRows {
+			if row > 0 {
+				CMPQ(rows, U8(row))
+				JLE(LabelRef(name + "Done"))
+				ADDQ(stride, dst)
+			}
+			for vector := range vectors {
+				to := Mem{Base: dst, Disp: 64 * vector}
+				if vector == vectors-1 {
+					VMOVUPS(sums(row, vector), K1, to)
+				} else {
+					VMOVUPS(sums(row, vector), to)
+				}
+			}
+		}
+		Label(name + "Done")
+		VZEROUPPER()
+		RET()
+	}
+}
+
+// tileAVX2 has half as many registers of half the size: it takes 4 rows of 24
+// columns at a time.
+func tileAVX2() {
+	const rowsAtOnce, vectors = 4, 3
+	TEXT("tileAVX2", NOSPLIT, tileSignature)
+	Doc("tileAVX2 is tileGeneric in AVX2 and FMA.")
+	Pragma("noescape")
+	dst, stride, rows := loadArgument("dst"), loadArgument("stride"), loadArgument("rows")
+	SHLQ(U8(2), stride)
+	bias, aHalf := loadArgument("bias"), loadArgument("a")
+
+	Label("rows")
+	columns, bHalf, to := loadArgument("columns"), loadArgument("b"), GP64()
+	MOVQ(dst, to)
+	Label("columns")
+	a, b, depth := GP64(), GP64(), loadArgument("depth")
+	MOVQ(aHalf, a)
+	MOVQ(bHalf, b)
+	sums := func(row, vector int) VecPhysical { return ymm[row*vectors+vector] }
+	for row := range rowsAtOnce {
+		VBROADCASTSS(Mem{Base: bias, Disp: 4 * row}, sums(row, 0))
+		for vector := 1; vector < vectors; vector++ {
+			VMOVAPS(sums(row, 0), sums(row, vector))
+		}
+	}
+	TESTQ(depth, depth)
+	JZ(LabelRef("store"))
+	Label("depth")
+	for vector := range vectors {
+		VMOVUPS(Mem{Base: b, Disp: 32 * vector}, ymm[12+vector])
+	}
+	for row := range rowsAtOnce {
+		VBROADCASTSS(Mem{Base: a, Disp: 4 * row}, Y15)
+		for vector := range vectors {
+			VFMADD231PS(ymm[12+vector], Y15, sums(row, vector))
+		}
+	}
+	ADDQ(U8(4*tileRows), a)
+	ADDQ(U32(4*tileColumns), b)
+	DECQ(depth)
+	JNZ(LabelRef("depth"))
+	Label("store")
+	for vector := range vectors {
+		laneMask(columns, 8*vector, ymm[12+vector])
+	}
+	row := GP64()
+	MOVQ(to, row)
+	for i := range rowsAtOnce {
+		if i > 0 {
+			CMPQ(rows, U8(i))
+			JLE(LabelRef("stored"))
+			ADDQ(stride, row)
+		}
+		for vector := range vectors {
+			VMASKMOVPS(sums(i, vector), ymm[12+vector], Mem{Base: row, Disp: 32 * vector})
+		}
+	}
+	Label("stored")
+	ADDQ(U8(4*8*vectors), to)
+	ADDQ(U8(4*8*vectors), bHalf)
+	SUBQ(U8(8*vectors), columns)
+	JG(LabelRef("columns"))
+
+	ADDQ(U8(4*rowsAtOnce), aHalf)
+	ADDQ(U8(4*rowsAtOnce), bias)
+	LEAQ(Mem{Base: dst, Index: stride, Scale: 4}, dst)
+	SUBQ(U8(rowsAtOnce), rows)
+	JG(LabelRef("rows"))
+	VZEROUPPER()
+	RET()
+}

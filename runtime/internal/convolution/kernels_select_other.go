@@ -1,0 +1,5 @@
+//go:build !amd64
+
+package convolution
+
+func available() []kernels { return []kernels{generic} }

@@ -1,0 +1,72 @@
+package convolution
+
+const (
+	// Rows is how many maps a tile has.
+	Rows = 8
+	// Columns is how many outputs a tile has at most, and so the width of a panel.
+	Columns = 48
+)
+
+// Multiply computes a tile of a product:
+//
+//	dst[r·stride + j] = bias[r] + Σₖ a[k·Rows + r]·b[k·Columns + j]
+//
+// for r < rows ≤ Rows and j < columns ≤ Columns, summed from k = 0 to depth-1.
+// a is a block of packed weights, Rows for each k, and b a panel of Columns for
+// each k; bias has Rows numbers. Elements of dst between the rows are kept.
+func Multiply(dst []float32, stride int, a, b []float32, depth int, bias *[Rows]float32, rows, columns int) {
+	best.multiply(dst, stride, a, b, depth, bias, rows, columns)
+}
+
+func (k *kernels) multiply(dst []float32, stride int, a, b []float32, depth int, bias *[Rows]float32, rows, columns int) {
+	if rows < 1 || rows > Rows || columns < 1 || columns > Columns || depth < 0 {
+		panic("convolution: a tile is larger than Rows and Columns, or empty")
+	}
+	_ = dst[(rows-1)*stride+columns-1]
+	if depth == 0 {
+		a, b = make([]float32, Rows), make([]float32, Columns)
+	} else {
+		_, _ = a[depth*Rows-1], b[depth*Columns-1]
+	}
+	k.tile(&dst[0], stride, &a[0], &b[0], depth, &bias[0], rows, columns)
+}
+
+// Gather fills the first n ≤ Columns columns of a panel with what lies at
+// each of the offsets from src:
+//
+//	panel[k·Columns + j] = src[offsets[k] + j]
+//
+// It is for the caller to see to it that no offset leads out of src.
+func Gather(panel, src []float32, offsets []int, n int) {
+	best.gatherRows(panel, src, offsets, n)
+}
+
+func (k *kernels) gatherRows(panel, src []float32, offsets []int, n int) {
+	if len(offsets) == 0 || n == 0 {
+		return
+	}
+	if n < 0 || n > Columns {
+		panic("convolution: a panel is not as wide as that")
+	}
+	_ = panel[(len(offsets)-1)*Columns+n-1]
+	_, _ = src[offsets[0]+n-1], src[offsets[len(offsets)-1]+n-1]
+	k.gather(&panel[0], &src[0], &offsets[0], len(offsets), n)
+}
+
+// Widen makes weights of integers, a block of Rows for each of so many steps:
+//
+//	dst[k·Rows + r] = (q[k·Rows + r] − zeros[r])·scales[r]
+func Widen(dst []float32, q []int8, scales, zeros *[Rows]float32) {
+	best.widenBlock(dst, q, scales, zeros)
+}
+
+func (k *kernels) widenBlock(dst []float32, q []int8, scales, zeros *[Rows]float32) {
+	if len(q)%Rows != 0 {
+		panic("convolution: a block of weights has Rows for each step")
+	}
+	if len(q) == 0 {
+		return
+	}
+	_ = dst[len(q)-1]
+	k.widen(&dst[0], &q[0], len(q)/Rows, &scales[0], &zeros[0])
+}
