@@ -25,15 +25,15 @@ func buildConv(n *Node) (single, error) {
 	}, nil
 }
 
-// convolution is what a Conv node states; Conv's fused and quantized kin share it.
-type convolution struct {
+// convolver is what a Conv node states; Conv's fused and quantized kin share it.
+type convolver struct {
 	window windowAttributes
 	group  int
 }
 
-func readConvolution(n *Node) (convolution, error) {
+func readConvolution(n *Node) (convolver, error) {
 	window, err := readWindowAttributes(n)
-	v := convolution{window: window, group: n.Int("group", 1)}
+	v := convolver{window: window, group: n.Int("group", 1)}
 	if err == nil && v.group < 1 {
 		err = fmt.Errorf("group is %d: want at least 1", v.group)
 	}
@@ -43,7 +43,7 @@ func readConvolution(n *Node) (convolution, error) {
 // run convolves x (N, C, D1, ..., Dn) with w (M, C/group, K1, ..., Kn) and adds
 // b (M), which may be nil: the result is (N, M, ...), of x's type. Products are
 // summed in float32, for double in float64, and rounded once.
-func (v convolution) run(c *Call, x, w, b *tensor.Tensor) (*tensor.Tensor, error) {
+func (v convolver) run(c *Call, x, w, b *tensor.Tensor) (*tensor.Tensor, error) {
 	p, err := v.plan(x, w, b)
 	if err != nil {
 		return nil, err
@@ -51,7 +51,29 @@ func (v convolution) run(c *Call, x, w, b *tensor.Tensor) (*tensor.Tensor, error
 	if x.DType() == onnx.Double {
 		return convolveTensors[float64](c, p, x, w, b)
 	}
+	if s := newConvSource(p.slidingWindow); s != nil {
+		return v.runFloat32(c, p, s, x, w, b)
+	}
 	return convolveTensors[float32](c, p, x, w, b)
+}
+
+// runFloat32 is run on the kernels for float32.
+func (v convolver) runFloat32(c *Call, p *convPlan, s *convSource, x, w, b *tensor.Tensor) (*tensor.Tensor, error) {
+	in, err := allReals[float32](x, w, b)
+	if err != nil {
+		return nil, err
+	}
+	work := convWork{convPlan: p, source: s, bias: in[2]}
+	if p.slides() {
+		work.filters = in[1]
+	} else {
+		work.weights = PackConvWeights(in[1], p.groups, p.maps, p.channels*p.taps, nil)
+	}
+	y, err := work.run(c, in[0])
+	if err != nil {
+		return nil, err
+	}
+	return ofReals(x.DType(), p.shape(), y)
 }
 
 func convolveTensors[T real](c *Call, p *convPlan, x, w, b *tensor.Tensor) (*tensor.Tensor, error) {
@@ -68,7 +90,7 @@ func convolveTensors[T real](c *Call, p *convPlan, x, w, b *tensor.Tensor) (*ten
 
 // convPlan is a convolution laid over given shapes.
 type convPlan struct {
-	*windowRows
+	*slidingWindow
 	batch, groups  int
 	channels, maps int // of one group
 	inputs         int // elements of one channel of the input
@@ -77,7 +99,7 @@ type convPlan struct {
 }
 
 // plan checks the operands' shapes against each other and the attributes.
-func (v convolution) plan(x, w, b *tensor.Tensor) (*convPlan, error) {
+func (v convolver) plan(x, w, b *tensor.Tensor) (*convPlan, error) {
 	xs, ws := x.Shape(), w.Shape()
 	if len(xs) < 3 || len(ws) != len(xs) {
 		return nil, fmt.Errorf("input %v and weight %v must have one rank, 3 or more", xs, ws)
@@ -103,9 +125,8 @@ func (v convolution) plan(x, w, b *tensor.Tensor) (*convPlan, error) {
 	if _, err := checkedCount(append([]int{xs[0], ws[0]}, window.output...)); err != nil {
 		return nil, fmt.Errorf("output: %w", err)
 	}
-	p.outputs = tensor.Count(window.output)
-	p.windowRows, err = window.rows()
-	return p, err
+	p.outputs, p.slidingWindow = tensor.Count(window.output), window
+	return p, nil
 }
 
 func (p *convPlan) shape() []int {
@@ -143,17 +164,21 @@ func convolve[T number](c *Call, p *convPlan, x, w, bias []T) ([]T, error) {
 	if p.channels*p.taps == 0 {
 		return y, nil
 	}
+	rows, err := p.rows()
+	if err != nil {
+		return nil, err
+	}
 	if p.channels == 1 && p.maps < 4 {
 		return y, parallel(c, p.batch*p.groups*p.maps, p.outputs*p.taps, func(from, to int) {
 			for i := from; i < to; i++ {
 				group, m := i/p.maps%(p.groups), i%(p.groups*p.maps)
 				plane := x[(i/(p.maps*p.groups)*p.groups+group)*p.inputs:][:p.inputs]
-				convolveChannel(p.windowRows, y[i*p.outputs:][:p.outputs], plane, w[m*p.taps:][:p.taps])
+				convolveChannel(rows, y[i*p.outputs:][:p.outputs], plane, w[m*p.taps:][:p.taps])
 			}
 		})
 	}
 	depth := p.channels * p.taps
-	patches := p.patches(p.patchSize(c, depth))
+	patches := rows.patches(p.patchSize(c, depth))
 	pointwise := p.pointwise()
 	return y, parallel(c, p.batch*p.groups*len(patches), depth*p.maps*patches[0].size(), func(from, to int) {
 		var columns []T
@@ -167,7 +192,7 @@ func convolve[T number](c *Call, p *convPlan, x, w, bias []T) ([]T, error) {
 					columns = make([]T, depth*n)
 				}
 				b = matrix[T]{columns[:depth*n], n}
-				unroll(p.windowRows, source, p.channels, patch, 0, b.data)
+				unroll(rows, source, p.channels, patch, 0, b.data)
 			}
 			a := matrix[T]{w[sample%p.groups*p.maps*depth:], depth}
 			out := matrix[T]{y[sample*p.maps*p.outputs+first:], p.outputs}

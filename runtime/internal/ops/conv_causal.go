@@ -48,7 +48,7 @@ func causalConvolution(c *Call, x, w, bias, past *tensor.Tensor, swish bool) (y,
 	if length == 0 {
 		return x, all, nil
 	}
-	y, err = convolution{window: windowAttributes{autoPad: "NOTSET"}, group: channels}.run(c, all, w, bias)
+	y, err = convolver{window: windowAttributes{autoPad: "NOTSET"}, group: channels}.run(c, all, w, bias)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -26,7 +26,7 @@ func buildDeformConv(n *Node) (single, error) {
 // deformableConvolution is a convolution whose taps are moved, for each output
 // element, by offsets that are an operand, and weighted by a mask.
 type deformableConvolution struct {
-	convolution
+	convolver
 	offsetGroups int
 }
 

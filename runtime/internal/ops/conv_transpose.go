@@ -14,7 +14,7 @@ func buildConvTranspose(n *Node) (single, error) {
 		return nil, err
 	}
 	t := transposedConvolution{
-		convolution:   v,
+		convolver:     v,
 		outputShape:   n.Ints("output_shape"),
 		outputPadding: n.Ints("output_padding"),
 	}
@@ -25,7 +25,7 @@ func buildConvTranspose(n *Node) (single, error) {
 
 // transposedConvolution is what a ConvTranspose node states.
 type transposedConvolution struct {
-	convolution
+	convolver
 	outputShape, outputPadding []int // nil where not stated
 }
 
@@ -54,13 +54,9 @@ func (v transposedConvolution) run(c *Call, x, w, b *tensor.Tensor) (*tensor.Ten
 	if _, err := checkedCount(shape); err != nil {
 		return nil, fmt.Errorf("output: %w", err)
 	}
-	rows, err := window.rows()
-	if err != nil {
-		return nil, err
-	}
 	p := &convPlan{
-		windowRows: rows,
-		batch:      xs[0], groups: v.group,
+		slidingWindow: window,
+		batch:         xs[0], groups: v.group,
 		channels: xs[1] / v.group, maps: ws[1],
 		inputs: tensor.Count(xs[2:]), outputs: tensor.Count(window.input), taps: tensor.Count(ws[2:]),
 	}
@@ -139,6 +135,10 @@ func convolveTransposed[T real](c *Call, p *convPlan, x, w, bias []T) ([]T, erro
 	if len(y) == 0 {
 		return y, nil
 	}
+	rows, err := p.rows()
+	if err != nil {
+		return nil, err
+	}
 	work := p.channels * p.taps * p.inputs
 	return y, parallel(c, p.batch*p.groups*p.maps, work, func(from, to int) {
 		shares := make([]T, p.taps*p.inputs)
@@ -158,7 +158,7 @@ func convolveTransposed[T real](c *Call, p *convPlan, x, w, bias []T) ([]T, erro
 			if bias != nil {
 				fillWith(out, bias[group*p.maps+m])
 			}
-			fold(p.windowRows, out, shares)
+			fold(rows, out, shares)
 		}
 	})
 }

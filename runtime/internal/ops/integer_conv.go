@@ -27,7 +27,7 @@ func buildConvInteger(n *Node) (single, error) {
 // runIntegers convolves x − xZero with w − wZero, all int8 or uint8, in int32,
 // and adds a bias of int32. Zero points may be nil; x has one, w one or one for
 // each map. What is padded counts as x's zero point.
-func (v convolution) runIntegers(c *Call, x, w, xZero, wZero, bias *tensor.Tensor) (*convPlan, []int32, error) {
+func (v convolver) runIntegers(c *Call, x, w, xZero, wZero, bias *tensor.Tensor) (*convPlan, []int32, error) {
 	p, err := v.plan(x, w, bias)
 	if err != nil {
 		return nil, nil, err
