@@ -1,11 +1,16 @@
 package convolution
 
+import "unsafe"
+
 const (
 	// Rows is how many maps a tile has.
 	Rows = 8
 	// Columns is how many outputs a tile has at most, and so the width of a panel.
 	Columns = 48
 )
+
+// tileWidth is there to be indexed: Go checks a bound that the kernels rely on.
+var tileWidth [Columns]struct{}
 
 // Multiply computes a tile of a product:
 //
@@ -19,16 +24,10 @@ func Multiply(dst []float32, stride int, a, b []float32, depth int, bias *[Rows]
 }
 
 func (k *kernels) multiply(dst []float32, stride int, a, b []float32, depth int, bias *[Rows]float32, rows, columns int) {
-	if rows < 1 || rows > Rows || columns < 1 || columns > Columns || depth < 0 {
-		panic("convolution: a tile is larger than Rows and Columns, or empty")
-	}
+	_, _ = bias[rows-1], tileWidth[columns-1] // a tile is no larger
 	_ = dst[(rows-1)*stride+columns-1]
-	if depth == 0 {
-		a, b = make([]float32, Rows), make([]float32, Columns)
-	} else {
-		_, _ = a[depth*Rows-1], b[depth*Columns-1]
-	}
-	k.tile(&dst[0], stride, &a[0], &b[0], depth, &bias[0], rows, columns)
+	_, _ = a[:depth*Rows], b[:depth*Columns]
+	k.tile(&dst[0], stride, unsafe.SliceData(a), unsafe.SliceData(b), depth, &bias[0], rows, columns)
 }
 
 // Gather fills the first n ≤ Columns columns of a panel with what lies at
@@ -45,15 +44,13 @@ func (k *kernels) gatherRows(panel, src []float32, offsets []int, n int) {
 	if len(offsets) == 0 || n == 0 {
 		return
 	}
-	if n < 0 || n > Columns {
-		panic("convolution: a panel is not as wide as that")
-	}
+	_ = tileWidth[n-1]
 	_ = panel[(len(offsets)-1)*Columns+n-1]
 	_, _ = src[offsets[0]+n-1], src[offsets[len(offsets)-1]+n-1]
 	k.gather(&panel[0], &src[0], &offsets[0], len(offsets), n)
 }
 
-// Widen makes weights of integers, a block of Rows for each of so many steps:
+// Widen makes weights of integers, a block of Rows for each of len(q)/Rows steps:
 //
 //	dst[k·Rows + r] = (q[k·Rows + r] − zeros[r])·scales[r]
 func Widen(dst []float32, q []int8, scales, zeros *[Rows]float32) {
@@ -61,10 +58,7 @@ func Widen(dst []float32, q []int8, scales, zeros *[Rows]float32) {
 }
 
 func (k *kernels) widenBlock(dst []float32, q []int8, scales, zeros *[Rows]float32) {
-	if len(q)%Rows != 0 {
-		panic("convolution: a block of weights has Rows for each step")
-	}
-	if len(q) == 0 {
+	if len(q) < Rows {
 		return
 	}
 	_ = dst[len(q)-1]

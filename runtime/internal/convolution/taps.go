@@ -5,18 +5,16 @@ package convolution
 //	dst[i·dstStride + j] = bias + Σₜ weights[t]·src[i·srcStride + j + offsets[t]]
 //
 // for i < rows and j < n, summed in the order of the taps. It is for the caller
-// to see to it that no offset leads out of src.
+// to see to it that no offset leads out of src, and that there are taps.
 func Taps(dst []float32, dstStride int, src []float32, srcStride, rows, n int, weights []float32, offsets []int, bias float32) {
 	best.slide(dst, dstStride, src, srcStride, rows, n, weights, offsets, bias)
 }
 
 func (k *kernels) slide(dst []float32, dstStride int, src []float32, srcStride, rows, n int, weights []float32, offsets []int, bias float32) {
-	if rows <= 0 || n <= 0 {
+	if rows <= 0 || n <= 0 || len(offsets) == 0 {
 		return
 	}
-	if len(offsets) == 0 || len(weights) < len(offsets) || dstStride < 0 || srcStride < 0 {
-		panic("convolution: there is no weight for each tap")
-	}
+	_ = weights[len(offsets)-1]
 	_ = dst[(rows-1)*dstStride+n-1]
 	_, _ = src[offsets[0]+n-1], src[(rows-1)*srcStride+n-1+offsets[len(offsets)-1]]
 	k.taps(&dst[0], dstStride, &src[0], srcStride, rows, n, &weights[0], &offsets[0], len(offsets), bias)
