@@ -53,6 +53,8 @@ func (s *scope) fuse() {
 	}
 	if fused {
 		f.addBiases()
+	}
+	if f.convolutions() || fused {
 		f.sweep()
 	}
 }
@@ -186,11 +188,11 @@ func (f *fuser) sweep() {
 }
 
 // onlyConverts says whether a step is of the kind that stands before a product,
-// or is one whose bias was taken in by a later step.
+// or is one that was taken in by a later step.
 func onlyConverts(st *step) bool {
 	switch st.node.OpType {
 	case "DequantizeLinear", "Cast", "Sub", "Mul", "Transpose", "Identity":
 		return true
 	}
-	return st.product != nil
+	return st.product != nil || st.packed
 }

@@ -100,7 +100,15 @@ type convPlan struct {
 
 // plan checks the operands' shapes against each other and the attributes.
 func (v convolver) plan(x, w, b *tensor.Tensor) (*convPlan, error) {
-	xs, ws := x.Shape(), w.Shape()
+	p, err := v.planShapes(x.Shape(), w.Shape())
+	if err != nil {
+		return nil, err
+	}
+	return p, checkBias(b, w.Shape()[0])
+}
+
+// planShapes is plan of an input's and a weight's shapes.
+func (v convolver) planShapes(xs, ws []int) (*convPlan, error) {
 	if len(xs) < 3 || len(ws) != len(xs) {
 		return nil, fmt.Errorf("input %v and weight %v must have one rank, 3 or more", xs, ws)
 	}
@@ -109,9 +117,6 @@ func (v convolver) plan(x, w, b *tensor.Tensor) (*convPlan, error) {
 	}
 	if v.window.kernel != nil && !slices.Equal(v.window.kernel, ws[2:]) {
 		return nil, fmt.Errorf("kernel_shape %v is not that of the weight %v", v.window.kernel, ws)
-	}
-	if err := checkBias(b, ws[0]); err != nil {
-		return nil, err
 	}
 	window, err := v.window.slide(xs[2:], ws[2:])
 	if err != nil {
