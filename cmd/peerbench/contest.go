@@ -44,8 +44,7 @@ const longWork = time.Second
 // for a while after a run, and would take half of a core from the next one. The
 // first piece of work in a turn brings caches and threads back and is not
 // counted. A contestant's time in a round is the median of its pieces.
-func contest(ctx context.Context, list []*contestant, threads int, p pace) {
-	defer goruntime.GOMAXPROCS(goruntime.GOMAXPROCS(threads)) // the garbage collector too has no more than that
+func contest(ctx context.Context, list []*contestant, p pace) {
 	begin := time.Now()
 	for round := 0; round < p.rounds; round++ {
 		if round >= leastRounds && time.Since(begin) > p.budget {

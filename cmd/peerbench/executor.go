@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	goruntime "runtime"
 	"time"
 
 	"github.com/onnx-tinyq/onnx-tinyq/onnx"
@@ -16,36 +17,50 @@ import (
 	"github.com/onnx-tinyq/onnx-tinyq/runtime/tensor"
 )
 
+// engine runs models.
+type engine int
+
+const (
+	ourExecutor engine = iota
+	onnxRuntime
+	gorgoniaEngine // behind onnx-go
+	gomlxEngine    // its backend in plain Go
+)
+
 // way is one of the ways in which a model can be run.
 type way struct {
 	name    string
 	recipe  rewrite.Activations // "": the original
-	peer    bool                // in ONNX Runtime, not in our executor
-	entries map[string]string   // of the peer's session options
-	agrees  string              // the way whose results these have to be close to; it comes before
-	apart   float64             // how close: relative L2 distance
+	engine  engine
+	entries map[string]string // of the peer's session options
+	agrees  string            // the way whose results these have to be close to; it comes before
+	apart   float64           // how close: relative L2 distance
 }
 
 // The ways that marks are set for. "ORT folded" is ONNX Runtime's exact way to
 // run the rewritten model: it computes the float weights when it loads it.
 const (
-	peerFloat  = "ORT float32"
-	peerFolded = "ORT folded"
-	peerInt8   = "ORT int8"
-	peerW8A8   = "ORT W8A8"
-	oursFloat  = "ours float32"
-	oursExact  = "ours exact"
-	oursV16    = "ours W8A16"
-	oursW8A8   = "ours W8A8"
+	peerFloat    = "ORT float32"
+	peerFolded   = "ORT folded"
+	peerInt8     = "ORT int8"
+	peerW8A8     = "ORT W8A8"
+	peerGorgonia = "onnx-go, Gorgonia float32"
+	peerGomlx    = "gomlx float32"
+	oursFloat    = "ours float32"
+	oursExact    = "ours exact"
+	oursV16      = "ours W8A16"
+	oursW8A8     = "ours W8A8"
 )
 
 // ways lists them. ONNX Runtime's default quantizes activations, with an error
 // that adds up from layer to layer; that of V16 and of flipped roundings does too.
 var ways = []way{
-	{name: peerFloat, peer: true},
-	{name: peerFolded, recipe: rewrite.W8A32, peer: true, entries: map[string]string{"session.disable_quant_qdq": "1"}, agrees: peerFloat, apart: 0.2},
-	{name: peerInt8, recipe: rewrite.W8A32, peer: true, agrees: peerFolded, apart: 0.2},
-	{name: peerW8A8, recipe: rewrite.W8A8, peer: true, agrees: peerFloat, apart: 0.3},
+	{name: peerFloat, engine: onnxRuntime},
+	{name: peerFolded, recipe: rewrite.W8A32, engine: onnxRuntime, entries: map[string]string{"session.disable_quant_qdq": "1"}, agrees: peerFloat, apart: 0.2},
+	{name: peerInt8, recipe: rewrite.W8A32, engine: onnxRuntime, agrees: peerFolded, apart: 0.2},
+	{name: peerW8A8, recipe: rewrite.W8A8, engine: onnxRuntime, agrees: peerFloat, apart: 0.3},
+	{name: peerGorgonia, engine: gorgoniaEngine, agrees: peerFloat, apart: 1e-4},
+	{name: peerGomlx, engine: gomlxEngine, agrees: peerFloat, apart: 1e-4},
 	{name: oursFloat, agrees: peerFloat, apart: 1e-4},
 	{name: oursExact, recipe: rewrite.W8A32, agrees: peerFolded, apart: 1e-4},
 	{name: oursV16, recipe: rewrite.W8A16, agrees: peerFolded, apart: 2e-2},
@@ -85,18 +100,11 @@ func (c *comparison) run(ctx context.Context, list []work) ([]result, error) {
 		if !c.only.MatchString(w.name) {
 			continue
 		}
-		for _, threads := range c.threads {
-			if err := ctx.Err(); err != nil {
-				return nil, err
-			}
-			fmt.Fprintf(c.log, "%s, threads: %d\n", w.name, threads)
-			r, err := c.one(ctx, w, threads)
-			if err != nil {
-				return nil, fmt.Errorf("%s: %w", w.name, err)
-			}
-			r.print(c.log)
-			results = append(results, r)
+		some, err := c.contests(ctx, w)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", w.name, err)
 		}
+		results = append(results, some...)
 	}
 	if len(results) == 0 {
 		return nil, fmt.Errorf("nothing that --only asks for: there are %q", names(list))
@@ -111,19 +119,35 @@ func names(list []work) (names []string) {
 	return names
 }
 
-// one compares executors in one work.
-func (c *comparison) one(ctx context.Context, w work, threads int) (result, error) {
-	r := result{Work: w.name, Threads: threads}
+// contests compares executors in one work, with each number of threads.
+func (c *comparison) contests(ctx context.Context, w work) (results []result, err error) {
 	folder, err := os.MkdirTemp(c.folder, "executor")
 	if err != nil {
-		return r, err
+		return nil, err
 	}
 	defer os.RemoveAll(folder)
-	files, err := w.files(ctx, folder)
-	if err != nil {
-		r.Failure = err.Error()
-		return r, ctx.Err()
+	files, missing := w.files(ctx, folder)
+	for _, threads := range c.threads {
+		fmt.Fprintf(c.log, "%s, threads: %d\n", w.name, threads)
+		r := result{Work: w.name, Threads: threads}
+		if missing != nil {
+			r.Failure = missing.Error()
+		} else {
+			c.contest(ctx, w, files, &r)
+		}
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		r.print(c.log)
+		results = append(results, r)
 	}
+	return results, nil
+}
+
+// contest compares executors in one work with one number of threads. Neither
+// the executors in Go nor the garbage collector get more.
+func (c *comparison) contest(ctx context.Context, w work, files *modelFiles, r *result) {
+	defer goruntime.GOMAXPROCS(goruntime.GOMAXPROCS(r.Threads))
 	var list []*contestant
 	found := map[string][][]float32{}
 	for _, way := range ways {
@@ -133,10 +157,10 @@ func (c *comparison) one(ctx context.Context, w work, threads int) (result, erro
 		one := &contestant{name: way.name}
 		list = append(list, one)
 		if w.create {
-			one.work = func() (time.Duration, error) { return files.create(way, threads) }
+			one.work = func() (time.Duration, error) { return files.create(way, r.Threads) }
 			continue
 		}
-		s, err := files.open(way, threads)
+		s, err := files.open(way, r.Threads)
 		if err != nil {
 			one.failure = err
 			continue
@@ -149,9 +173,8 @@ func (c *comparison) one(ctx context.Context, w work, threads int) (result, erro
 		}
 		one.failure = one.verify(way, s, found)
 	}
-	contest(ctx, list, threads, c.pace)
+	contest(ctx, list, c.pace)
 	r.fill(list, w.marks)
-	return r, ctx.Err()
 }
 
 func (w work) has(name string) bool {
@@ -260,7 +283,12 @@ func (w work) rewritten(ctx context.Context, m *onnx.Model, recipe rewrite.Activ
 
 func (f *modelFiles) open(w way, threads int) (session, error) {
 	path := f.paths[w.recipe]
-	if w.peer {
+	switch w.engine {
+	case gorgoniaEngine:
+		return newGorgoniaSession(path, f.inputs, f.feeds)
+	case gomlxEngine:
+		return newGomlxSession(path, f.inputs, f.feeds)
+	case onnxRuntime:
 		s, err := newPeerSession(path, f.inputs, f.outputs, threads, w.entries)
 		if err != nil {
 			return nil, err
@@ -282,7 +310,7 @@ func (f *modelFiles) open(w way, threads int) (session, error) {
 // create times the way from a file to a session that is ready to run.
 func (f *modelFiles) create(w way, threads int) (time.Duration, error) {
 	begin := time.Now()
-	if w.peer {
+	if w.engine == onnxRuntime {
 		s, err := newPeerSession(f.paths[w.recipe], f.inputs, f.outputs, threads, w.entries)
 		if err != nil {
 			return 0, err

@@ -33,3 +33,22 @@ func (p product) model() *onnx.Model {
 	g.output("y", p.m, p.n)
 	return g.model
 }
+
+// perceptron is a multi-layer perceptron on m rows: what every executor in Go
+// can run.
+func perceptron(m int64) *onnx.Model {
+	g := newGraph("perceptron")
+	x := g.input("x", onnx.Float, m, 784)
+	widths := []int64{784, 1024, 1024, 1024, 10}
+	for layer := 1; layer < len(widths); layer++ {
+		k, n := widths[layer-1], widths[layer]
+		operands := []string{x, g.weight("weight", k, n), g.vector("bias", n, 0, 0.1)}
+		if layer == len(widths)-1 {
+			g.define("y", "Gemm", operands)
+		} else {
+			x = g.node("Relu", []string{g.node("Gemm", operands)})
+		}
+	}
+	g.output("y", m, 10)
+	return g.model
+}

@@ -6,6 +6,7 @@ import (
 	"os"
 	"regexp"
 	"runtime"
+	"strings"
 	"testing"
 	"time"
 
@@ -35,6 +36,7 @@ func TestModelsAreValid(t *testing.T) {
 	for name, m := range map[string]*onnx.Model{
 		"one product": product{1, 3, 70, 40}.model(),
 		"products":    product{3, 2, 33, 33}.model(),
+		"perceptron":  perceptron(3),
 		"encoder":     small.encoder(7),
 		"decoder":     small.decoder(5),
 	} {
@@ -56,6 +58,7 @@ func TestLayersAreCompared(t *testing.T) {
 			name: "small", model: made(product{1, 5, 64, 48}.model), ways: everyone,
 			marks: []mark{{oursExact, peerFloat, 1e-9}, {oursW8A8, peerW8A8, 1e9}},
 		},
+		{name: "perceptron", model: made(func() *onnx.Model { return perceptron(3) }), ways: append(everyone, peerGorgonia, peerGomlx)},
 		{name: "encoder", model: made(func() *onnx.Model { return small.encoder(7) }), ways: everyone},
 		{name: "decoder", model: made(func() *onnx.Model { return small.decoder(5) }), ways: everyone},
 		{name: "creation", model: made(product{1, 5, 64, 48}.model), ways: everyone, create: true},
@@ -63,15 +66,15 @@ func TestLayersAreCompared(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(results) != 8 {
-		t.Fatalf("%d results, not one for each of four works and two numbers of threads", len(results))
+	if len(results) != 10 {
+		t.Fatalf("%d results, not one for each of five works and two numbers of threads", len(results))
 	}
 	for _, r := range results {
 		if r.Failure != "" {
 			t.Errorf("%s: %s", r.Work, r.Failure)
 		}
-		if len(r.Contestants) != len(everyone) {
-			t.Errorf("%s: %d contestants, not %d", r.Work, len(r.Contestants), len(everyone))
+		if len(r.Contestants) < len(everyone) {
+			t.Errorf("%s: %d contestants, not %d or more", r.Work, len(r.Contestants), len(everyone))
 		}
 		for _, entry := range r.Contestants {
 			if entry.Failure != "" || entry.Rounds != 1 || entry.MedianMS <= 0 {
@@ -106,7 +109,7 @@ func TestRewritingIsCompared(t *testing.T) {
 			t.Errorf("%d contestants, not %d", len(shown.Contestants), want)
 		}
 		for _, entry := range shown.Contestants {
-			if entry.Failure != "" || entry.Rounds != 1 || entry.MedianMS <= 0 || entry.PeakBytes == 0 && highWater(os.Getpid()) > 0 {
+			if entry.Failure != "" || entry.Rounds != 1 || entry.MedianMS <= 0 || entry.PeakBytes == 0 && strings.HasPrefix(entry.Name, "rewrite") && highWater(os.Getpid()) > 0 {
 				t.Errorf("%+v", entry)
 			}
 		}

@@ -2,7 +2,9 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"path/filepath"
+	"slices"
 
 	"github.com/onnx-tinyq/onnx-tinyq/onnx"
 	"github.com/onnx-tinyq/onnx-tinyq/rewrite"
@@ -13,7 +15,7 @@ import (
 
 // works lists everything that the executors are compared in.
 func works(cases string) []work {
-	return append(layers(), wholeModels(cases)...)
+	return slices.Concat(layers(), goPeers(), wholeModels(cases))
 }
 
 func layers() (list []work) {
@@ -54,6 +56,21 @@ func layers() (list []work) {
 			name: "W8A8 " + p.product.String(), model: made(p.product.model),
 			ways: []string{peerW8A8, oursW8A8}, marks: []mark{{oursW8A8, peerW8A8, p.least}},
 		})
+	}
+	return list
+}
+
+// goPeers lists what other executors in Go can run.
+func goPeers() (list []work) {
+	for _, m := range []int64{1, 64} {
+		w := work{
+			name: fmt.Sprintf("perceptron %d×784-1024-1024-1024-10", m), model: made(func() *onnx.Model { return perceptron(m) }),
+			ways: []string{peerFloat, peerFolded, peerGorgonia, peerGomlx, oursFloat, oursExact},
+		}
+		for _, ours := range []string{oursFloat, oursExact} {
+			w.marks = append(w.marks, mark{ours, peerGorgonia, 8}, mark{ours, peerGomlx, 8}, mark{ours, peerFloat, 0})
+		}
+		list = append(list, w)
 	}
 	return list
 }
