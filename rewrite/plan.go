@@ -61,6 +61,10 @@ func Find(m *onnx.Model, rules ...Rule) (*Plan, error) {
 	if err != nil {
 		return nil, fmt.Errorf("rewrite: %w", err)
 	}
+	return find(m, index, rules...), nil
+}
+
+func find(m *onnx.Model, index *onnx.Index, rules ...Rule) *Plan {
 	plan := &Plan{Model: m, index: index}
 	for _, scope := range index.Scopes() {
 		taken := map[*onnx.Node]bool{}
@@ -86,7 +90,7 @@ func Find(m *onnx.Model, rules ...Rule) (*Plan, error) {
 			}
 		}
 	}
-	return plan, nil
+	return plan
 }
 
 // add takes a match into the plan.

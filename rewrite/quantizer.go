@@ -32,6 +32,14 @@ type quantizer struct {
 
 // New plans what a recipe does to a model. It reads no weights.
 func New(m *onnx.Model, recipe Recipe) (*Plan, error) {
+	index, err := onnx.NewIndex(m)
+	if err != nil {
+		return nil, fmt.Errorf("rewrite: %w", err)
+	}
+	return newPlan(m, index, recipe)
+}
+
+func newPlan(m *onnx.Model, index *onnx.Index, recipe Recipe) (*Plan, error) {
 	recipe, err := recipe.normal()
 	if err != nil {
 		return nil, err
@@ -41,18 +49,7 @@ func New(m *onnx.Model, recipe Recipe) (*Plan, error) {
 		return nil, err
 	}
 	q := &quantizer{recipe: recipe, selection: selection, weights: map[weightKey]*weight{}}
-	var plan *Plan
-	err = m.Guard(func() (err error) { plan, err = q.plan(m); return err })
-	return plan, err
-}
-
-// plan is New of a recipe that is sound.
-func (q *quantizer) plan(m *onnx.Model) (*Plan, error) {
-	recipe, selection := q.recipe, q.selection
-	plan, err := Find(m, q)
-	if err != nil {
-		return nil, err
-	}
+	plan := find(m, index, q)
 	if err := selection.unmatched(); err != nil {
 		return nil, err
 	}

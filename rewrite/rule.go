@@ -63,6 +63,8 @@ type Site struct {
 	// Verdicts say what runtimes do with the form, one for each of Runtimes. A
 	// plan's are for the form that is planned.
 	Verdicts []Verdict
+
+	weight *weight
 }
 
 // Skip is a node that a rule considered and left alone. It is an error too, so

@@ -128,6 +128,7 @@ func (w *weight) site(f form) Site {
 		Form:        f.String(),
 		BytesBefore: w.before,
 		BytesAfter:  w.after(f),
+		weight:      w,
 	}
 }
 

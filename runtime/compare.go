@@ -115,18 +115,12 @@ func compare(ctx context.Context, original, rewritten *onnx.Model, o CompareOpti
 	if err != nil {
 		return nil, fmt.Errorf("the rewritten model: %w", err)
 	}
+	var names []string
 	for _, v := range original.Graph.Outputs {
-		d := &difference{}
-		for i := range wants {
-			got, ok := gots[i][v.Name]
-			if !ok {
-				return nil, fmt.Errorf("runtime: the rewritten model has no output %q", v.Name)
-			}
-			if err := d.addValue(got, wants[i][v.Name]); err != nil {
-				return nil, fmt.Errorf("runtime: output %q: %w", v.Name, err)
-			}
-		}
-		r.Outputs = append(r.Outputs, d.output(v.Name))
+		names = append(names, v.Name)
+	}
+	if r.Outputs, err = compareOutputs(names, gots, wants); err != nil {
+		return nil, err
 	}
 	r.judge(o.MinSQNR)
 	p.end()

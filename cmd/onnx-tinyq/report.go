@@ -1,6 +1,8 @@
 package main
 
 import (
+	"math"
+
 	"github.com/onnx-tinyq/onnx-tinyq/rewrite"
 	"github.com/onnx-tinyq/onnx-tinyq/runtime"
 )
@@ -21,7 +23,8 @@ type rewriteReport struct {
 	// float weights of rank 2 and more take that stay.
 	Remaining      []remainingReport `json:"remaining"`
 	RemainingBytes int64             `json:"remaining_bytes"`
-	Curve          []tunePoint       `json:"curve,omitempty"` // what --tune tried
+	Curve          []tunePoint       `json:"curve,omitempty"`       // what --tune tried
+	MinSQNR        number            `json:"min_sqnr_db,omitempty"` // the mark that --min-sqnr sets
 	Warnings       []string          `json:"warnings"`
 	Seconds        number            `json:"seconds"`
 	PeakRSSBytes   int64             `json:"peak_rss_bytes"` // 0: the system does not say
@@ -41,6 +44,11 @@ type siteReport struct {
 	BytesAfter  int64             `json:"bytes_after"`
 	Verdicts    map[string]string `json:"verdicts"` // by runtime, what it does with the form
 	Note        string            `json:"note,omitempty"`
+	// Of a check: the signal-to-noise ratios of the int8 weight, and of the
+	// layer's output when it is fed the original's activations; null where it was
+	// not measured.
+	WeightSQNR number `json:"weight_sqnr_db"`
+	OutputSQNR number `json:"output_sqnr_db"`
 }
 
 type skipReport struct {
@@ -105,7 +113,7 @@ func reportSites(sites []rewrite.Site) []siteReport {
 		reports[i] = siteReport{
 			Node: s.Node, Op: s.Op, Weight: s.Weight, Type: s.DType.String(), Dims: append([]int64{}, s.Dims...), Axis: s.Axis,
 			Rule: s.Rule, Form: s.Form, BytesBefore: s.BytesBefore, BytesAfter: s.BytesAfter,
-			Verdicts: map[string]string{}, Note: s.Note,
+			Verdicts: map[string]string{}, Note: s.Note, WeightSQNR: number(math.NaN()), OutputSQNR: number(math.NaN()),
 		}
 		for _, v := range s.Verdicts {
 			reports[i].Verdicts[v.Runtime] = v.String()

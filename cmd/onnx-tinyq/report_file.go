@@ -48,6 +48,7 @@ func (r *rewriteReport) html(out *bytes.Buffer) error {
 		"grouped": grouped,
 		"percent": percent,
 		"product": product[int64],
+		"ratio":   ratio,
 		"figure":  figure,
 		"count":   count,
 		"join":    func(list []string) string { return strings.Join(list, "; ") },

@@ -81,6 +81,7 @@ func (a *app) planCommand() *cobra.Command {
 type job struct {
 	flags  *rewriteFlags
 	model  *onnx.Model
+	recipe rewrite.Recipe
 	plan   *rewrite.Plan
 	report *rewriteReport
 	output string // the file to write; - for standard output
@@ -128,6 +129,7 @@ func (j *job) plans(path string, recipe rewrite.Recipe) error {
 	if err != nil {
 		return err
 	}
+	j.recipe = recipe
 	if j.plan, err = rewrite.New(j.model, recipe); err != nil {
 		return err
 	}
@@ -135,7 +137,7 @@ func (j *job) plans(path string, recipe rewrite.Recipe) error {
 	j.report = &rewriteReport{
 		Model: path, Recipe: string(recipe.Activations), Target: string(recipe.Target), BytesBefore: before,
 		Sites: reportSites(j.plan.Sites), Skips: reportSkips(j.plan.Skips), Warnings: []string{},
-		Remaining: reportRemaining(j.plan.Remaining), RemainingBytes: j.plan.RemainingBytes,
+		MinSQNR: number(j.flags.minSQNR), Remaining: reportRemaining(j.plan.Remaining), RemainingBytes: j.plan.RemainingBytes,
 	}
 	if recipe.Activations == rewrite.W8A16 {
 		j.report.Activation = recipe.SixteenBit.String()
@@ -204,6 +206,11 @@ func (a *app) rewrite(ctx context.Context, path string, f *rewriteFlags) error {
 	if len(r.Sites) > 0 {
 		if r.Check, err = a.judge(ctx, j.model, result.Model, f); err != nil {
 			return err
+		}
+		if r.Check != nil {
+			if err := r.measureSites(result.Sites); err != nil {
+				return err
+			}
 		}
 	}
 	var apart error

@@ -46,16 +46,21 @@ func (r *rewriteReport) print(out io.Writer) {
 	}
 	r.printRemaining(out)
 	if len(r.Curve) > 0 {
-		t := newTable("layers left in float", "bytes saved", "SQNR dB")
-		rightAlign(t, 1, 2, 3)
+		t := newTable("tried: left in float", "in a finer form", "bytes", "SQNR dB", "")
+		rightAlign(t, 1, 2, 3, 4)
 		for _, point := range r.Curve {
-			t.AppendRow([]any{point.LeftInFloat, grouped(point.BytesSaved), fmt.Sprintf("%.1f", float64(point.SQNR))})
+			mark := ""
+			if point.Chosen {
+				mark = "chosen"
+			}
+			t.AppendRow([]any{point.LeftInFloat, point.InOtherForm, grouped(point.Bytes), ratio(point.SQNR), mark})
 		}
 		fmt.Fprintf(out, "\n%s", render(t))
 	}
 	if r.Check != nil {
 		fmt.Fprintln(out)
 		r.Check.print(out)
+		r.printOffenders(out)
 	}
 	if len(r.Sites) == 0 {
 		fmt.Fprintln(out, "\nthere is nothing to rewrite in it")
