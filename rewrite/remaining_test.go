@@ -44,34 +44,3 @@ func TestRemainingTied(t *testing.T) {
 		t.Errorf("%v remain, %d bytes, want %v", plan.Remaining, plan.RemainingBytes, want)
 	}
 }
-
-// TestWithout holds a plan without some sites to leave just those alone, and the
-// plan that it was made from as it was.
-func TestWithout(t *testing.T) {
-	m := sketch{
-		weights: []*onnx.Tensor{ramp("v", onnx.Float, 4, 4), ramp("w", onnx.Float, 4, 5), ramp("u", onnx.Float, 5, 2)},
-		nodes:   []*onnx.Node{op("MatMul", "a", "x", "v"), op("MatMul", "b", "a", "w"), op("MatMul", "y", "b", "u")},
-	}.model(t)
-	plan, err := New(m, Recipe{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	without := plan.Without(map[int]string{1: "harmful"})
-	if plan.RemainingBytes != 0 || without.RemainingBytes != 4*4*5 {
-		t.Errorf("%d bytes remain, without one weight %d, want 0 and 80", plan.RemainingBytes, without.RemainingBytes)
-	}
-	result, err := without.Apply(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	var weights []string
-	for _, site := range result.Sites {
-		weights = append(weights, site.Weight)
-	}
-	if !slices.Equal(weights, []string{"v", "u"}) || !slices.Equal(result.Skips, []Skip{{"b", "MatMul", "harmful"}}) {
-		t.Errorf("sites %v, skips %v", weights, result.Skips)
-	}
-	if len(plan.Sites) != 3 || len(plan.Skips) != 0 {
-		t.Errorf("the plan changed: %v %v", plan.Sites, plan.Skips)
-	}
-}

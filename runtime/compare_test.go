@@ -360,6 +360,19 @@ func TestCompareReports(t *testing.T) {
 		t.Errorf("the error is %v of its bound: a bound that wide proves nothing", site.OfBound)
 	}
 
+	// A reference says the same of the outputs, of one model after the other.
+	reference, err := NewReference(t.Context(), modelOf(21, original), CompareOptions{Feeds: []feeds{{"x": ramp(5, k)}, {"x": ramp(2, k)}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	outputs, err := reference.Compare(t.Context(), modelOf(21, rewritten))
+	if err != nil || !slices.Equal(outputs, r.Outputs) {
+		t.Errorf("the reference says %+v, %v, want %+v", outputs, err, r.Outputs)
+	}
+	if outputs, err = reference.Compare(t.Context(), modelOf(21, original)); err != nil || outputs[0].MaxAbs != 0 {
+		t.Errorf("the original is off by %+v, %v", outputs, err)
+	}
+
 	r, err = Compare(t.Context(), modelOf(21, original), modelOf(21, rewritten), CompareOptions{Feeds: []feeds{{"x": ramp(5, k)}}, MinSQNR: 90})
 	if err != nil {
 		t.Fatal(err)
