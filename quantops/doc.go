@@ -6,7 +6,7 @@
 //
 //	floats of a model ──Measure──▶ scales ─┐
 //	        └──────────Quantize◀───────────┘──▶ int8 ──Dequantize──▶ floats
-//	                                             └────MatMulInt8───▶ y
+//	                                             └─PackInt8, MatMul─▶ y
 //	activations ──DynamicQuantize──▶ uint8 ──MatMulInteger──▶ int32
 //
 // # Weights
@@ -36,7 +36,7 @@
 //
 //	|y − y′|ⱼ ≤ ½·scaleⱼ·Σₖ|xₖ| + γ·Σₖ|xₖ||wₖⱼ|
 //
-// with γ from the summation in float32: see [MatMulFloat32] and [MatMulInt8].
+// with γ from the summation in float32: see [PackedFloat32.MatMul] and [PackedInt8.MatMul].
 // A 16-bit scale may be off by a factor of 1 ± 2⁻⁸. Symmetric, that moves the
 // largest q by less than a half (127·2⁻⁸), so it still rounds to 127; the 255
 // steps of an asymmetric scale have not that much room, hence the rounding up.
@@ -56,7 +56,11 @@
 //
 // # Kernels
 //
-// The products are plain loops, blocked for the caches, four products to a sum.
-// A result does not depend on how many goroutines computed it, nor on the other
-// rows beside it.
+// A right operand of a product lies in panels of 32 columns. An inner loop keeps
+// the sums of some rows and one to four panels in registers and goes along k;
+// what follows the sum (scale, bias, bounds) is done while they are in the
+// nearest cache. Each inner loop is there as assembly for AVX-512 and AVX2, made
+// by the generator in internal/asm, and as the plain loop that says what it
+// computes; the processor decides which is taken. A result depends neither on how
+// many goroutines computed it, nor on the other rows beside it.
 package quantops

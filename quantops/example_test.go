@@ -29,7 +29,8 @@ func Example() {
 	fmt.Println(q)
 
 	x, y := []float32{1, 1, 1}, make([]float32, 2)
-	quantops.MatMulInt8(y, x, 1, &quantops.Int8Weights{K: 3, N: 2, Q: q, Scales: scales.Values}, nil)
+	packed := quantops.PackInt8(&quantops.Int8Weights{K: 3, N: 2, Q: q, Scales: scales.Values})
+	packed.MatMul(quantops.Rows{Data: y, Stride: 2}, quantops.Rows{Data: x, Stride: 3}, 1, quantops.Epilogue{}, nil)
 	fmt.Printf("%.2f\n", y)
 	// Output:
 	// [127 0 -64 127 31 -50]

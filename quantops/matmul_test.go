@@ -1,7 +1,6 @@
 package quantops
 
 import (
-	"fmt"
 	"math"
 	"math/rand/v2"
 	"slices"
@@ -99,70 +98,6 @@ func (w *Int8Weights) exact(k, n int) float64 {
 	return q * float64(w.Scales[at])
 }
 
-func TestMatMulInt8(t *testing.T) {
-	workers := NewWorkers(2)
-	defer workers.Close()
-	random := rand.New(rand.NewPCG(23, 24))
-	for _, size := range productSizes {
-		m, k, n := size[0], size[1], size[2]
-		for _, block := range []int{0, 1, 3, 16, 1000} {
-			for variant := range 4 {
-				w := randomInt8(random, k, n, block, variant&1 != 0, variant&2 != 0)
-				a := normals(random, m*k)
-				got := normals(random, m*n)
-				MatMulInt8(got, a, m, w, workers)
-				name := fmt.Sprintf("%v, block %d, variant %d", size, block, variant)
-				roundings := k + 2
-				if block > 0 {
-					roundings += k / block
-				}
-				for i := range m {
-					for j := range n {
-						var exact, size float64
-						for p := range k {
-							v := float64(a[i*k+p]) * w.exact(p, j)
-							exact += v
-							size += math.Abs(v)
-						}
-						if far := math.Abs(float64(got[i*n+j]) - exact); far > gamma(roundings)*size {
-							t.Fatalf("%s: element %d, %d is %v, exactly %v", name, i, j, got[i*n+j], exact)
-						}
-					}
-					// A single row takes another way, and gives the same bits.
-					alone := make([]float32, n)
-					MatMulInt8(alone, a[i*k:][:k], 1, w, nil)
-					if !slices.Equal(alone, got[i*n:][:n]) {
-						t.Fatalf("%s: row %d depends on the others", name, i)
-					}
-				}
-				checkIn16[Float16](t, workers, name, m, w, a, func(f float32) Float16 { return Float16FromFloat32(f) })
-				checkIn16[BFloat16](t, workers, name, m, w, a, func(f float32) BFloat16 { return BFloat16FromFloat32(f) })
-			}
-		}
-	}
-}
-
-// checkIn16 compares with the float32 product of the same, rounded activations.
-func checkIn16[T interface {
-	Float16 | BFloat16
-	Float32() float32
-}](t *testing.T, workers *Workers, name string, m int, w *Int8Weights, a []float32, narrow func(float32) T) {
-	t.Helper()
-	narrowed, wide := make([]T, len(a)), make([]float32, len(a))
-	for i, v := range a {
-		narrowed[i] = narrow(v)
-		wide[i] = narrowed[i].Float32()
-	}
-	want, got := make([]float32, m*w.N), make([]T, m*w.N)
-	MatMulInt8(want, wide, m, w, nil)
-	MatMulInt8In16(got, narrowed, m, w, workers)
-	for i, v := range got {
-		if v != narrow(want[i]) {
-			t.Fatalf("%s: element %d is %v in 16 bit, want %v", name, i, v.Float32(), want[i])
-		}
-	}
-}
-
 // TestWeightOnlyBound quantizes random layers and holds each output to the bound
 // that the project promises: |y−y′| ≤ ½·scale·Σ|x|, and what float32 adds.
 func TestWeightOnlyBound(t *testing.T) {
@@ -193,7 +128,7 @@ func TestWeightOnlyBound(t *testing.T) {
 		w := &Int8Weights{K: k, N: n, Q: signedBytes(q), Scales: s.Values, Zeros: s.Zeros, Block: block}
 		x := normals(random, m*k)
 		y := make([]float32, m*n)
-		MatMulInt8(y, x, m, w, nil)
+		PackInt8(w).MatMul(Rows{y, n}, Rows{x, k}, m, Epilogue{}, nil)
 		for i := range m {
 			for j := range n {
 				var exact, bound float64

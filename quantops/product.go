@@ -37,6 +37,9 @@ type Epilogue struct {
 	// column on, and may change it. Several pieces may be seen at once, from
 	// different goroutines. product is the number of the product in a batch.
 	Each func(product, row, column int, y []float32)
+	// Stop, if not nil, is asked now and then, from different goroutines: from
+	// when it says true, what is left is not computed, and the result is of no use.
+	Stop func() bool
 }
 
 // floatProduct is a product, or a batch of them, under way. The right operand
@@ -91,7 +94,10 @@ func (p *floatProduct) run(workers *Workers) {
 		return
 	}
 	across := (p.n + panelColumns - 1) / panelColumns
-	rows := min(blockRows, max(4*maxTileRows, blockBytes/(4*max(p.k, 1))/maxTileRows*maxTileRows))
+	rows := blockRows // of which each packs its panels anew
+	if p.pack == nil {
+		rows = min(rows, max(4*maxTileRows, blockBytes/(4*max(p.k, 1))/maxTileRows*maxTileRows))
+	}
 	wanted := workers.Threads() * partsPerThread
 	if workers.Threads() == 1 {
 		wanted = 1
@@ -152,6 +158,9 @@ func (s *productScratch) piece(p *floatProduct, product, from, end, first, last 
 	for ; first < last; first += groupPanels {
 		group := min(last, first+groupPanels)
 		for panel := first; panel < group; {
+			if p.end.Stop != nil && p.end.Stop() {
+				return
+			}
 			panels := 1
 			if count == 1 && several.run != nil && panel+several.panels <= group {
 				panels = several.panels

@@ -25,11 +25,7 @@ func packInt8(level productLevel, w *Int8Weights) *PackedInt8 {
 	p := &PackedInt8{k: w.K, n: w.N, level: level, panels: make([]int8, w.K*width)}
 	for panel := range across {
 		column := panel * panelColumns
-		columns := min(panelColumns, w.N-column)
-		to := p.panels[column*w.K:]
-		for k := range w.K {
-			copy(to[k*panelColumns:][:panelColumns], w.Q[k*w.N+column:][:columns])
-		}
+		w.panel(p.panels[column*w.K:][:w.K*panelColumns], column, min(panelColumns, w.N-column))
 	}
 	blocks := 1
 	if w.Block > 0 && w.Block < w.K {

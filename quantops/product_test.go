@@ -148,7 +148,16 @@ func TestPackedInt8(t *testing.T) {
 					if block > 0 {
 						roundings += k / block
 					}
-					checkProduct(t, random, packInt8(level, w), m, k, n, roundings, w.exact)
+					packed := packInt8(level, w)
+					checkProduct(t, random, packed, m, k, n, roundings, w.exact)
+					turned := *w
+					turned.Q, turned.Transposed = make([]int8, k*n), true
+					for i, q := range w.Q {
+						turned.Q[i%n*k+i/n] = q
+					}
+					if other := packInt8(level, &turned); !slices.Equal(other.panels, packed.panels) {
+						t.Fatalf("%v: the transposed weights are packed otherwise", size)
+					}
 				}
 			}
 		}

@@ -2,13 +2,10 @@ package quantops
 
 const (
 	// stripColumns and stripDepth bound the piece of a right-hand matrix that is
-	// in use at a time: 256 KiB as float32, which stays in the second-level cache
-	// while all rows of the left-hand matrix pass over it.
+	// in use at a time, which stays in the second-level cache while all rows of the
+	// left-hand matrix pass over it.
 	stripColumns = 256
 	stripDepth   = 256
-	// stripRows is for how many rows of the left-hand matrix a strip of integers
-	// is converted once.
-	stripRows = 64
 	// worthThread is about how many multiplications make up for calling a worker.
 	worthThread = 1 << 16
 )

@@ -56,7 +56,19 @@ func (s *scope) fuse() {
 	}
 	if f.convolutions() || fused {
 		f.sweep()
+		f.pack()
 	}
+}
+
+// pack lays the weights of the products out, several at a time.
+func (f *fuser) pack() {
+	var matrices []*ops.Int8Matrix
+	for _, w := range f.stored {
+		if w != nil {
+			matrices = append(matrices, w.Weights...)
+		}
+	}
+	f.scope.compiler.workers.Each(len(matrices), func(i int) { matrices[i].Pack() })
 }
 
 // product puts a product on integers in the place of one on floats.

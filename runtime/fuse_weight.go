@@ -225,11 +225,8 @@ func (w *integerWeight) product(turned bool) *ops.Int8Product {
 	}
 	for first := 0; first < len(q); first += rows * columns {
 		m := matrix
-		m.Q = q[first : first+rows*columns]
-		if turned {
-			m.Q = transposed(m.Q, rows, columns)
-		}
-		p.Weights = append(p.Weights, &m)
+		m.Q, m.Transposed = q[first:first+rows*columns], turned
+		p.Weights = append(p.Weights, ops.NewInt8Matrix(&m))
 	}
 	if len(p.Weights) == 0 {
 		return nil

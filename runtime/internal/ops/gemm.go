@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/onnx-tinyq/onnx-tinyq/quantops"
 	"github.com/onnx-tinyq/onnx-tinyq/runtime/tensor"
 )
 
@@ -22,8 +23,9 @@ func buildGemm(n *Node) (single, error) {
 		alpha: n.Float("alpha", 1), beta: n.Float("beta", 1),
 		broadcast: n.Opset >= 7 || n.Int("broadcast", 0) != 0,
 	}
+	weight := packConstant(n, 1, g.transB)
 	return func(c *Call, in []*tensor.Tensor) (*tensor.Tensor, error) {
-		return g.run(c, in[0], in[1], operand(in, 2))
+		return g.run(c, in[0], in[1], operand(in, 2), weight)
 	}, nil
 }
 
@@ -63,7 +65,8 @@ func (g gemm) plan(a, b, c *tensor.Tensor) (*batchedProduct, error) {
 	return p, nil
 }
 
-func (g gemm) run(call *Call, a, b, c *tensor.Tensor) (*tensor.Tensor, error) {
+// run computes the product; weight may hold b packed.
+func (g gemm) run(call *Call, a, b, c *tensor.Tensor, weight *packedConstant) (*tensor.Tensor, error) {
 	p, err := g.plan(a, b, c)
 	if err != nil {
 		return nil, err
@@ -72,6 +75,9 @@ func (g gemm) run(call *Call, a, b, c *tensor.Tensor) (*tensor.Tensor, error) {
 		if a, err = transpose(call, a, []int{1, 0}); err != nil {
 			return nil, err
 		}
+	}
+	if weight.fits(a, b) && (c == nil || c.DType() == a.DType()) {
+		return weight.multiply(call, p, a)
 	}
 	n, err := numbersIn(a)
 	if err != nil {
@@ -85,6 +91,42 @@ func (g gemm) run(call *Call, a, b, c *tensor.Tensor) (*tensor.Tensor, error) {
 type productEnd struct {
 	alpha, beta float32
 	addend      *tensor.Tensor
+}
+
+// epilogue is the plan's end as the products in float32 take it; addend has the
+// elements of the end's. after says that it does not, and scaleAndAdd is to do
+// it: that is where alpha is 0.
+func (p *batchedProduct) epilogue(addend []float32) (end quantops.Epilogue, after bool) {
+	if p.finish == nil {
+		return end, false
+	}
+	if p.finish.alpha == 0 {
+		return end, true
+	}
+	if p.finish.alpha != 1 {
+		end.Scale = p.finish.alpha
+	}
+	if p.finish.addend == nil {
+		return end, false
+	}
+	if beta := p.finish.beta; beta != 1 {
+		addend = slices.Clone(addend)
+		for i, v := range addend {
+			addend[i] = scaled(v, beta)
+		}
+	}
+	strides := broadcastStrides(p.finish.addend.Shape(), p.shape)
+	switch {
+	case strides[0] != 0 && strides[1] != 0, len(addend) == p.m*p.n:
+		end.Add = addend
+	case strides[1] != 0:
+		end.Bias = addend
+	case strides[0] != 0:
+		end.RowBias = addend
+	default:
+		end.Bias = slices.Repeat(addend, p.n)
+	}
+	return end, false
 }
 
 // scaleAndAdd finishes the product y, of one m×n matrix, in place; addend has

@@ -17,7 +17,7 @@ type Int8Product struct {
 	// Batch and Weights are the weight's matrices, K×N as the right operand of a
 	// product; all have the same K and N. Without a batch there is one.
 	Batch   []int
-	Weights []*quantops.Int8Weights
+	Weights []*Int8Matrix
 	// Vector says that the weight has rank 1: K×1, and the result no last axis.
 	Vector bool
 	// Left says that the weight is the left operand: the product is computed
@@ -30,6 +30,27 @@ type Int8Product struct {
 	End *Int8ProductEnd
 	// Bias, if not nil, is added to each row of the product: N float32.
 	Bias []float32
+}
+
+// Int8Matrix is a weight's matrix: as the model stores it, until it is packed
+// for the products.
+type Int8Matrix struct {
+	K, N   int
+	stored *quantops.Int8Weights
+	packed *quantops.PackedInt8
+}
+
+// NewInt8Matrix keeps the weights until they are packed.
+func NewInt8Matrix(w *quantops.Int8Weights) *Int8Matrix {
+	return &Int8Matrix{K: w.K, N: w.N, stored: w}
+}
+
+// Pack lays the matrix out for products and lets go of the stored weights. It is
+// to be called before the product runs.
+func (m *Int8Matrix) Pack() {
+	if m.packed == nil {
+		m.packed, m.stored = quantops.PackInt8(m.stored), nil
+	}
 }
 
 // Int8ProductEnd holds Gemm's factors.
@@ -52,8 +73,18 @@ func (w *Int8Product) Run(c *Call, x, addend *tensor.Tensor) (*tensor.Tensor, er
 		return nil, err
 	}
 	left, _ := tensor.Data[float32](wide)
+	var values []float32
+	if w.End != nil {
+		if values, err = w.End.plan(p, addend, w.Left); err != nil {
+			return nil, err
+		}
+	}
 	y := buffer[float32](c, len(p.a)*p.m*p.n)
-	if err := w.multiply(c, p, y, left); err != nil {
+	end, after := quantops.Epilogue{Bias: w.Bias}, false
+	if w.End != nil && !w.Left {
+		end, after = p.epilogue(values)
+	}
+	if err := w.multiply(c, p, y, left, end); err != nil {
 		return nil, err
 	}
 	if w.Left && wide.Rank() > 1 {
@@ -63,11 +94,10 @@ func (w *Int8Product) Run(c *Call, x, addend *tensor.Tensor) (*tensor.Tensor, er
 		}
 		y, _ = tensor.Data[float32](turned)
 		p.shape, p.m, p.n = turned.Shape(), p.n, p.m
+		after = w.End != nil
 	}
-	if w.End != nil {
-		if err := w.End.finish(p, y, addend); err != nil {
-			return nil, err
-		}
+	if after {
+		scaleAndAdd(p, y, values)
 	}
 	return ofReals(x.DType(), p.shape, y)
 }
@@ -108,51 +138,30 @@ func exchanged(t *tensor.Tensor) (*tensor.Tensor, error) {
 	return transpose(nil, t, order)
 }
 
-// multiply computes the planned products, some rows at a time, and looks at the
-// context between them.
-func (w *Int8Product) multiply(c *Call, p *batchedProduct, y, x []float32) error {
-	rows := max(4, productSpan/max(1, p.k*p.n))
+// multiply computes the planned products.
+func (w *Int8Product) multiply(c *Call, p *batchedProduct, y, x []float32, end quantops.Epilogue) error {
+	end.Stop = c.stopped
 	for i, matrix := range p.a {
-		weights := w.Weights[p.b[i]]
-		left, to := x[matrix*p.m*p.k:][:p.m*p.k], y[i*p.m*p.n:][:p.m*p.n]
-		for row := 0; row < p.m; row += rows {
-			if err := c.Context.Err(); err != nil {
-				return err
-			}
-			end := min(p.m, row+rows)
-			piece := to[row*p.n : end*p.n]
-			quantops.MatMulInt8(piece, left[row*p.k:end*p.k], end-row, weights, c.Workers)
-			w.addBias(piece)
-		}
+		left, to := quantops.Rows{Data: x[matrix*p.m*p.k:], Stride: p.k}, quantops.Rows{Data: y[i*p.m*p.n:], Stride: p.n}
+		w.Weights[p.b[i]].packed.MatMul(to, left, p.m, end, c.Workers)
 	}
-	return nil
+	return c.Context.Err()
 }
 
-func (w *Int8Product) addBias(y []float32) {
-	n := len(w.Bias)
-	if n == 0 {
-		return
-	}
-	for row := 0; row+n <= len(y); row += n {
-		to := y[row : row+n]
-		for i, b := range w.Bias {
-			to[i] += b
-		}
-	}
-}
-
-func (e *Int8ProductEnd) finish(p *batchedProduct, y []float32, addend *tensor.Tensor) error {
+// plan has the product end in Gemm's factors and addend, whose elements it gives.
+// turned says that the product is computed transposed.
+func (e *Int8ProductEnd) plan(p *batchedProduct, addend *tensor.Tensor, turned bool) ([]float32, error) {
 	p.finish = &productEnd{alpha: e.Alpha, beta: e.Beta, addend: addend}
-	var values []float32
-	if addend != nil {
-		shape, err := broadcastShapes(addend.Shape(), p.shape)
-		if err != nil || !slices.Equal(shape, p.shape) {
-			return fmt.Errorf("c of shape %v cannot be added to a product of shape %v", addend.Shape(), p.shape)
-		}
-		if values, err = reals[float32](addend); err != nil {
-			return err
-		}
+	if addend == nil {
+		return nil, nil
 	}
-	scaleAndAdd(p, y, values)
-	return nil
+	result := p.shape
+	if turned {
+		result = []int{p.n, p.m}
+	}
+	shape, err := broadcastShapes(addend.Shape(), result)
+	if err != nil || !slices.Equal(shape, result) {
+		return nil, fmt.Errorf("c of shape %v cannot be added to a product of shape %v", addend.Shape(), result)
+	}
+	return reals[float32](addend)
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/onnx-tinyq/onnx-tinyq/onnx"
 	"github.com/onnx-tinyq/onnx-tinyq/quantops"
 	"github.com/onnx-tinyq/onnx-tinyq/runtime/tensor"
 )
@@ -14,9 +15,17 @@ var matMulFamily = []Kernel{
 	{Op: "Gemm", Since: 11, Build: needs(2, Single(buildGemm))},
 }
 
-func buildMatMul(*Node) (single, error) {
+func buildMatMul(n *Node) (single, error) {
+	weight := packConstant(n, 1, false)
 	return func(c *Call, in []*tensor.Tensor) (*tensor.Tensor, error) {
-		return matMul(c, in[0], in[1])
+		if !weight.fits(in[0], in[1]) {
+			return matMul(c, in[0], in[1])
+		}
+		p, err := planMatMul(in[0].Shape(), in[1].Shape())
+		if err != nil {
+			return nil, err
+		}
+		return weight.multiply(c, p, in[0])
 	}, nil
 }
 
@@ -110,18 +119,23 @@ func (n numbersOf[S, C]) multiply(c *Call, p *batchedProduct, a, b *tensor.Tenso
 	if err != nil {
 		return nil, err
 	}
-	y := buffer[C](c, len(p.a)*p.m*p.n)
-	if err := multiply(c, p, y, left, right); err != nil {
-		return nil, err
-	}
-	if p.finish != nil {
-		var addend []C
-		if p.finish.addend != nil {
-			if addend, err = n.values(p.finish.addend); err != nil {
-				return nil, err
-			}
+	var addend []C
+	if p.finish != nil && p.finish.addend != nil {
+		if addend, err = n.values(p.finish.addend); err != nil {
+			return nil, err
 		}
-		scaleAndAdd(p, y, addend)
+	}
+	y := buffer[C](c, len(p.a)*p.m*p.n)
+	if sums, ok := any(y).([]float32); ok {
+		err = multiplyFloat32(c, p, sums, any(left).([]float32), any(right).([]float32), any(addend).([]float32))
+	} else {
+		err = multiply(c, p, y, left, right)
+		if err == nil && p.finish != nil {
+			scaleAndAdd(p, y, addend)
+		}
+	}
+	if err != nil {
+		return nil, err
 	}
 	return n.tensor(p.shape, y), nil
 }
@@ -136,16 +150,10 @@ const (
 	productDepth   = 256
 	// productGrain is how many multiplications are worth a goroutine's while.
 	productGrain = 1 << 16
-	// productSpan is about how many multiplications may pass between two looks
-	// at the context: some hundredths of a second.
-	productSpan = 1 << 25
 )
 
 // multiply makes y the planned product of a and b.
 func multiply[T number](c *Call, p *batchedProduct, y, a, b []T) error {
-	if sums, ok := any(y).([]float32); ok && !p.transposed {
-		return multiplyFloat32(c, p, sums, any(a).([]float32), any(b).([]float32))
-	}
 	clear(y)
 	down := (p.m + productRows - 1) / productRows
 	across := (p.n + productColumns - 1) / productColumns
@@ -170,19 +178,89 @@ func multiply[T number](c *Call, p *batchedProduct, y, a, b []T) error {
 	})
 }
 
-// multiplyFloat32 is multiply in the kernel for float32: as many rows at a time
-// as the span allows, two at least.
-func multiplyFloat32(c *Call, p *batchedProduct, y, a, b []float32) error {
-	perRow := max(1, p.k*p.n)
-	rows := min(p.m, max(2, productSpan/perRow))
-	pieces := (p.m + rows - 1) / max(1, rows)
-	return c.parallel(len(p.a)*pieces, productGrain/(max(1, rows)*perRow), func(from, to int) {
-		for i := from; i < to && c.Context.Err() == nil; i++ {
-			product, row := i/pieces, i%pieces*rows
-			end := min(p.m, row+rows)
-			left := a[p.a[product]*p.m*p.k:][row*p.k : end*p.k]
-			right := b[p.b[product]*p.k*p.n:][:p.k*p.n]
-			quantops.MatMulFloat32(y[product*p.m*p.n:][row*p.n:end*p.n], left, right, end-row, p.k, p.n, c.Workers)
+// multiplyFloat32 writes the planned product of a and b to y; addend has the
+// elements of what the plan adds.
+func multiplyFloat32(c *Call, p *batchedProduct, y, a, b, addend []float32) error {
+	end, finish := p.epilogue(addend)
+	right := quantops.Rows{Data: b, Stride: p.n}
+	if p.transposed {
+		right.Stride = p.k
+	}
+	end.Stop = c.stopped
+	f := quantops.Float32Products{
+		M: p.m, K: p.k, N: p.n, Transposed: p.transposed, Count: len(p.a),
+		Dst: quantops.Rows{Data: y, Stride: p.n}, A: quantops.Rows{Data: a, Stride: p.k}, B: right,
+		At: func(product int) (int, int, int) {
+			return product * p.m * p.n, p.a[product] * p.m * p.k, p.b[product] * p.k * p.n
+		},
+		Epilogue: end,
+	}
+	f.Run(c.Workers)
+	if finish {
+		scaleAndAdd(p, y, addend)
+	}
+	return c.Context.Err()
+}
+
+// stopped says whether the context has ended.
+func (c *Call) stopped() bool { return c.Context.Err() != nil }
+
+// packedConstant is a right operand of products that is known when the graph is
+// compiled, packed once.
+type packedConstant struct {
+	packed *quantops.PackedFloat32
+	source *tensor.Tensor
+}
+
+// packConstant packs an operand of a node, stored transposed or not, if it is a
+// constant matrix of float32 or a 16-bit type; else it gives nil.
+func packConstant(n *Node, operand int, transposed bool) *packedConstant {
+	if operand >= len(n.Constants) {
+		return nil
+	}
+	t, ok := n.Constants[operand].(*tensor.Tensor)
+	if !ok || t == nil || t.Rank() != 2 || t.DType() == onnx.Double {
+		return nil
+	}
+	data, err := reals[float32](t)
+	if err != nil {
+		return nil
+	}
+	w := &packedConstant{source: t}
+	if rows, columns := t.Shape()[0], t.Shape()[1]; transposed {
+		w.packed = quantops.PackFloat32Transposed(data, columns, rows)
+	} else {
+		w.packed = quantops.PackFloat32(data, rows, columns)
+	}
+	return w
+}
+
+// fits says whether b is what was packed, and a can be multiplied by it.
+func (w *packedConstant) fits(a, b *tensor.Tensor) bool {
+	return w != nil && w.source == b && a.DType() == b.DType()
+}
+
+// multiply is the planned product of a and the constant.
+func (w *packedConstant) multiply(c *Call, p *batchedProduct, a *tensor.Tensor) (*tensor.Tensor, error) {
+	left, err := reals[float32](a)
+	if err != nil {
+		return nil, err
+	}
+	var addend []float32
+	if p.finish != nil {
+		if addend, err = reals[float32](p.finish.addend); err != nil {
+			return nil, err
 		}
-	})
+	}
+	y := buffer[float32](c, p.m*p.n)
+	end, finish := p.epilogue(addend)
+	end.Stop = c.stopped
+	w.packed.MatMul(quantops.Rows{Data: y, Stride: p.n}, quantops.Rows{Data: left, Stride: p.k}, p.m, end, c.Workers)
+	if err := c.Context.Err(); err != nil {
+		return nil, err
+	}
+	if finish {
+		scaleAndAdd(p, y, addend)
+	}
+	return ofReals(a.DType(), p.shape, y)
 }

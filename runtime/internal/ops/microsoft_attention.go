@@ -117,6 +117,7 @@ func buildMicrosoftAttention(n *Node) (several, error) {
 	if sizes != nil && (len(sizes) != 3 || sizes[0] < 1 || sizes[0] != sizes[1] || sizes[2] < 1 || sizes[0]%a.heads != 0 || sizes[2]%a.heads != 0) {
 		return nil, fmt.Errorf("qkv_hidden_sizes are %v: want three sizes that divide into %d heads, the first two alike", sizes, a.heads)
 	}
+	weight := packConstant(n, 1, false)
 	return func(c *Call, in []*tensor.Tensor) ([]*tensor.Tensor, error) {
 		x, w := in[0], in[1]
 		if x.Rank() != 3 || w.Rank() != 2 {
@@ -131,7 +132,7 @@ func buildMicrosoftAttention(n *Node) (several, error) {
 			return nil, fmt.Errorf("weights %v do not divide into query, key and value of %d heads", w.Shape(), a.heads)
 		}
 		rows := x.WithShape([]int{batch * positions, x.Shape()[2]})
-		all, err := gemm{alpha: 1, beta: 1, broadcast: true}.run(c, rows, w, operand(in, 2))
+		all, err := gemm{alpha: 1, beta: 1, broadcast: true}.run(c, rows, w, operand(in, 2), weight)
 		if err != nil {
 			return nil, fmt.Errorf("projection: %w", err)
 		}

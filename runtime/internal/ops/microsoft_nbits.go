@@ -64,8 +64,8 @@ func buildMatMulNBits(n *Node) (single, error) {
 // nBitsWeight is an unpacked weight: as integers, or, where its zero points are
 // no integers or its blocks no blocks, as floats. Neither: an omitted one.
 type nBitsWeight struct {
-	integers *quantops.Int8Weights
-	floats   []float32 // (K, N)
+	integers *quantops.PackedInt8
+	floats   *quantops.PackedFloat32
 }
 
 // weight unpacks the operands from 1 on.
@@ -96,21 +96,21 @@ func (b nBits) weight(in []*tensor.Tensor) (*nBitsWeight, error) {
 		return b.floats(packed, scales, zeros, groups)
 	}
 	w := &quantops.Int8Weights{
-		K: b.k, N: b.n, Block: b.block, Q: make([]int8, b.k*b.n),
+		K: b.k, N: b.n, Block: b.block, Q: make([]int8, b.k*b.n), Transposed: true,
 		Scales: make([]float32, len(scales)), Zeros: make([]int8, len(scales)),
 	}
 	// Unsigned integers of so many bits, less their middle, are signed ones.
 	middle := 1 << (b.bits - 1)
 	b.eachRow(packed, func(n int, row []uint8) {
 		for k, v := range row[:b.k] {
-			w.Q[k*b.n+n] = int8(int(v) - middle)
+			w.Q[n*b.k+k] = int8(int(v) - middle)
 		}
 		for i := range blocks {
 			w.Scales[i*b.n+n] = scales[n*blocks+i]
 			w.Zeros[i*b.n+n] = int8(int(zeros.integers[n*blocks+i]) - middle)
 		}
 	})
-	return &nBitsWeight{integers: w}, nil
+	return &nBitsWeight{integers: quantops.PackInt8(w)}, nil
 }
 
 // eachRow unpacks what belongs to each of the N columns of the weight.
@@ -185,10 +185,10 @@ func (b nBits) floats(packed []uint8, scales []float32, zeros nBitsZeros, groups
 			} else {
 				zero = float32(zeros.integers[at])
 			}
-			w[k*b.n+n] = (float32(v) - zero) * scales[at]
+			w[n*b.k+k] = (float32(v) - zero) * scales[at]
 		}
 	})
-	return &nBitsWeight{floats: w}, nil
+	return &nBitsWeight{floats: quantops.PackFloat32Transposed(w, b.k, b.n)}, nil
 }
 
 // run is a·w + bias, computed in float32; bias may be nil.
@@ -210,24 +210,22 @@ func (b nBits) run(c *Call, a *tensor.Tensor, w *nBitsWeight, bias *tensor.Tenso
 	if terms != nil && len(terms) != b.n {
 		return nil, fmt.Errorf("bias of shape %v: want %d numbers", bias.Shape(), b.n)
 	}
-	y := make([]float32, count)
-	for row, rows := 0, count/b.n; row < rows; row += integerRows {
-		if err := c.Context.Err(); err != nil {
-			return nil, err
+	rows, y := count/b.n, buffer[float32](c, count)
+	to, from := quantops.Rows{Data: y, Stride: b.n}, quantops.Rows{Data: x, Stride: b.k}
+	end := quantops.Epilogue{Bias: terms, Stop: c.stopped}
+	switch {
+	case w.integers != nil:
+		w.integers.MatMul(to, from, rows, end, c.Workers)
+	case w.floats != nil:
+		w.floats.MatMul(to, from, rows, end, c.Workers)
+	default: // an omitted weight counts as zeros
+		clear(y)
+		for i := range rows {
+			copy(y[i*b.n:], terms)
 		}
-		some := min(integerRows, rows-row)
-		to, from := y[row*b.n:][:some*b.n], x[row*b.k:][:some*b.k]
-		switch {
-		case w.integers != nil:
-			quantops.MatMulInt8(to, from, some, w.integers, c.Workers)
-		case w.floats != nil:
-			quantops.MatMulFloat32(to, from, w.floats, some, b.k, b.n, c.Workers)
-		}
-		for i := range some {
-			if terms != nil {
-				addScaled(to[i*b.n:][:b.n], terms, 1)
-			}
-		}
+	}
+	if err := c.Context.Err(); err != nil {
+		return nil, err
 	}
 	return ofReals(a.DType(), shape, y)
 }
