@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"math"
 
+	"github.com/onnx-tinyq/onnx-tinyq/onnx"
+	"github.com/onnx-tinyq/onnx-tinyq/runtime/internal/vector"
 	"github.com/onnx-tinyq/onnx-tinyq/runtime/tensor"
 )
 
@@ -33,38 +35,21 @@ var arithmeticFamily = []Kernel{
 // binaryLoop gives the loop of a binary operation, which writes to y, as long as
 // a and b; y may be a. It is nil for an operation that there is not.
 func binaryLoop[C number](operation string) func(y, a, b []C) {
+	if loop, ok := any(floatLoops[operation].pair).(func(y, a, b []C)); ok && loop != nil {
+		return loop
+	}
 	switch operation {
 	case "Add", "Sum", "Mean":
-		return func(y, a, b []C) {
-			a, b = a[:len(y)], b[:len(y)]
-			for i := range y {
-				y[i] = a[i] + b[i]
-			}
-		}
+		return elementwise(func(a, b C) C { return a + b })
 	case "Sub":
-		return func(y, a, b []C) {
-			a, b = a[:len(y)], b[:len(y)]
-			for i := range y {
-				y[i] = a[i] - b[i]
-			}
-		}
+		return elementwise(func(a, b C) C { return a - b })
 	case "Mul":
-		return func(y, a, b []C) {
-			a, b = a[:len(y)], b[:len(y)]
-			for i := range y {
-				y[i] = a[i] * b[i]
-			}
-		}
+		return elementwise(func(a, b C) C { return a * b })
 	case "Div":
 		if isInteger[C]() {
 			return elementwise(quotient[C])
 		}
-		return func(y, a, b []C) {
-			a, b = a[:len(y)], b[:len(y)]
-			for i := range y {
-				y[i] = a[i] / b[i]
-			}
-		}
+		return elementwise(func(a, b C) C { return a / b })
 	case "Mod":
 		return elementwise(floorRemainder[C])
 	case "Fmod":
@@ -84,6 +69,7 @@ func binaryLoop[C number](operation string) func(y, a, b []C) {
 	return nil
 }
 
+// elementwise is the loop of a function of two elements.
 func elementwise[C number](f func(a, b C) C) func(y, a, b []C) {
 	return func(y, a, b []C) {
 		a, b = a[:len(y)], b[:len(y)]
@@ -134,6 +120,9 @@ func floorRemainder[C number](a, b C) C {
 
 // unaryLoop gives the loop of a unary operation; y is as long as x.
 func unaryLoop[C number](operation string) func(y, x []C) {
+	if loop, ok := any(floatUnaryLoop(operation)).(func(y, x []C)); ok && loop != nil {
+		return loop
+	}
 	switch operation {
 	case "Neg":
 		return func(y, x []C) {
@@ -171,6 +160,9 @@ func unaryLoop[C number](operation string) func(y, x []C) {
 }
 
 func (n numbersOf[S, C]) fold(c *Call, operation string, in []*tensor.Tensor) (*tensor.Tensor, error) {
+	if loops, ok := floatLoops[operation]; ok && len(in) == 2 && in[0].DType() == onnx.Float && in[1].DType() == onnx.Float {
+		return foldFloats(c, loops, in[0], in[1])
+	}
 	loop := binaryLoop[C](operation)
 	if loop == nil {
 		return nil, fmt.Errorf("there is no binary operation %q", operation)
@@ -201,39 +193,29 @@ func (n numbersOf[S, C]) each(c *Call, operation string, in *tensor.Tensor) (*te
 }
 
 func (n numbersOf[S, C]) clip(c *Call, in, least, most *tensor.Tensor) (*tensor.Tensor, error) {
-	loops := make([]func(y, x []C), 0, 2)
-	if least != nil {
-		bound, err := n.value(least)
-		if err != nil {
-			return nil, fmt.Errorf("min: %w", err)
+	from, to := lowest[C](), highest[C]()
+	for _, bound := range []struct {
+		name  string
+		given *tensor.Tensor
+		value *C
+	}{{"min", least, &from}, {"max", most, &to}} {
+		if bound.given == nil {
+			continue
 		}
-		loops = append(loops, func(y, x []C) {
-			for i, v := range x {
-				y[i] = max(v, bound)
-			}
-		})
+		var err error
+		if *bound.value, err = n.value(bound.given); err != nil {
+			return nil, fmt.Errorf("%s: %w", bound.name, err)
+		}
 	}
-	if most != nil {
-		bound, err := n.value(most)
-		if err != nil {
-			return nil, fmt.Errorf("max: %w", err)
+	loop := func(y, x []C) {
+		for i, v := range x {
+			y[i] = min(max(v, from), to)
 		}
-		loops = append(loops, func(y, x []C) {
-			for i, v := range x {
-				y[i] = min(v, bound)
-			}
-		})
 	}
-	return n.zip(c, []*tensor.Tensor{in}, func(y []C, x [][]C) {
-		from := x[0]
-		for _, loop := range loops {
-			loop(y, from)
-			from = y
-		}
-		if len(loops) == 0 {
-			copy(y, from)
-		}
-	})
+	if same, ok := any(func(y, x []float32) { vector.Clip(y, x, float32(from), float32(to)) }).(func(y, x []C)); ok && from == from && to == to {
+		loop = same
+	}
+	return n.zip(c, []*tensor.Tensor{in}, func(y []C, x [][]C) { loop(y, x[0]) })
 }
 
 // buildBinary builds the operator whose operation has its name.
@@ -298,16 +280,23 @@ func buildClip(*Node) (single, error) {
 
 // buildClipByAttributes builds Clip as it was before its bounds became operands.
 func buildClipByAttributes(n *Node) (single, error) {
-	least, most := math.Inf(-1), math.Inf(1)
+	least, most := float32(math.Inf(-1)), float32(math.Inf(1))
 	if n.Opset >= 6 || n.Has("min") {
-		least = float64(n.Float("min", -math.MaxFloat32))
+		least = n.Float("min", -math.MaxFloat32)
 	}
 	if n.Opset >= 6 || n.Has("max") {
-		most = float64(n.Float("max", math.MaxFloat32))
+		most = n.Float("max", math.MaxFloat32)
 	}
-	return func(c *Call, in []*tensor.Tensor) (*tensor.Tensor, error) {
-		return mapFloats(c, in[0], func(x float64) float64 { return min(max(x, least), most) })
-	}, nil
+	f := clipping(least, most)
+	return func(c *Call, in []*tensor.Tensor) (*tensor.Tensor, error) { return mapFloats(c, in[0], f) }, nil
+}
+
+// clipping limits elements to bounds, neither of which is NaN.
+func clipping(least, most float32) floatFunction {
+	return floatFunction{
+		func(x float64) float64 { return min(max(x, float64(least)), float64(most)) },
+		func(y, x []float32) { vector.Clip(y, x, least, most) },
+	}
 }
 
 // buildPRelu builds PRelu: a slope of one axis that does not broadcast belongs

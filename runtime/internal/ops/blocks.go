@@ -8,7 +8,7 @@ import "github.com/onnx-tinyq/onnx-tinyq/runtime/tensor"
 const blockElements = 1024
 
 // blockGrain is the least number of elements that is worth another goroutine.
-const blockGrain = 16 * blockElements
+const blockGrain = 32 * blockElements
 
 // reader gives a block of an operand's elements, lo to hi, in the type that is
 // computed in. It uses buffer, which has room for the block, where the elements

@@ -28,8 +28,11 @@ type numbers interface {
 	fold(c *Call, operation string, in []*tensor.Tensor) (*tensor.Tensor, error)
 	// each applies a unary operation to every element; see unaryLoop.
 	each(c *Call, operation string, in *tensor.Tensor) (*tensor.Tensor, error)
-	// apply computes a function of every element, in float64.
-	apply(c *Call, f func(x float64) float64, in *tensor.Tensor) (*tensor.Tensor, error)
+	// apply computes a function of every element.
+	apply(c *Call, f floatFunction, in *tensor.Tensor) (*tensor.Tensor, error)
+	// applyToSum computes a function of the sum of two operands, broadcast to one
+	// shape; the sum is not rounded to a 16-bit type.
+	applyToSum(c *Call, f floatFunction, a, b *tensor.Tensor) (*tensor.Tensor, error)
 	// combine computes a function of two operands, broadcast to one shape, in float64.
 	combine(c *Call, f func(a, b float64) float64, a, b *tensor.Tensor) (*tensor.Tensor, error)
 	// clip limits every element to the bounds, of one element each, that are not nil.
@@ -153,6 +156,11 @@ func (n numbersOf[S, C]) zip(c *Call, in []*tensor.Tensor, loop func(y []C, x []
 	}
 	y := buffer[S](c, tensor.Count(shape))
 	if same, ok := any(y).([]C); ok {
+		if len(readers) == 1 {
+			x, _ := readers[0].(*expanded[C]) // not broadcast: the shape is its own
+			err = c.parallel(len(y), blockGrain, func(lo, hi int) { loop(same[lo:hi], [][]C{x.data[lo:hi]}) })
+			return tensor.New(shape, y), err
+		}
 		err = eachBlock(c, len(y), readers, func(lo int, x [][]C) { loop(same[lo:lo+len(x[0])], x) })
 		return tensor.New(shape, y), err
 	}

@@ -4,44 +4,53 @@ import (
 	"fmt"
 	"math"
 
+	"github.com/onnx-tinyq/onnx-tinyq/runtime/internal/vector"
 	"github.com/onnx-tinyq/onnx-tinyq/runtime/tensor"
 )
 
-// functionFamily holds the elementwise functions of floats. They are computed in
-// float64, by Go's mathematical functions, and rounded.
+// functionFamily holds the elementwise functions of floats.
 var functionFamily = []Kernel{
-	{Op: "Ceil", Since: 1, Build: function(math.Ceil)},
-	{Op: "Floor", Since: 1, Build: function(math.Floor)},
-	{Op: "Round", Since: 11, Build: function(math.RoundToEven)},
-	{Op: "Sqrt", Since: 1, Build: function(math.Sqrt)},
-	{Op: "Reciprocal", Since: 1, Build: function(func(x float64) float64 { return 1 / x })},
-	{Op: "Exp", Since: 1, Build: function(math.Exp)},
-	{Op: "Log", Since: 1, Build: function(math.Log)},
-	{Op: "Sin", Since: 7, Build: function(math.Sin)},
-	{Op: "Cos", Since: 7, Build: function(math.Cos)},
-	{Op: "Tan", Since: 7, Build: function(math.Tan)},
-	{Op: "Asin", Since: 7, Build: function(math.Asin)},
-	{Op: "Acos", Since: 7, Build: function(math.Acos)},
-	{Op: "Atan", Since: 7, Build: function(math.Atan)},
-	{Op: "Sinh", Since: 9, Build: function(math.Sinh)},
-	{Op: "Cosh", Since: 9, Build: function(math.Cosh)},
-	{Op: "Tanh", Since: 1, Build: function(math.Tanh)},
-	{Op: "Asinh", Since: 9, Build: function(math.Asinh)},
-	{Op: "Acosh", Since: 9, Build: function(math.Acosh)},
-	{Op: "Atanh", Since: 9, Build: function(math.Atanh)},
-	{Op: "Erf", Since: 9, Build: function(math.Erf)},
+	{Op: "Ceil", Since: 1, Build: function(floatFunction{exact: math.Ceil})},
+	{Op: "Floor", Since: 1, Build: function(floatFunction{exact: math.Floor})},
+	{Op: "Round", Since: 11, Build: function(floatFunction{exact: math.RoundToEven})},
+	{Op: "Sqrt", Since: 1, Build: function(floatFunction{math.Sqrt, vector.Sqrt})},
+	{Op: "Reciprocal", Since: 1, Build: function(floatFunction{func(x float64) float64 { return 1 / x }, reciprocals})},
+	{Op: "Exp", Since: 1, Build: function(floatFunction{math.Exp, vector.Exp})},
+	{Op: "Log", Since: 1, Build: function(floatFunction{exact: math.Log})},
+	{Op: "Sin", Since: 7, Build: function(floatFunction{exact: math.Sin})},
+	{Op: "Cos", Since: 7, Build: function(floatFunction{exact: math.Cos})},
+	{Op: "Tan", Since: 7, Build: function(floatFunction{exact: math.Tan})},
+	{Op: "Asin", Since: 7, Build: function(floatFunction{exact: math.Asin})},
+	{Op: "Acos", Since: 7, Build: function(floatFunction{exact: math.Acos})},
+	{Op: "Atan", Since: 7, Build: function(floatFunction{exact: math.Atan})},
+	{Op: "Sinh", Since: 9, Build: function(floatFunction{exact: math.Sinh})},
+	{Op: "Cosh", Since: 9, Build: function(floatFunction{exact: math.Cosh})},
+	{Op: "Tanh", Since: 1, Build: function(floatFunction{math.Tanh, vector.Tanh})},
+	{Op: "Asinh", Since: 9, Build: function(floatFunction{exact: math.Asinh})},
+	{Op: "Acosh", Since: 9, Build: function(floatFunction{exact: math.Acosh})},
+	{Op: "Atanh", Since: 9, Build: function(floatFunction{exact: math.Atanh})},
+	{Op: "Erf", Since: 9, Build: function(floatFunction{math.Erf, vector.Erf})},
 	{Op: "IsNaN", Since: 9, Build: needs(1, Single(buildIsNaN))},
 	{Op: "IsInf", Since: 10, Build: needs(1, Single(buildIsInf))},
 }
 
+// floatFunction is a function of one float, element by element.
+type floatFunction struct {
+	// exact computes it in float64, from which the result is rounded.
+	exact func(x float64) float64
+	// loop, if there is one, computes float32 elements in float32, and 16-bit
+	// ones, which are rounded from there; y is as long as x and may be x.
+	loop func(y, x []float32)
+}
+
 // function builds an operator that applies f to every element of its operand.
-func function(f func(x float64) float64) Builder {
-	return activation(func(*Node) func(x float64) float64 { return f })
+func function(f floatFunction) Builder {
+	return activation(func(*Node) floatFunction { return f })
 }
 
 // activation builds an operator that applies a function which its attributes
 // shape to every element of its operand.
-func activation(f func(n *Node) func(x float64) float64) Builder {
+func activation(f func(n *Node) floatFunction) Builder {
 	return needs(1, Single(func(n *Node) (single, error) {
 		f := f(n)
 		return func(c *Call, in []*tensor.Tensor) (*tensor.Tensor, error) { return mapFloats(c, in[0], f) }, nil
@@ -49,13 +58,15 @@ func activation(f func(n *Node) func(x float64) float64) Builder {
 }
 
 // mapFloats applies f to every element of a float tensor.
-func mapFloats(c *Call, t *tensor.Tensor, f func(x float64) float64) (*tensor.Tensor, error) {
+func mapFloats(c *Call, t *tensor.Tensor, f floatFunction) (*tensor.Tensor, error) {
 	numbers, err := floatsIn(t)
 	if err != nil {
 		return nil, err
 	}
 	return numbers.apply(c, f, t)
 }
+
+func reciprocals(y, x []float32) { vector.DivFrom(y, x, 1) }
 
 // floatsIn is numbersIn for operators that take only floats.
 func floatsIn(t *tensor.Tensor) (numbers, error) {
@@ -65,11 +76,26 @@ func floatsIn(t *tensor.Tensor) (numbers, error) {
 	return numbersIn(t)
 }
 
-func (n numbersOf[S, C]) apply(c *Call, f func(x float64) float64, in *tensor.Tensor) (*tensor.Tensor, error) {
+func (n numbersOf[S, C]) apply(c *Call, f floatFunction, in *tensor.Tensor) (*tensor.Tensor, error) {
+	if loop, ok := any(f.loop).(func(y, x []C)); ok && f.loop != nil {
+		return n.zip(c, []*tensor.Tensor{in}, func(y []C, x [][]C) { loop(y, x[0]) })
+	}
 	return n.zip(c, []*tensor.Tensor{in}, func(y []C, x [][]C) {
 		for i, v := range x[0] {
-			y[i] = C(f(float64(v)))
+			y[i] = C(f.exact(float64(v)))
 		}
+	})
+}
+
+func (n numbersOf[S, C]) applyToSum(c *Call, f floatFunction, a, b *tensor.Tensor) (*tensor.Tensor, error) {
+	loop, ok := any(f.loop).(func(y, x []C))
+	if !ok || f.loop == nil {
+		return n.combine(c, func(a, b float64) float64 { return f.exact(a + b) }, a, b)
+	}
+	add := binaryLoop[C]("Add")
+	return n.zip(c, []*tensor.Tensor{a, b}, func(y []C, x [][]C) {
+		add(y, x[0], x[1])
+		loop(y, y)
 	})
 }
 

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 
+	"github.com/onnx-tinyq/onnx-tinyq/runtime/internal/vector"
 	"github.com/onnx-tinyq/onnx-tinyq/runtime/tensor"
 )
 
@@ -14,20 +15,18 @@ var microsoftActivationFamily = []Kernel{
 	{Domain: microsoft, Op: "QuickGelu", Since: 1, Build: activation(quickGelu)},
 }
 
-func gelu(x float64) float64 { return 0.5 * x * (1 + math.Erf(x/math.Sqrt2)) }
+var (
+	gelu = floatFunction{func(x float64) float64 { return 0.5 * x * (1 + math.Erf(x/math.Sqrt2)) }, vector.Gelu}
+	// fastGelu is gelu with an approximation by tanh.
+	fastGelu = floatFunction{func(x float64) float64 {
+		return 0.5 * x * (1 + math.Tanh(math.Sqrt(2/math.Pi)*(x+0.044715*x*x*x)))
+	}, vector.FastGelu}
+)
 
-// fastGelu is gelu with an approximation by tanh.
-func fastGelu(x float64) float64 {
-	return 0.5 * x * (1 + math.Tanh(math.Sqrt(2/math.Pi)*(x+0.044715*x*x*x)))
-}
-
-func quickGelu(n *Node) func(x float64) float64 {
-	alpha := float64(n.Float("alpha", 1.702))
-	return func(x float64) float64 { return x * sigmoid(alpha*x) }
-}
+func quickGelu(n *Node) floatFunction { return swishOf(n.Float("alpha", 1.702)) }
 
 // biased builds f(x + b), where b, a vector along the last axis, may be left out.
-func biased(f func(x float64) float64) func(*Node) (single, error) {
+func biased(f floatFunction) func(*Node) (single, error) {
 	return func(*Node) (single, error) {
 		return func(c *Call, in []*tensor.Tensor) (*tensor.Tensor, error) {
 			b := operand(in, 1)
@@ -41,7 +40,7 @@ func biased(f func(x float64) float64) func(*Node) (single, error) {
 			if err != nil {
 				return nil, err
 			}
-			return numbers.combine(c, func(x, b float64) float64 { return f(x + b) }, in[0], b)
+			return numbers.applyToSum(c, f, in[0], b)
 		}, nil
 	}
 }

@@ -3,6 +3,7 @@ package ops
 import (
 	"fmt"
 
+	"github.com/onnx-tinyq/onnx-tinyq/runtime/internal/vector"
 	"github.com/onnx-tinyq/onnx-tinyq/runtime/tensor"
 )
 
@@ -94,7 +95,7 @@ func buildFusedGemm(n *Node) (single, error) {
 	}
 	return func(c *Call, in []*tensor.Tensor) (*tensor.Tensor, error) {
 		y, err := product(c, in)
-		if err != nil || f == nil {
+		if err != nil || f.exact == nil {
 			return y, err
 		}
 		return mapFloats(c, y, f)
@@ -122,38 +123,39 @@ func buildFusedConv(n *Node) (single, error) {
 			if err != nil {
 				return nil, err
 			}
-			if y, err = numbers.combine(c, func(a, b float64) float64 { return a + b }, y, z); err != nil {
+			if y, err = numbers.fold(c, "Add", []*tensor.Tensor{y, z}); err != nil {
 				return nil, err
 			}
 		}
-		if f == nil {
+		if f.exact == nil {
 			return y, nil
 		}
 		return mapFloats(c, y, f)
 	}, nil
 }
 
-// fusedActivation is the function that a fused node names, nil for none; its
-// parameters are in the order of the function's own attributes.
-func fusedActivation(name string, parameters []float32) (gateFunction, error) {
+// fusedActivation is the function that a fused node names, none if it names none;
+// its parameters are in the order of the function's own attributes.
+func fusedActivation(name string, parameters []float32) (floatFunction, error) {
 	switch name {
 	case "":
-		return nil, nil
+		return floatFunction{}, nil
+	case "Relu":
+		return floatFunction{func(x float64) float64 { return max(x, 0) }, vector.Relu}, nil
 	case "Clip":
 		if len(parameters) != 2 {
-			return nil, fmt.Errorf("activation Clip has parameters %v: want a least and a largest value", parameters)
+			return floatFunction{}, fmt.Errorf("activation Clip has parameters %v: want a least and a largest value", parameters)
 		}
-		least, most := float64(parameters[0]), float64(parameters[1])
-		return func(x float64) float64 { return min(max(x, least), most) }, nil
+		return clipping(parameters[0], parameters[1]), nil
 	case "Selu":
 		if len(parameters) != 2 {
-			return nil, fmt.Errorf("activation Selu has parameters %v: want alpha and gamma", parameters)
+			return floatFunction{}, fmt.Errorf("activation Selu has parameters %v: want alpha and gamma", parameters)
 		}
-		return scaledElu(float64(parameters[0]), float64(parameters[1])), nil
+		return floatFunction{exact: scaledElu(float64(parameters[0]), float64(parameters[1]))}, nil
 	}
 	p, err := activationNamed(name)
 	if err != nil {
-		return nil, err
+		return floatFunction{}, err
 	}
 	for i, takes := range []bool{p.takesAlpha, p.takesBeta} {
 		if !takes || len(parameters) == 0 {
@@ -166,5 +168,5 @@ func fusedActivation(name string, parameters []float32) (gateFunction, error) {
 		}
 		parameters = parameters[1:]
 	}
-	return p.make(float64(p.alpha), float64(p.beta)), nil
+	return floatFunction{exact: p.make(float64(p.alpha), float64(p.beta))}, nil
 }

@@ -137,7 +137,7 @@ func (o *paddedOperands) addBias(c *Call, bias *tensor.Tensor) error {
 			return err
 		}
 		own := columns(bias, at, width)
-		if *part, err = numbers.combine(c, func(a, b float64) float64 { return a + b }, *part, own); err != nil {
+		if *part, err = numbers.fold(c, "Add", []*tensor.Tensor{*part, own}); err != nil {
 			return err
 		}
 		at += width

@@ -59,7 +59,7 @@ func (l layerNormalization) runSum(c *Call, scale, bias, x *tensor.Tensor, terms
 		if err != nil {
 			return nil, err
 		}
-		added, err := numbers.combine(c, func(a, b float64) float64 { return a + b }, sum, t)
+		added, err := numbers.fold(c, "Add", []*tensor.Tensor{sum, t})
 		if err != nil {
 			return nil, err
 		}

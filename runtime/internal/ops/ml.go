@@ -49,12 +49,12 @@ func buildBinarizer(n *Node) (single, error) {
 		if err != nil {
 			return nil, err
 		}
-		return numbers.apply(c, func(x float64) float64 {
+		return numbers.apply(c, floatFunction{exact: func(x float64) float64 {
 			if x > threshold {
 				return 1
 			}
 			return 0
-		}, in[0])
+		}}, in[0])
 	}, nil
 }
 

@@ -52,6 +52,12 @@ func MulAdd(y, a, b, c []float32) { best.mulAdd(y, a[:len(y)], b[:len(y)], c[:le
 // Affine writes x·factor + term, rounded once, to y.
 func Affine(y, x []float32, factor, term float32) { best.affine(y[:len(x)], x, factor, term) }
 
+// Standardize writes (x - center)·factor + term to y, where the product and the
+// sum are rounded once.
+func Standardize(y, x []float32, center, factor, term float32) {
+	best.standardize(y[:len(x)], x, center, factor, term)
+}
+
 // Clip writes x to y, least where it is less, and most where it, or least, is
 // more. The bounds are not NaN.
 func Clip(y, x []float32, least, most float32) { best.clip(y[:len(x)], x, least, most) }
@@ -177,6 +183,12 @@ func mulAddGeneric(y, a, b, c []float32) {
 func affineGeneric(y, x []float32, factor, term float32) {
 	for i, v := range x {
 		y[i] = fused(v, factor, term)
+	}
+}
+
+func standardizeGeneric(y, x []float32, center, factor, term float32) {
+	for i, v := range x {
+		y[i] = fused(v-center, factor, term)
 	}
 }
 

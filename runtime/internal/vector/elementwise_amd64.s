@@ -582,6 +582,46 @@ done3:
 	VZEROUPPER
 	RET
 
+// func standardizeAVX512(y []float32, x []float32, center float32, factor float32, term float32)
+// Requires: AVX, AVX512F, BMI2, SSE
+TEXT ·standardizeAVX512(SB), NOSPLIT, $0-60
+	MOVSS        center+48(FP), X0
+	VBROADCASTSS X0, Z0
+	MOVSS        factor+52(FP), X1
+	VBROADCASTSS X1, Z1
+	MOVSS        term+56(FP), X2
+	VBROADCASTSS X2, Z2
+	MOVQ         x_len+32(FP), AX
+	MOVQ         x_base+24(FP), CX
+	MOVQ         y_base+0(FP), DX
+
+again1:
+	CMPQ        AX, $+16
+	JL          rest2
+	VMOVUPS     (CX), Z3
+	VSUBPS      Z0, Z3, Z3
+	VFMADD213PS Z2, Z1, Z3
+	VMOVUPS     Z3, (DX)
+	ADDQ        $0x00000040, CX
+	ADDQ        $0x00000040, DX
+	SUBQ        $0x00000010, AX
+	JMP         again1
+
+rest2:
+	TESTQ       AX, AX
+	JZ          done3
+	MOVL        $-1, BX
+	BZHIL       AX, BX, BX
+	KMOVW       BX, K1
+	VMOVUPS.Z   (CX), K1, Z3
+	VSUBPS      Z0, Z3, Z0
+	VFMADD213PS Z2, Z1, Z0
+	VMOVUPS     Z0, K1, (DX)
+
+done3:
+	VZEROUPPER
+	RET
+
 // func clipAVX512(y []float32, x []float32, least float32, most float32)
 // Requires: AVX, AVX512F, BMI2, SSE
 TEXT ·clipAVX512(SB), NOSPLIT, $0-56
@@ -1487,6 +1527,46 @@ rest2:
 	VMASKMOVPS  (CX), Y2, Y3
 	VFMADD213PS Y1, Y0, Y3
 	VMASKMOVPS  Y3, Y2, (DX)
+
+done3:
+	VZEROUPPER
+	RET
+
+// func standardizeAVX2(y []float32, x []float32, center float32, factor float32, term float32)
+// Requires: AVX, AVX2, FMA3, SSE
+TEXT ·standardizeAVX2(SB), NOSPLIT, $0-60
+	MOVSS        center+48(FP), X0
+	VBROADCASTSS X0, Y0
+	MOVSS        factor+52(FP), X1
+	VBROADCASTSS X1, Y1
+	MOVSS        term+56(FP), X2
+	VBROADCASTSS X2, Y2
+	MOVQ         x_len+32(FP), AX
+	MOVQ         x_base+24(FP), CX
+	MOVQ         y_base+0(FP), DX
+
+again1:
+	CMPQ        AX, $+8
+	JL          rest2
+	VMOVUPS     (CX), Y3
+	VSUBPS      Y0, Y3, Y3
+	VFMADD213PS Y2, Y1, Y3
+	VMOVUPS     Y3, (DX)
+	ADDQ        $0x00000020, CX
+	ADDQ        $0x00000020, DX
+	SUBQ        $0x00000008, AX
+	JMP         again1
+
+rest2:
+	TESTQ       AX, AX
+	JZ          done3
+	LEAQ        window8<>+0(SB), BX
+	NEGQ        AX
+	VMOVUPS     32(BX)(AX*4), Y3
+	VMASKMOVPS  (CX), Y3, Y4
+	VSUBPS      Y0, Y4, Y0
+	VFMADD213PS Y2, Y1, Y0
+	VMASKMOVPS  Y0, Y3, (DX)
 
 done3:
 	VZEROUPPER

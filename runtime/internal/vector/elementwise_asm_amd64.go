@@ -82,6 +82,11 @@ func mulAddAVX512(y []float32, a []float32, b []float32, c []float32)
 //go:noescape
 func affineAVX512(y []float32, x []float32, factor float32, term float32)
 
+// standardizeAVX512 is standardizeGeneric.
+//
+//go:noescape
+func standardizeAVX512(y []float32, x []float32, center float32, factor float32, term float32)
+
 // clipAVX512 is clipGeneric.
 //
 //go:noescape
@@ -201,6 +206,11 @@ func mulAddAVX2(y []float32, a []float32, b []float32, c []float32)
 //
 //go:noescape
 func affineAVX2(y []float32, x []float32, factor float32, term float32)
+
+// standardizeAVX2 is standardizeGeneric.
+//
+//go:noescape
+func standardizeAVX2(y []float32, x []float32, center float32, factor float32, term float32)
 
 // clipAVX2 is clipGeneric.
 //

@@ -8,6 +8,7 @@ type kernels struct {
 	addNumber, subNumber, subFrom, mulNumber, divNumber, divFrom, maxNumber, minNumber func(y, x []float32, number float32)
 	mulAdd                                                                             func(y, a, b, c []float32)
 	affine                                                                             func(y, x []float32, factor, term float32)
+	standardize                                                                        func(y, x []float32, center, factor, term float32)
 	clip                                                                               func(y, x []float32, least, most float32)
 	hardSigmoid                                                                        func(y, x []float32, alpha, beta float32)
 	sum, largest                                                                       func(x []float32) float32
@@ -45,6 +46,7 @@ var generic = kernels{
 	minNumber:   minNumberGeneric,
 	mulAdd:      mulAddGeneric,
 	affine:      affineGeneric,
+	standardize: standardizeGeneric,
 	clip:        clipGeneric,
 	relu:        reluGeneric,
 	leakyRelu:   leakyReluGeneric,

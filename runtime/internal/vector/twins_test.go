@@ -60,6 +60,7 @@ var loops = []loop{
 	binary("min", func(k kernels) func(y, a, b []float32) { return k.min }),
 	{"mulAdd", func(k kernels, y, a, b, c []float32, _, _ float32) float32 { k.mulAdd(y, a, b, c); return 0 }},
 	{"affine", func(k kernels, y, a, _, _ []float32, p, q float32) float32 { k.affine(y, a, p, q); return 0 }},
+	{"standardize", func(k kernels, y, a, _, _ []float32, p, q float32) float32 { k.standardize(y, a, p, q, p*q); return 0 }},
 	{"clip", func(k kernels, y, a, _, _ []float32, p, q float32) float32 {
 		k.clip(y, a, min(p, q), max(p, q))
 		return 0

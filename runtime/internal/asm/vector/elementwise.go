@@ -52,6 +52,11 @@ func defineElementwise(m *machine) {
 		m.step(x, p["factor"], p["term"])
 		return x
 	}, "factor", "term")
+	m.mapping("standardize", ", center, factor, term float32", func(x reg.VecVirtual, p map[string]reg.VecVirtual) reg.VecVirtual {
+		d := m.sub(x, p["center"])
+		m.step(d, p["factor"], p["term"])
+		return d
+	}, "center", "factor", "term")
 	m.mapping("clip", ", least, most float32", func(x reg.VecVirtual, p map[string]reg.VecVirtual) reg.VecVirtual {
 		return m.clip(x, p["least"], p["most"])
 	}, "least", "most")
