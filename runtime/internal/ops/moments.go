@@ -1,12 +1,19 @@
 package ops
 
-import "math"
+import (
+	"math"
 
-// mean is the arithmetic mean, summed in float64 so that long rows of float32
-// do not drift.
+	"github.com/onnx-tinyq/onnx-tinyq/runtime/internal/vector"
+)
+
+// mean is the arithmetic mean, of a sum that does not drift however long a row of
+// float32 is; see vector.Sum.
 func mean[T real](x []T) T { return T(total(x) / float64(len(x))) }
 
 func total[T real](x []T) float64 {
+	if floats, ok := any(x).([]float32); ok {
+		return vector.Sum(floats)
+	}
 	var sum float64
 	for _, v := range x {
 		sum += float64(v)
@@ -16,6 +23,9 @@ func total[T real](x []T) float64 {
 
 // variance is the population variance: the mean of (x - center)².
 func variance[T real](x []T, center T) T {
+	if floats, ok := any(x).([]float32); ok {
+		return T(vector.SquareSum(floats, float32(center)) / float64(len(x)))
+	}
 	var sum float64
 	for _, v := range x {
 		d := float64(v - center)
@@ -44,10 +54,14 @@ func inverseDeviation[T real](variance T, epsilon float32) T {
 	return T(1 / math.Sqrt(float64(variance)+float64(epsilon)))
 }
 
-// standardize writes (x - center)·scale to y.
-func standardize[T real](y, x []T, center, scale T) {
+// standardize writes (x - center)·scale + term to y.
+func standardize[T real](y, x []T, center, scale, term T) {
+	if floats, ok := any(x).([]float32); ok {
+		vector.Standardize(any(y).([]float32), floats, float32(center), float32(scale), float32(term))
+		return
+	}
 	y = y[:len(x)]
 	for i, v := range x {
-		y[i] = (v - center) * scale
+		y[i] = (v-center)*scale + term
 	}
 }

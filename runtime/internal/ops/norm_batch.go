@@ -84,11 +84,7 @@ func runBatchNormalization[T real](c *Call, b batchNormalization, operands []*te
 	err = parallel(c, len(y)/max(each, 1), each, func(from, to int) {
 		for i := from; i < to; i++ {
 			f := i % features
-			out := y[i*each:][:each]
-			standardize(out, data[i*each:][:each], center[f], scale[f]*inverseDeviation(spread[f], b.epsilon))
-			for j := range out {
-				out[j] += bias[f]
-			}
+			standardize(y[i*each:][:each], data[i*each:][:each], center[f], scale[f]*inverseDeviation(spread[f], b.epsilon), bias[f])
 		}
 	})
 	if err != nil {

@@ -83,8 +83,10 @@ func runGroupNormalization[T real](c *Call, g groupNormalization, x, scale, bias
 		for i := from; i < to; i++ {
 			source, out := data[i*width:][:width], y[i*width:][:width]
 			center := mean(source)
-			standardize(out, source, center, inverseDeviation(variance(source, center), g.epsilon))
-			if g.staged {
+			inverse := inverseDeviation(variance(source, center), g.epsilon)
+			staged := g.staged && x.DType().Bits() == 16
+			if staged {
+				standardize(out, source, center, inverse, 0)
 				roundTo(x.DType(), out)
 			}
 			for channel := range channels / g.groups {
@@ -93,12 +95,14 @@ func runGroupNormalization[T real](c *Call, g groupNormalization, x, scale, bias
 					p = p*(channels/g.groups) + channel
 				}
 				row := out[channel*each:][:each]
+				if !staged {
+					standardize(row, source[channel*each:][:each], center, inverse*factors[p], terms[p])
+					continue
+				}
 				for j := range row {
 					row[j] *= factors[p]
 				}
-				if g.staged {
-					roundTo(x.DType(), row)
-				}
+				roundTo(x.DType(), row)
 				for j := range row {
 					row[j] += terms[p]
 				}

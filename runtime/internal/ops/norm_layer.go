@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/onnx-tinyq/onnx-tinyq/onnx"
+	"github.com/onnx-tinyq/onnx-tinyq/runtime/internal/vector"
 	"github.com/onnx-tinyq/onnx-tinyq/runtime/tensor"
 )
 
@@ -93,11 +94,16 @@ func runLayerNormalization[T real](c *Call, l layerNormalization, x, scale, bias
 	err = parallel(c, rows, 4*width, func(from, to int) {
 		for row := from; row < to; row++ {
 			in, out := data[row*width:][:width], y[row*width:][:width]
+			if in, ok := any(in).([]float32); ok && x.DType() == onnx.Float && scale.DType() == onnx.Float && (l.centered || terms.data == nil) {
+				center, inverse := l.floatRow(any(out).([]float32), in, any(factors.row(row)).([]float32), any(terms.row(row)).([]float32))
+				centers[row], inverses[row] = T(center), T(inverse)
+				continue
+			}
 			if l.centered {
 				centers[row] = mean(in)
 			}
 			inverses[row] = inverseDeviation(variance(in, centers[row]), l.epsilon)
-			standardize(out, in, centers[row], inverses[row])
+			standardize(out, in, centers[row], inverses[row], 0)
 			roundTo(x.DType(), out)
 			multiplyRow(out, factors.row(row))
 			roundTo(scale.DType(), out)
@@ -123,6 +129,21 @@ func runLayerNormalization[T real](c *Call, l layerNormalization, x, scale, bias
 	return result, center, inverse, err
 }
 
+// floatRow normalizes a row of float32 in fewer steps; bias may be nil.
+func (l layerNormalization) floatRow(y, x, scale, bias []float32) (center, inverse float32) {
+	switch {
+	case !l.centered:
+		return 0, vector.RMSNorm(y, x, scale, l.epsilon)
+	case bias != nil:
+		return vector.LayerNorm(y, x, scale, bias, l.epsilon)
+	}
+	center = mean(x)
+	inverse = inverseDeviation(variance(x, center), l.epsilon)
+	vector.Standardize(y, x, center, inverse, 0)
+	vector.Mul(y, y, scale)
+	return center, inverse
+}
+
 func multiplyRow[T real](y, factors []T) {
 	factors = factors[:len(y)]
 	for i := range y {
@@ -139,7 +160,7 @@ type rowOperand[T real] struct {
 }
 
 func (o rowOperand[T]) row(i int) []T {
-	if o.each {
+	if o.each && o.data != nil {
 		return o.data[i*o.width:][:o.width]
 	}
 	return o.data

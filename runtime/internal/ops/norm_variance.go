@@ -43,7 +43,7 @@ func meanVarianceNormalize[T real](x *tensor.Tensor, axes []int) (*tensor.Tensor
 		row := data[i*lines.width:][:lines.width]
 		center := mean(row)
 		deviation := math.Sqrt(float64(variance(row, center)))
-		standardize(y[i*lines.width:], row, center, T(1/(deviation+varianceFloor)))
+		standardize(y[i*lines.width:], row, center, T(1/(deviation+varianceFloor)), 0)
 	}
 	result, err := ofReals(x.DType(), lines.table.Shape(), y)
 	if err != nil {

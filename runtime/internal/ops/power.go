@@ -3,6 +3,7 @@ package ops
 import (
 	"math"
 
+	"github.com/onnx-tinyq/onnx-tinyq/runtime/internal/vector"
 	"github.com/onnx-tinyq/onnx-tinyq/runtime/tensor"
 )
 
@@ -59,6 +60,9 @@ func (n numbersOf[S, C]) power(c *Call, a, b *tensor.Tensor) (*tensor.Tensor, er
 func powerLoop[C number](exponent float64, pow func(C, float64) C) func(y, x []C) {
 	switch exponent {
 	case 2:
+		if loop, ok := any(func(y, x []float32) { vector.Mul(y, x, x) }).(func(y, x []C)); ok {
+			return loop
+		}
 		return func(y, x []C) {
 			for i, v := range x {
 				y[i] = v * v

@@ -5,6 +5,7 @@ import (
 	"math"
 
 	"github.com/onnx-tinyq/onnx-tinyq/onnx"
+	"github.com/onnx-tinyq/onnx-tinyq/runtime/internal/vector"
 	"github.com/onnx-tinyq/onnx-tinyq/runtime/tensor"
 )
 
@@ -24,9 +25,12 @@ var reduceFamily = []Kernel{
 }
 
 // rowReduction gives the function that reduces a row, which may be empty. Sums
-// of floats are kept in float64, those of integers in their own type, in which
-// they wrap around. It is nil for a reduction that there is not.
+// of floats are kept in float64 (pieces of those of float32 in float32, see
+// vector.Sum), those of integers in their own type, in which they wrap around. It is nil for a reduction that there is not.
 func rowReduction[C number](reduction string) func(row []C) C {
+	if loop, ok := any(floatReduction(reduction)).(func(row []C) C); ok && loop != nil {
+		return loop
+	}
 	switch reduction {
 	case "ReduceSum":
 		if !isInteger[C]() {
@@ -68,6 +72,23 @@ func rowReduction[C number](reduction string) func(row []C) C {
 			}
 			return least
 		}
+	}
+	return nil
+}
+
+// floatReduction is a reduction of rows of float32 that has a vector loop.
+func floatReduction(reduction string) func(row []float32) float32 {
+	switch reduction {
+	case "ReduceSum":
+		return func(row []float32) float32 { return float32(vector.Sum(row)) }
+	case "ReduceMean":
+		return func(row []float32) float32 { return float32(vector.Sum(row) / float64(len(row))) }
+	case "ReduceSumSquare":
+		return func(row []float32) float32 { return float32(vector.SquareSum(row, 0)) }
+	case "ReduceL2":
+		return func(row []float32) float32 { return float32(math.Sqrt(vector.SquareSum(row, 0))) }
+	case "ReduceMax":
+		return vector.Largest
 	}
 	return nil
 }

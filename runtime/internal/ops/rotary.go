@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/onnx-tinyq/onnx-tinyq/onnx"
+	"github.com/onnx-tinyq/onnx-tinyq/runtime/internal/vector"
 	"github.com/onnx-tinyq/onnx-tinyq/runtime/tensor"
 )
 
@@ -103,6 +104,18 @@ type rotaryPlan struct {
 	rows                          []int // of the tables, for each position of each sample
 }
 
+// turnFloats turns the points (a, b) by the angles that cos and sin are of, in
+// place; each product is rounded. scratch is twice as long as they are.
+func turnFloats(a, b, cos, sin, scratch []float32) {
+	ofA, ofB := scratch[:len(a)], scratch[len(a):]
+	vector.Mul(ofA, a, sin)
+	vector.Mul(ofB, b, sin)
+	vector.Mul(a, a, cos)
+	vector.Sub(a, a, ofB)
+	vector.Mul(b, b, cos)
+	vector.Add(b, b, ofA)
+}
+
 func turn[T real](c *Call, p rotaryPlan, x, cos, sin *tensor.Tensor) (*tensor.Tensor, error) {
 	in, err := allReals[T](x, cos, sin)
 	if err != nil {
@@ -120,10 +133,16 @@ func turn[T real](c *Call, p rotaryPlan, x, cos, sin *tensor.Tensor) (*tensor.Te
 	}
 	err = parallel(c, p.batch*p.heads*p.positions, 2*p.rotated, func(from, to int) {
 		products := make([]T, 4)
+		scratch := make([]float32, 2*half)
 		for i := from; i < to; i++ {
 			position, head, sample := i%p.positions, i/p.positions%p.heads, i/p.positions/p.heads
 			row := view.at(sample, head, position).row(0, p.size)
 			table := p.rows[sample*p.positions+position] * half
+			if row, ok := any(row).([]float32); ok && !p.interleaved && p.dtype == onnx.Float {
+				cos, sin := any(in[1][table:][:half]).([]float32), any(in[2][table:][:half]).([]float32)
+				turnFloats(row[:half], row[half:][:half], cos, sin, scratch)
+				continue
+			}
 			for j := range half {
 				co, si := in[1][table+j], in[2][table+j]
 				a, b := &row[first+j*step], &row[second+j*step]

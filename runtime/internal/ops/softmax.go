@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/onnx-tinyq/onnx-tinyq/onnx"
+	"github.com/onnx-tinyq/onnx-tinyq/runtime/internal/vector"
 	"github.com/onnx-tinyq/onnx-tinyq/runtime/tensor"
 )
 
@@ -46,6 +47,10 @@ func rowLoop[C number](f rowFunction, t onnx.DType) (func(y, x []C), error) {
 
 // softmaxTo takes the largest element off first, so that no power overflows.
 func softmaxTo[C number](y, x []C) {
+	if from, ok := any(x).([]float32); ok {
+		vector.Softmax(any(y).([]float32), from)
+		return
+	}
 	largest, sum := largestOf(x), 0.0
 	for i, v := range x {
 		e := math.Exp(float64(v - largest))
@@ -68,6 +73,10 @@ func softmaxStoredAs(t onnx.DType) func(y, x []float32) {
 // softmaxInSteps computes the softmax of a row in place with each step rounded
 // to a type, as the standard defines it: by other operators on that type.
 func softmaxInSteps[T real](row []T, t onnx.DType) {
+	if floats, ok := any(row).([]float32); ok {
+		softmaxFloatsInSteps(floats, t)
+		return
+	}
 	largest := largestOf(row)
 	for i, v := range row {
 		row[i] = v - largest
@@ -81,6 +90,20 @@ func softmaxInSteps[T real](row []T, t onnx.DType) {
 	for i := range row {
 		row[i] /= sum
 	}
+	roundTo(t, row)
+}
+
+// softmaxFloatsInSteps is softmaxInSteps; only 16-bit types have steps to round.
+func softmaxFloatsInSteps(row []float32, t onnx.DType) {
+	if t != onnx.Float16 && t != onnx.BFloat16 {
+		vector.Softmax(row, row)
+		return
+	}
+	vector.SubNumber(row, row, vector.Largest(row))
+	roundTo(t, row)
+	vector.Exp(row, row)
+	roundTo(t, row)
+	vector.DivNumber(row, row, sumStoredAs(t, row))
 	roundTo(t, row)
 }
 
@@ -114,8 +137,13 @@ func sumStoredAs[T real](t onnx.DType, row []T) T {
 
 func logSoftmaxTo[C number](y, x []C) {
 	largest, sum := largestOf(x), 0.0
-	for _, v := range x {
-		sum += math.Exp(float64(v - largest))
+	if from, ok := any(x).([]float32); ok {
+		// y may be x, so the powers have to go elsewhere.
+		sum = vector.ExpSum(make([]float32, len(x)), from, float32(largest))
+	} else {
+		for _, v := range x {
+			sum += math.Exp(float64(v - largest))
+		}
 	}
 	shift := float64(largest) + math.Log(sum)
 	for i, v := range x {
@@ -149,7 +177,11 @@ func cumulativeRow[C number](f rowFunction, start C, combine func(a, b C) C) fun
 	}
 }
 
+// largestOf is the largest element, NaN if there is one, and 0 of none.
 func largestOf[C number](x []C) C {
+	if floats, ok := any(x).([]float32); ok && len(x) > 0 {
+		return C(vector.Largest(floats))
+	}
 	var largest C
 	for i, v := range x {
 		if i == 0 {
