@@ -53,7 +53,7 @@ func RoundToOdd(f float64) float32 {
 	return math.Float32frombits(bits | 1)
 }
 
-// Float32 is the exact value; a NaN keeps its sign and payload.
+// Float32 is the exact value; a NaN keeps its sign and payload, and becomes quiet.
 func (h Float16) Float32() float32 { return h.widen() }
 
 // BFloat16FromFloat32 rounds half to even; a NaN stays a (quiet) NaN.
