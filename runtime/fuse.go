@@ -58,6 +58,7 @@ func (s *scope) fuse() {
 		f.sweep()
 		f.pack()
 	}
+	f.chains()
 }
 
 // pack lays the weights of the products out, several at a time.

@@ -159,7 +159,7 @@ func castThrough[C number, T tensor.Element](c *Call, t *tensor.Tensor, narrow f
 	if err != nil {
 		return nil, err
 	}
-	y := make([]T, t.Len())
+	y := buffer[T](c, t.Len())
 	err = eachBlock(c, len(y), []reader[C]{source}, func(lo int, x [][]C) { narrow(y[lo:], x[0]) })
 	return tensor.New(t.Shape(), y), err
 }

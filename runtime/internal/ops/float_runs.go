@@ -76,7 +76,7 @@ func foldFloats(c *Call, loops runLoops, a, b *tensor.Tensor) (*tensor.Tensor, e
 	q, _ := tensor.Data[float32](b)
 	axes := pairAxes(a.Shape(), b.Shape(), shape)
 	inner, outer := axes[len(axes)-1], axes[:len(axes)-1]
-	y := make([]float32, tensor.Count(shape))
+	y := buffer[float32](c, tensor.Count(shape))
 	err = c.parallel(len(y), blockGrain, func(lo, hi int) {
 		for lo < hi {
 			atA, atB := 0, 0

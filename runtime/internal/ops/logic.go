@@ -54,7 +54,7 @@ func zipElements[T, Y tensor.Element](c *Call, a, b *tensor.Tensor, f func(a, b 
 		}
 		readers[i] = expandOperand(data, t.Shape(), shape)
 	}
-	y := make([]Y, tensor.Count(shape))
+	y := buffer[Y](c, tensor.Count(shape))
 	err = eachBlock(c, len(y), readers, func(lo int, x [][]T) {
 		y, b := y[lo:], x[1]
 		for i, v := range x[0] {
@@ -158,7 +158,7 @@ func (e elementsOf[T]) choose(c *Call, condition *expanded[bool], a, b *tensor.T
 	if !ok {
 		return nil, fmt.Errorf("operands of types %v and %v: want one type", a.DType(), b.DType())
 	}
-	y := make([]T, tensor.Count(shape))
+	y := buffer[T](c, tensor.Count(shape))
 	readers := []reader[T]{expandOperand([]T(e), a.Shape(), shape), expandOperand(other, b.Shape(), shape)}
 	err := eachBlock(c, len(y), readers, func(lo int, x [][]T) {
 		y, a, b := y[lo:lo+len(x[0])], x[0], x[1]

@@ -80,7 +80,7 @@ func runBatchNormalization[T real](c *Call, b batchNormalization, operands []*te
 		center, spread = batchMoments(data, batch, features, each)
 		runningMean, runningVariance = running(in[3], center, b.momentum), running(in[4], spread, b.momentum)
 	}
-	y := make([]T, len(data))
+	y := buffer[T](c, len(data))
 	err = parallel(c, len(y)/max(each, 1), each, func(from, to int) {
 		for i := from; i < to; i++ {
 			f := i % features

@@ -77,7 +77,7 @@ func runGroupNormalization[T real](c *Call, g groupNormalization, x, scale, bias
 		return nil, err
 	}
 	data, factors, terms := in[0], in[1], in[2]
-	y := make([]T, len(data))
+	y := buffer[T](c, len(data))
 	width := channels / g.groups * each
 	err = parallel(c, x.Shape()[0]*g.groups, 4*width, func(from, to int) {
 		for i := from; i < to; i++ {

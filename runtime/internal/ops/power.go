@@ -45,7 +45,7 @@ func (n numbersOf[S, C]) power(c *Call, a, b *tensor.Tensor) (*tensor.Tensor, er
 		return nil, err
 	}
 	spread := expandOperand(exponents, b.Shape(), shape)
-	y := make([]C, tensor.Count(shape))
+	y := buffer[C](c, tensor.Count(shape))
 	err = eachBlock(c, len(y), []reader[C]{bases}, func(lo int, x [][]C) {
 		var buffer [blockElements]float64
 		e := spread.block(lo, lo+len(x[0]), buffer[:])

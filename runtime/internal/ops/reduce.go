@@ -172,7 +172,7 @@ func (n numbersOf[S, C]) reduce(c *Call, reduction string, r *rows) (*tensor.Ten
 	if reduce == nil {
 		return nil, fmt.Errorf("there is no reduction %q", reduction)
 	}
-	y := make([]C, r.count)
+	y := buffer[C](c, r.count)
 	err := n.eachRow(c, r, func(i int, row []C) { y[i] = reduce(row) })
 	return n.tensor([]int{r.count}, y), err
 }

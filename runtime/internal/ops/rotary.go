@@ -121,7 +121,8 @@ func turn[T real](c *Call, p rotaryPlan, x, cos, sin *tensor.Tensor) (*tensor.Te
 	if err != nil {
 		return nil, err
 	}
-	y := slices.Clone(in[0])
+	y := buffer[T](c, len(in[0]))
+	copy(y, in[0])
 	view := headsFirst(y, p.heads, p.positions, p.size)
 	if p.packed {
 		view = positionsFirst(y, p.heads, p.positions, p.size)
