@@ -86,11 +86,12 @@ type work struct {
 
 // comparison is how executors are compared.
 type comparison struct {
-	folder  string // for the models
-	threads []int
-	pace    pace
-	only    *regexp.Regexp
-	log     io.Writer
+	folder   string // for the models
+	threads  []int
+	pace     pace
+	profiles string // folder for profiles; "": none
+	only     *regexp.Regexp
+	log      io.Writer
 }
 
 // run makes a result for each number of threads and each work that is asked for.
@@ -174,6 +175,9 @@ func (c *comparison) contest(ctx context.Context, w work, files *modelFiles, r *
 		one.failure = one.verify(way, s, found)
 	}
 	contest(ctx, list, c.pace)
+	if c.profiles != "" {
+		c.profile(ctx, w, list, r.Threads)
+	}
 	r.fill(list, w.marks)
 }
 

@@ -81,6 +81,7 @@ func executorCommand() *cobra.Command {
 	flags.DurationVar(&c.pace.turn, "turn", 30*time.Millisecond, "least time for which a contestant works in a round")
 	flags.DurationVar(&c.pace.budget, "budget", 10*time.Second, "time for a contest, after which no further round begins")
 	flags.BoolVar(&asJSON, "json", false, "print one JSON array")
+	flags.StringVar(&c.profiles, "profiles", "", "write a profile of each way of ours to this `FOLDER`, for go tool pprof")
 	return command
 }
 
@@ -120,6 +121,17 @@ func rewritingCommand() *cobra.Command {
 				r.log = io.Discard
 			}
 			var results []result
+			if r.only.MatchString(copiedInMemory) && r.only.MatchString(quantizedInMemory) {
+				for _, threads := range []int{1, 2} {
+					shown, err := inMemory(command.Context(), threads, pace{rounds: r.rounds, turn: 200 * time.Millisecond, budget: 5 * time.Second})
+					if err != nil {
+						return err
+					}
+					fmt.Fprintln(r.log, shown.Work)
+					shown.print(r.log)
+					results = append(results, shown)
+				}
+			}
 			for _, gib := range sizes {
 				name := fmt.Sprintf("rewriting a transformer of %d GiB", gib)
 				fmt.Fprintln(r.log, name)
