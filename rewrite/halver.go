@@ -85,16 +85,15 @@ func (h *halver) graph(scope *onnx.Scope) (*onnx.Graph, error) {
 
 // node converts one node.
 func (h *halver) node(scope *onnx.Scope, s *halfScope, node *onnx.Node) error {
+	if h.constant(scope, node) {
+		h.spread(scope, node)
+		s.nodes = append(s.nodes, node)
+		return nil
+	}
 	if node.OpType == "Cast" && h.cast(scope, s, node) {
 		return nil
 	}
 	h.spread(scope, node)
-	if len(node.Outputs) == 1 && scope.Constant(node.Outputs[0]) != nil {
-		// A constant, or what turns or reshapes one, serves both kinds of readers:
-		// those in 16 bit have a copy that is stored so.
-		s.nodes = append(s.nodes, node)
-		return nil
-	}
 	floats := h.floats(scope, node)
 	reason := ""
 	if floats {
@@ -150,6 +149,13 @@ func (h *halver) node(scope *onnx.Scope, s *halfScope, node *onnx.Node) error {
 	}
 	s.nodes = append(append(s.nodes, clone), casts...)
 	return nil
+}
+
+// constant says whether a node makes a constant, turns or reshapes one, or
+// computes one, as a weight's dequantization does. It stays as it is: readers in
+// 16 bit have a copy that is stored so, or a cast, and the others lose nothing.
+func (h *halver) constant(scope *onnx.Scope, node *onnx.Node) bool {
+	return len(node.Outputs) == 1 && (scope.Constant(node.Outputs[0]) != nil || len(node.Inputs) > 0 && fixed(scope, node.Outputs[0], 8))
 }
 
 // floats says whether a node reads or gives float32 values.

@@ -55,12 +55,14 @@ func (w *weight) adopt(owner *weight) bool {
 	if w.dtype != owner.dtype || w.lookup && !owner.lookup {
 		return false
 	}
-	if slices.Equal(w.dims, owner.dims) && w.axis == owner.axis && w.scale == owner.scale && w.flip == owner.flip && w.block == owner.block {
-		if w.source != owner.source && !sameBytes(w.source, owner.source) {
-			return false
+	if slices.Equal(w.dims, owner.dims) && w.axis == owner.axis && w.scale == owner.scale && w.block == owner.block {
+		// Floats that lie in the same order, or in each other's transposed order.
+		same := w.flip == owner.flip && (w.source == owner.source || sameBytes(w.source, owner.source)) ||
+			w.flip != owner.flip && transposedBytes(w.source, owner.source)
+		if same {
+			w.twin = &twin{weight: owner}
+			return true
 		}
-		w.twin = &twin{weight: owner}
-		return true
 	}
 	if !owner.lookup || w.block > 0 || len(w.dims) != 2 || len(owner.dims) != 2 || w.dims[0] != owner.dims[1] || w.dims[1] != owner.dims[0] {
 		return false

@@ -41,6 +41,7 @@ func TestTwins(t *testing.T) {
 		{"copy of the embedding", []*onnx.Tensor{e, copied}, []*onnx.Node{lookup, op("Transpose", "t", "f"), op("MatMul", "y", "h", "t")}},
 		{"transposed copy of the embedding", []*onnx.Tensor{e, transposed(e, "f")}, []*onnx.Node{lookup, op("MatMul", "y", "h", "f")}},
 		{"copies of a weight", []*onnx.Tensor{ramp("v", onnx.Float, 4, 4), ramp("w", onnx.Float, 4, 4)}, []*onnx.Node{op("MatMul", "h", "x", "v"), op("MatMul", "y", "h", "w")}},
+		{"transposed copy of a weight", []*onnx.Tensor{ramp("v", onnx.Float, 4, 4), transposed(ramp("v", onnx.Float, 4, 4), "w")}, []*onnx.Node{op("MatMul", "h", "x", "v"), with(op("Gemm", "y", "h", "w"), onnx.IntAttr("transB", 1))}},
 		{"weights that differ", []*onnx.Tensor{ramp("v", onnx.Float, 4, 4), transposed(ramp("w", onnx.Float, 4, 4), "w")}, []*onnx.Node{op("MatMul", "h", "x", "v"), op("MatMul", "y", "h", "w")}},
 	} {
 		t.Run(strings.ReplaceAll(test.name, " ", "_"), func(t *testing.T) {

@@ -1,6 +1,7 @@
 package rewrite
 
 import (
+	"context"
 	"fmt"
 	"math"
 )
@@ -8,11 +9,17 @@ import (
 // WeightSQNR is the signal-to-noise ratio in dB of a site's int8 weight against
 // the floats that it stands for, of all its elements together; NaN for a site
 // without a weight, infinite where nothing is lost. It reads and quantizes the
-// weight, once its plan has been applied.
+// weight.
 func (s *Site) WeightSQNR() (float64, error) {
 	w := s.weight
-	if w == nil || w.scales == nil {
+	if w == nil {
 		return math.NaN(), nil
+	}
+	if err := w.prepare(context.Background()); err != nil {
+		return 0, err
+	}
+	if w.err != nil {
+		return 0, w.err
 	}
 	floats, err := w.source.Float32s()
 	if err != nil {

@@ -19,7 +19,7 @@ type wholeVariant struct {
 	flags   []string
 	targets []string
 	// tolerance is the relative L2 distance that our executor may have from
-	// ONNX Runtime on the rewritten model.
+	// ONNX Runtime on the rewritten model; 0: that runtime cannot load it.
 	tolerance float64
 	// quality is the signal-to-noise ratio in dB that every output has to have on
 	// the trained and the real models; 0: it is not held to one.
@@ -35,6 +35,8 @@ var wholeVariants = []wholeVariant{
 		flags: []string{"--recipe", "w8a16"}},
 	{name: "w8a16-graph", targets: everyTarget, tolerance: 2e-2, quality: 30,
 		flags: []string{"--recipe", "w8a16", "--scope", "graph"}},
+	{name: "w8a16-graph-bfloat16", targets: both, quality: 20,
+		flags: []string{"--recipe", "w8a16", "--scope", "graph", "--activation", "bfloat16"}},
 	// One flipped rounding of an activation is quantized again further on.
 	{name: "w8a8", targets: both, tolerance: 2e-2, integers: true,
 		flags: []string{"--recipe", "w8a8"}},
@@ -47,63 +49,88 @@ var everyTarget = []string{"portable", "fold", "ort"}
 // and, where the model was trained, by how much noise there is in its outputs.
 func TestAllOperators(t *testing.T) {
 	cases := casesFolder(t)
-	pool := startPythons(t, 2)
-	var findings wholeFindings
-	t.Cleanup(func() { findings.log(t) })
+	j := &wholeJudge{pool: startPythons(t, 2)}
+	t.Cleanup(func() { j.findings.log(t) })
 	for _, name := range modelsIn(t, cases) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			folder := filepath.Join(cases, filepath.FromSlash(name))
-			model := filepath.Join(folder, "model.onnx")
-			inputs, feeds, wide := readInputs(t, model, folder)
-			trained := !strings.HasPrefix(name, "structural/") && !strings.HasPrefix(name, "exported/")
-			var original map[string]tensor.Value
-			if trained {
-				original = runModel(t, model, feeds)
-			}
-			for _, v := range wholeVariants {
-				for _, target := range v.targets {
-					t.Run(v.name+"-"+target, func(t *testing.T) {
-						output := filepath.Join(t.TempDir(), "model.onnx")
-						flags := slices.Concat([]string{"--ops", "all", "--target", target, "--ort-accuracy-level", "1", "--check", "on", "--sync", "off", "--nonfinite", "skip"}, v.flags)
-						report := rewriteFile(t, model, output, flags...)
-						if c := report.Check; len(report.Sites) > 0 && (c == nil || !c.Within) {
-							t.Errorf("it is not within what the check allows: %+v", c)
-						}
-						again := filepath.Join(t.TempDir(), "again.onnx")
-						rewriteFile(t, output, again, slices.Concat(flags, []string{"--check", "off"})...)
-						if !slices.Equal(read(t, output), read(t, again)) {
-							t.Error("rewriting the result changed it")
-						}
-						pool.ask(t, map[string]any{"do": "check", "model": output}, &struct{}{})
-
-						ours := runModel(t, output, feeds)
-						tolerance, by := v.tolerance, ""
-						if !wide {
-							tolerance = max(tolerance, float16Tolerance)
-						}
-						if v.integers {
-							by = integersBy(folder)
-						}
-						distance := distanceFromORT(t, pool, output, inputs, ours, by)
-						if !(distance <= tolerance) {
-							t.Errorf("an output is %.3g from ONNX Runtime's, more than %.3g", distance, tolerance)
-						}
-						findings.add(v.name, wide, distance)
-						if trained {
-							quality := lowestSQNR(t, original, ours)
-							findings.hear(fmt.Sprintf("%s %s-%s: %.1f dB", name, v.name, target, quality))
-							if quality < v.quality {
-								t.Errorf("the noisiest output has %.1f dB, less than %g", quality, v.quality)
-							}
-						}
-						if v.integers && target == "portable" {
-							findings.count(compareIntegers(t, pool, output, feeds))
-						}
-					})
-				}
-			}
+			trained := strings.HasPrefix(name, "real/") || strings.HasPrefix(name, "trained/")
+			j.judge(t, name, filepath.Join(cases, filepath.FromSlash(name)), trained, -1)
 		})
+	}
+}
+
+// TestMadeUpOperators does the same with models made for it, which have the
+// places of weights that the shared cases do not have.
+func TestMadeUpOperators(t *testing.T) {
+	j := &wholeJudge{pool: startPythons(t, 2)}
+	t.Cleanup(func() { j.findings.log(t) })
+	for name, made := range madeModels() {
+		t.Run(strings.ReplaceAll(name, " ", "_"), func(t *testing.T) {
+			t.Parallel()
+			j.judge(t, name, made.sketch.folder(t), false, made.sites)
+		})
+	}
+}
+
+// wholeJudge judges models in every variant.
+type wholeJudge struct {
+	pool     pythons
+	findings wholeFindings
+}
+
+// judge judges one model. sites is how many weights are to be quantized; -1:
+// that is not held to a number.
+func (j *wholeJudge) judge(t *testing.T, name, folder string, trained bool, sites int) {
+	model := filepath.Join(folder, "model.onnx")
+	inputs, feeds, wide := readInputs(t, model, folder)
+	original := runModel(t, model, feeds)
+	for _, v := range wholeVariants {
+		for _, target := range v.targets {
+			t.Run(v.name+"-"+target, func(t *testing.T) {
+				output := filepath.Join(t.TempDir(), "model.onnx")
+				flags := slices.Concat([]string{"--ops", "all", "--target", target, "--ort-accuracy-level", "1", "--check", "on", "--sync", "off", "--nonfinite", "skip"}, v.flags)
+				report := rewriteFile(t, model, output, flags...)
+				if c := report.Check; len(report.Sites) > 0 && (c == nil || !c.Within) {
+					t.Errorf("it is not within what the check allows: %+v", c)
+				}
+				if sites >= 0 && len(report.Sites) != sites {
+					t.Errorf("%d weights are quantized, want %d; left alone: %v", len(report.Sites), sites, report.Skips)
+				}
+				again := filepath.Join(t.TempDir(), "again.onnx")
+				rewriteFile(t, output, again, slices.Concat(flags, []string{"--check", "off"})...)
+				if !slices.Equal(read(t, output), read(t, again)) {
+					t.Error("rewriting the result changed it")
+				}
+				j.pool.ask(t, map[string]any{"do": "check", "model": output}, &struct{}{})
+
+				ours := runModel(t, output, feeds)
+				if v.tolerance > 0 {
+					tolerance, by := v.tolerance, ""
+					if !wide {
+						tolerance = max(tolerance, float16Tolerance)
+					}
+					if v.integers {
+						by = integersBy(folder)
+					}
+					distance := distanceFromORT(t, j.pool, output, inputs, ours, by)
+					if !(distance <= tolerance) {
+						t.Errorf("an output is %.3g from ONNX Runtime's, more than %.3g", distance, tolerance)
+					}
+					j.findings.add(v.name, wide, distance)
+				}
+				quality := lowestSQNR(t, original, ours)
+				if trained {
+					j.findings.hear(fmt.Sprintf("%s %s-%s: %.1f dB", name, v.name, target, quality))
+					if quality < v.quality {
+						t.Errorf("the noisiest output has %.1f dB, less than %g", quality, v.quality)
+					}
+				}
+				if v.integers && target == "portable" {
+					j.findings.count(compareIntegers(t, j.pool, output, feeds))
+				}
+			})
+		}
 	}
 }
 
