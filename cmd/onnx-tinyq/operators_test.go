@@ -111,7 +111,7 @@ func (j *wholeJudge) judge(t *testing.T, name, folder string, trained bool, site
 						tolerance = max(tolerance, float16Tolerance)
 					}
 					if v.integers {
-						by = integersBy(folder)
+						by = integersBy(t, output)
 					}
 					distance := distanceFromORT(t, j.pool, output, inputs, ours, by)
 					if !(distance <= tolerance) {
