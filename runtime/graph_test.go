@@ -119,7 +119,7 @@ func operators(s *Session) string {
 	var list []string
 	for _, st := range s.plan.steps {
 		name := st.node.OpType
-		if st.product != nil {
+		if st.product != nil || st.packed {
 			name = "[" + name + "]"
 		}
 		list = append(list, name)

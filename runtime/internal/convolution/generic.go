@@ -3,7 +3,7 @@ package convolution
 import "unsafe"
 
 // generic are the kernels in Go, which say what the others compute.
-var generic = kernels{"generic", tileGeneric, tapsGeneric, gatherGeneric, rampGeneric, widenGeneric}
+var generic = kernels{"generic", tileGeneric, tapsGeneric, gatherGeneric, rampGeneric, widenGeneric, largestGeneric}
 
 func slice[T any](p *T, n int) []T { return unsafe.Slice(p, n) }
 
@@ -47,17 +47,45 @@ func tileGeneric(dst *float32, stride int, a, b *float32, depth int, bias *float
 	}
 }
 
+// tapsGeneric has four taps in hand at once, in the order of a simple loop.
 func tapsGeneric(dst *float32, dstStride int, src *float32, srcStride, rows, n int, weights *float32, offsets *int, taps int, bias float32) {
 	w, at := slice(weights, taps), slice(offsets, taps)
 	for i := range rows {
-		y := slice((*float32)(unsafe.Add(unsafe.Pointer(dst), 4*i*dstStride)), n)
+		y := slice(moved(dst, i*dstStride), n)
+		x := func(t int) []float32 { return slice(moved(src, i*srcStride+at[t]), n)[:len(y)] }
 		for j := range y {
 			y[j] = bias
 		}
-		for t, offset := range at {
-			x := slice((*float32)(unsafe.Add(unsafe.Pointer(src), 4*(i*srcStride+offset))), n)
-			for j, v := range x {
+		t := 0
+		for ; t+4 <= taps; t += 4 {
+			w0, w1, w2, w3 := w[t], w[t+1], w[t+2], w[t+3]
+			x0, x1, x2, x3 := x(t), x(t+1), x(t+2), x(t+3)
+			for j := range y {
+				y[j] = y[j] + w0*x0[j] + w1*x1[j] + w2*x2[j] + w3*x3[j]
+			}
+		}
+		for ; t < taps; t++ {
+			for j, v := range x(t) {
 				y[j] += w[t] * v
+			}
+		}
+	}
+}
+
+// moved is a pointer so many numbers farther on, or back.
+func moved(p *float32, by int) *float32 { return (*float32)(unsafe.Add(unsafe.Pointer(p), 4*by)) }
+
+// largestGeneric keeps what it has unless an element is greater: a NaN is kept
+// if it comes first.
+func largestGeneric(dst *float32, dstStride int, src *float32, srcStride, rows, n int, offsets *int, taps, step int) {
+	for i := range rows {
+		y := slice(moved(dst, i*dstStride), n)
+		for t, offset := range slice(offsets, taps) {
+			x := slice(moved(src, i*srcStride+offset), (n-1)*step+1)
+			for j := range y {
+				if v := x[j*step]; t == 0 || v > y[j] {
+					y[j] = v
+				}
 			}
 		}
 	}
@@ -66,7 +94,7 @@ func tapsGeneric(dst *float32, dstStride int, src *float32, srcStride, rows, n i
 func gatherGeneric(panel, src *float32, offsets *int, depth, n int) {
 	to := slice(panel, (depth-1)*Columns+n)
 	for k, offset := range slice(offsets, depth) {
-		copy(to[k*Columns:], slice((*float32)(unsafe.Add(unsafe.Pointer(src), 4*offset)), n))
+		copy(to[k*Columns:], slice(moved(src, offset), n))
 	}
 }
 

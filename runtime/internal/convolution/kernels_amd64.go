@@ -48,3 +48,13 @@ func rampAVX2(dst *float32, stride int, rows int, n int, numbers *[6]float32, st
 //
 //go:noescape
 func widenAVX2(dst *float32, q *int8, depth int, scales *float32, zeros *float32)
+
+// largestAVX512 is largestGeneric in AVX-512.
+//
+//go:noescape
+func largestAVX512(dst *float32, dstStride int, src *float32, srcStride int, rows int, n int, offsets *int, taps int, step int)
+
+// largestAVX2 is largestGeneric in AVX2.
+//
+//go:noescape
+func largestAVX2(dst *float32, dstStride int, src *float32, srcStride int, rows int, n int, offsets *int, taps int, step int)

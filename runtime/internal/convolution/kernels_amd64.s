@@ -1022,3 +1022,280 @@ step:
 done:
 	VZEROUPPER
 	RET
+
+// func largestAVX512(dst *float32, dstStride int, src *float32, srcStride int, rows int, n int, offsets *int, taps int, step int)
+// Requires: AVX, AVX512F, BMI2, CMOV
+TEXT ·largestAVX512(SB), NOSPLIT, $0-72
+	VMOVUPS even16<>+0(SB), Z5
+	MOVQ    dst+0(FP), AX
+	MOVQ    src+16(FP), CX
+	MOVQ    rows+32(FP), DX
+	MOVQ    offsets+48(FP), BX
+	MOVQ    taps+56(FP), SI
+	MOVQ    step+64(FP), DI
+
+row:
+	MOVQ AX, R8
+	MOVQ CX, R9
+	MOVQ n+40(FP), R10
+	CMPQ DI, $0x02
+	JEQ  second
+
+neighbour:
+	MOVQ      R10, R11
+	XORQ      R12, R12
+	CMPQ      R11, R12
+	CMOVQLT   R12, R11
+	MOVQ      $0x00000010, R12
+	CMPQ      R11, R12
+	CMOVQGT   R12, R11
+	MOVL      $0xffffffff, R12
+	BZHIL     R11, R12, R12
+	KMOVW     R12, K1
+	MOVQ      R10, R11
+	ADDQ      R10, R11
+	SUBQ      $0x01, R11
+	XORQ      R12, R12
+	CMPQ      R11, R12
+	CMOVQLT   R12, R11
+	MOVQ      $0x00000010, R12
+	CMPQ      R11, R12
+	CMOVQGT   R12, R11
+	MOVL      $0xffffffff, R12
+	BZHIL     R11, R12, R12
+	KMOVW     R12, K2
+	MOVQ      R10, R11
+	ADDQ      R10, R11
+	SUBQ      $0x11, R11
+	XORQ      R12, R12
+	CMPQ      R11, R12
+	CMOVQLT   R12, R11
+	MOVQ      $0x0000000f, R12
+	CMPQ      R11, R12
+	CMOVQGT   R12, R11
+	MOVL      $0xffffffff, R12
+	BZHIL     R11, R12, R12
+	KMOVW     R12, K3
+	XORQ      R11, R11
+	MOVQ      (BX)(R11*8), R12
+	VMOVUPS.Z (R9)(R12*4), K1, Z1
+	VMOVAPS   Z1, Z0
+
+neighbourTap:
+	INCQ      R11
+	CMPQ      R11, SI
+	JGE       neighbourStore
+	MOVQ      (BX)(R11*8), R12
+	VMOVUPS.Z (R9)(R12*4), K1, Z1
+	VMAXPS    Z0, Z1, Z0
+	JMP       neighbourTap
+
+neighbourStore:
+	VMOVUPS Z0, K1, (R8)
+	ADDQ    $0x40, R8
+	ADDQ    $0x40, R9
+	SUBQ    $0x10, R10
+	JG      neighbour
+	JMP     next
+
+second:
+	MOVQ      R10, R11
+	XORQ      R12, R12
+	CMPQ      R11, R12
+	CMOVQLT   R12, R11
+	MOVQ      $0x00000010, R12
+	CMPQ      R11, R12
+	CMOVQGT   R12, R11
+	MOVL      $0xffffffff, R12
+	BZHIL     R11, R12, R12
+	KMOVW     R12, K1
+	MOVQ      R10, R11
+	ADDQ      R10, R11
+	SUBQ      $0x01, R11
+	XORQ      R12, R12
+	CMPQ      R11, R12
+	CMOVQLT   R12, R11
+	MOVQ      $0x00000010, R12
+	CMPQ      R11, R12
+	CMOVQGT   R12, R11
+	MOVL      $0xffffffff, R12
+	BZHIL     R11, R12, R12
+	KMOVW     R12, K2
+	MOVQ      R10, R11
+	ADDQ      R10, R11
+	SUBQ      $0x11, R11
+	XORQ      R12, R12
+	CMPQ      R11, R12
+	CMOVQLT   R12, R11
+	MOVQ      $0x0000000f, R12
+	CMPQ      R11, R12
+	CMOVQGT   R12, R11
+	MOVL      $0xffffffff, R12
+	BZHIL     R11, R12, R12
+	KMOVW     R12, K3
+	XORQ      R11, R11
+	MOVQ      (BX)(R11*8), R12
+	VMOVUPS.Z (R9)(R12*4), K2, Z1
+	VMOVUPS.Z 64(R9)(R12*4), K3, Z2
+	VPERMT2PS Z2, Z5, Z1
+	VMOVAPS   Z1, Z0
+
+secondTap:
+	INCQ      R11
+	CMPQ      R11, SI
+	JGE       secondStore
+	MOVQ      (BX)(R11*8), R12
+	VMOVUPS.Z (R9)(R12*4), K2, Z1
+	VMOVUPS.Z 64(R9)(R12*4), K3, Z2
+	VPERMT2PS Z2, Z5, Z1
+	VMAXPS    Z0, Z1, Z0
+	JMP       secondTap
+
+secondStore:
+	VMOVUPS Z0, K1, (R8)
+	ADDQ    $0x40, R8
+	ADDQ    $0x00000080, R9
+	SUBQ    $0x10, R10
+	JG      second
+
+next:
+	MOVQ dstStride+8(FP), R8
+	LEAQ (AX)(R8*4), AX
+	MOVQ srcStride+24(FP), R8
+	LEAQ (CX)(R8*4), CX
+	DECQ DX
+	JNZ  row
+	VZEROUPPER
+	RET
+
+DATA even16<>+0(SB)/4, $0x00000000
+DATA even16<>+4(SB)/4, $0x00000002
+DATA even16<>+8(SB)/4, $0x00000004
+DATA even16<>+12(SB)/4, $0x00000006
+DATA even16<>+16(SB)/4, $0x00000008
+DATA even16<>+20(SB)/4, $0x0000000a
+DATA even16<>+24(SB)/4, $0x0000000c
+DATA even16<>+28(SB)/4, $0x0000000e
+DATA even16<>+32(SB)/4, $0x00000010
+DATA even16<>+36(SB)/4, $0x00000012
+DATA even16<>+40(SB)/4, $0x00000014
+DATA even16<>+44(SB)/4, $0x00000016
+DATA even16<>+48(SB)/4, $0x00000018
+DATA even16<>+52(SB)/4, $0x0000001a
+DATA even16<>+56(SB)/4, $0x0000001c
+DATA even16<>+60(SB)/4, $0x0000001e
+GLOBL even16<>(SB), RODATA|NOPTR, $64
+
+// func largestAVX2(dst *float32, dstStride int, src *float32, srcStride int, rows int, n int, offsets *int, taps int, step int)
+// Requires: AVX, AVX2, CMOV
+TEXT ·largestAVX2(SB), NOSPLIT, $0-72
+	MOVQ dst+0(FP), AX
+	MOVQ src+16(FP), CX
+	MOVQ rows+32(FP), DX
+	MOVQ offsets+48(FP), BX
+	MOVQ taps+56(FP), SI
+	MOVQ step+64(FP), DI
+
+row:
+	MOVQ AX, R8
+	MOVQ CX, R9
+	MOVQ n+40(FP), R10
+	CMPQ DI, $0x02
+	JEQ  second
+
+neighbour:
+	VMOVD        R10, X5
+	VPBROADCASTD X5, Y5
+	VPCMPGTD     lanes<>+0(SB), Y5, Y5
+	MOVQ         R10, R11
+	ADDQ         R10, R11
+	SUBQ         $0x01, R11
+	XORQ         R12, R12
+	CMPQ         R11, R12
+	CMOVQLT      R12, R11
+	MOVQ         $0x00000040, R12
+	CMPQ         R11, R12
+	CMOVQGT      R12, R11
+	VMOVD        R11, X6
+	VPBROADCASTD X6, Y6
+	VPCMPGTD     lanes<>+0(SB), Y6, Y6
+	VMOVD        R11, X7
+	VPBROADCASTD X7, Y7
+	VPCMPGTD     lanes<>+32(SB), Y7, Y7
+	XORQ         R11, R11
+	MOVQ         (BX)(R11*8), R12
+	VMASKMOVPS   (R9)(R12*4), Y5, Y1
+	VMOVAPS      Y1, Y0
+
+neighbourTap:
+	INCQ       R11
+	CMPQ       R11, SI
+	JGE        neighbourStore
+	MOVQ       (BX)(R11*8), R12
+	VMASKMOVPS (R9)(R12*4), Y5, Y1
+	VMAXPS     Y0, Y1, Y0
+	JMP        neighbourTap
+
+neighbourStore:
+	VMASKMOVPS Y0, Y5, (R8)
+	ADDQ       $0x20, R8
+	ADDQ       $0x20, R9
+	SUBQ       $0x08, R10
+	JG         neighbour
+	JMP        next
+
+second:
+	VMOVD        R10, X5
+	VPBROADCASTD X5, Y5
+	VPCMPGTD     lanes<>+0(SB), Y5, Y5
+	MOVQ         R10, R11
+	ADDQ         R10, R11
+	SUBQ         $0x01, R11
+	XORQ         R12, R12
+	CMPQ         R11, R12
+	CMOVQLT      R12, R11
+	MOVQ         $0x00000040, R12
+	CMPQ         R11, R12
+	CMOVQGT      R12, R11
+	VMOVD        R11, X6
+	VPBROADCASTD X6, Y6
+	VPCMPGTD     lanes<>+0(SB), Y6, Y6
+	VMOVD        R11, X7
+	VPBROADCASTD X7, Y7
+	VPCMPGTD     lanes<>+32(SB), Y7, Y7
+	XORQ         R11, R11
+	MOVQ         (BX)(R11*8), R12
+	VMASKMOVPS   (R9)(R12*4), Y6, Y1
+	VMASKMOVPS   32(R9)(R12*4), Y7, Y2
+	VSHUFPS      $0x88, Y2, Y1, Y1
+	VPERMPD      $0xd8, Y1, Y1
+	VMOVAPS      Y1, Y0
+
+secondTap:
+	INCQ       R11
+	CMPQ       R11, SI
+	JGE        secondStore
+	MOVQ       (BX)(R11*8), R12
+	VMASKMOVPS (R9)(R12*4), Y6, Y1
+	VMASKMOVPS 32(R9)(R12*4), Y7, Y2
+	VSHUFPS    $0x88, Y2, Y1, Y1
+	VPERMPD    $0xd8, Y1, Y1
+	VMAXPS     Y0, Y1, Y0
+	JMP        secondTap
+
+secondStore:
+	VMASKMOVPS Y0, Y5, (R8)
+	ADDQ       $0x20, R8
+	ADDQ       $0x00000040, R9
+	SUBQ       $0x08, R10
+	JG         second
+
+next:
+	MOVQ dstStride+8(FP), R8
+	LEAQ (AX)(R8*4), AX
+	MOVQ srcStride+24(FP), R8
+	LEAQ (CX)(R8*4), CX
+	DECQ DX
+	JNZ  row
+	VZEROUPPER
+	RET

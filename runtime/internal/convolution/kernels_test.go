@@ -158,6 +158,42 @@ func TestTaps(t *testing.T) {
 	})
 }
 
+func TestLargest(t *testing.T) {
+	eachKernels(t, func(t *testing.T, k *kernels, r *rand.Rand) {
+		for n := 1; n <= 70; n++ {
+			for step := 1; step <= 2; step++ {
+				rows, taps := 1+r.IntN(3), 1+r.IntN(9)
+				width := (n-1)*step + 1
+				srcStride, dstStride := width+r.IntN(5), n+r.IntN(3)
+				_, src := guarded(r, (rows-1)*srcStride+width+r.IntN(40))
+				src[r.IntN(len(src))] = float32(math.NaN())
+				offsets := make([]int, taps)
+				for i := range offsets {
+					offsets[i] = r.IntN(len(src) - (rows-1)*srcStride - width + 1)
+				}
+				offsets[taps-1] = len(src) - (rows-1)*srcStride - width
+				all, dst := guarded(r, (rows-1)*dstStride+n)
+				want := append([]float32(nil), dst...)
+				for i := range rows {
+					for j := range n {
+						largest := src[i*srcStride+j*step+offsets[0]]
+						for _, at := range offsets {
+							if v := src[i*srcStride+j*step+at]; v > largest {
+								largest = v
+							}
+						}
+						want[i*dstStride+j] = largest
+					}
+				}
+				k.greatest(dst, dstStride, src, srcStride, rows, n, offsets, step)
+				what := fmt.Sprintf("%d columns, %d taps, step %d", n, taps, step)
+				near(t, what, dst, want, 0)
+				checkGuards(t, what, all, len(dst))
+			}
+		}
+	})
+}
+
 func TestRamp(t *testing.T) {
 	infinite := float32(math.Inf(1))
 	type function struct {

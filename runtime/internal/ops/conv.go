@@ -51,7 +51,7 @@ func (v convolver) run(c *Call, x, w, b *tensor.Tensor) (*tensor.Tensor, error) 
 	if x.DType() == onnx.Double {
 		return convolveTensors[float64](c, p, x, w, b)
 	}
-	if s := newConvSource(p.slidingWindow); s != nil {
+	if s := newConvSource(p.slidingWindow, 1); s != nil {
 		return v.runFloat32(c, p, s, x, w, b)
 	}
 	return convolveTensors[float32](c, p, x, w, b)

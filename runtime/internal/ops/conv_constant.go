@@ -139,6 +139,6 @@ func (f *ConstantConv) plan(x *tensor.Tensor) (*plannedConv, error) {
 		return nil, err
 	}
 	return &plannedConv{input: slices.Clone(x.Shape()), work: convWork{
-		convPlan: p, source: newConvSource(p.slidingWindow), weights: f.weights, filters: f.filters, bias: f.Bias, end: f.End,
+		convPlan: p, source: newConvSource(p.slidingWindow, 1), weights: f.weights, filters: f.filters, bias: f.Bias, end: f.End,
 	}}, nil
 }

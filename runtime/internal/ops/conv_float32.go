@@ -71,7 +71,7 @@ func (w *convWork) slide(c *Call, y, x []float32) error {
 	return c.parallel(w.batch*maps, worthSliding/max(1, w.outputs*w.taps), func(from, to int) {
 		var scratch []float32
 		if !s.direct {
-			scratch = make([]float32, s.size)
+			scratch = buffer[float32](c, s.size)
 		}
 		filled := -1
 		for i := from; i < to; i++ {
@@ -94,20 +94,11 @@ func (w *convWork) slide(c *Call, y, x []float32) error {
 	})
 }
 
-// slide computes one map of one channel. Lines at equal distances, which are
-// those along the last two axes, are taken together.
+// slide computes one map of one channel.
 func (s *convSource) slide(out, plane, filter []float32, bias float32) {
-	for first := 0; first < len(s.lines); {
-		rows, step := 1, 0
-		if first+1 < len(s.lines) {
-			step = s.lines[first+1] - s.lines[first]
-		}
-		for step >= 0 && first+rows < len(s.lines) && s.lines[first+rows]-s.lines[first+rows-1] == step {
-			rows++
-		}
-		convolution.Taps(out[first*s.width:], s.width, plane[s.lines[first]:], step, rows, s.width, filter, s.taps, bias)
-		first += rows
-	}
+	s.stretches(func(first, rows, stride int) {
+		convolution.Taps(out[first*s.width:], s.width, plane[s.lines[first]:], stride, rows, s.width, filter, s.taps, bias)
+	})
 }
 
 // multiply computes the images from first to last-1, whose channels lie in
@@ -137,8 +128,8 @@ func (w *convWork) multiply(c *Call, y, planes []float32, plane, first, last int
 	cost := max(1, depth*w.maps*min(columns, together*convolution.Columns)/parts)
 	return c.parallel(w.groups*stretches*parts, worthTile/cost, func(from, to int) {
 		t := convTask{convWork: w, y: y, planes: planes, plane: plane, first: first, columns: columns, offsets: offsets}
-		t.panels = make([]float32, together*depth*convolution.Columns)
-		t.floats = make([]float32, w.weights.scratch())
+		t.panels = buffer[float32](c, together*depth*convolution.Columns)
+		t.floats = buffer[float32](c, w.weights.scratch())
 		for i := from; i < to; i++ {
 			stretch, part := i/parts%stretches, i%parts
 			if i == from || part == 0 {

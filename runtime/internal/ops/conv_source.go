@@ -20,6 +20,10 @@ type convSource struct {
 	// lines is how much farther the outputs of each line read; each has width.
 	lines []int
 	width int
+	// step is how far the outputs of a line read apart, 1 but for a direct source.
+	step int
+	// padding is what fills planes where there is no input.
+	padding float32
 
 	rows []planeRow
 	runs []planeRun // of every row
@@ -40,11 +44,11 @@ func largestPlane(w *slidingWindow) int {
 	return 16*(tensor.Count(w.input)+tensor.Count(w.output)+tensor.Count(w.kernel)) + 1<<16
 }
 
-// newConvSource plans the source of a window; nil if its planes would be too
-// large.
-func newConvSource(w *slidingWindow) *convSource {
+// newConvSource plans the source of a window, in which outputs may read so far
+// apart as widest says; nil if its planes would be too large.
+func newConvSource(w *slidingWindow, widest int) *convSource {
 	rank := len(w.input)
-	s := &convSource{direct: w.strides[rank-1] == 1, width: w.output[rank-1]}
+	s := &convSource{direct: w.strides[rank-1] <= widest, width: w.output[rank-1], step: 1}
 	for axis := range rank {
 		reach := max(0, w.output[axis]-1)*w.strides[axis] + w.extent(axis)
 		s.direct = s.direct && w.before[axis] == 0 && reach <= w.input[axis]
@@ -84,7 +88,9 @@ func newConvSource(w *slidingWindow) *convSource {
 		}
 	}
 	if s.direct {
-		s.join()
+		if s.step = w.strides[rank-1]; s.step == 1 {
+			s.join()
+		}
 		return s
 	}
 	s.runs = axes[rank-1].runs
@@ -194,17 +200,33 @@ func (s *convSource) join() {
 	}
 }
 
+// stretches visits the lines, as many at once as lie at equal distances: those
+// along the last two axes.
+func (s *convSource) stretches(visit func(first, rows, stride int)) {
+	for first := 0; first < len(s.lines); {
+		rows, stride := 1, 0
+		if first+1 < len(s.lines) {
+			stride = s.lines[first+1] - s.lines[first]
+		}
+		for stride >= 0 && first+rows < len(s.lines) && s.lines[first+rows]-s.lines[first+rows-1] == stride {
+			rows++
+		}
+		visit(first, rows, stride)
+		first += rows
+	}
+}
+
 // fill makes a plane of a channel of the input.
 func (s *convSource) fill(plane, channel []float32) {
 	for _, row := range s.rows {
 		for _, run := range s.runs {
 			to := plane[row.to+run.at:][:run.length]
 			if row.from < 0 {
-				clear(to)
+				fillWith(to, s.padding)
 				continue
 			}
-			clear(to[:run.lo])
-			clear(to[run.hi:])
+			fillWith(to[:run.lo], s.padding)
+			fillWith(to[run.hi:], s.padding)
 			if run.lo == run.hi {
 				continue
 			}

@@ -20,7 +20,7 @@ var poolFamily = []Kernel{
 
 // pooling is a pool laid over an input of a given shape.
 type pooling struct {
-	*windowRows
+	*slidingWindow
 	shape           []int // of the output
 	channels        int   // batches times channels
 	inputs, outputs int   // elements of one channel
@@ -47,14 +47,13 @@ func (a windowAttributes) pool(x *tensor.Tensor) (*pooling, error) {
 	if _, err := checkedCount(p.shape); err != nil {
 		return nil, fmt.Errorf("output: %w", err)
 	}
-	p.outputs = tensor.Count(w.output)
-	p.windowRows, err = w.rows()
-	return p, err
+	p.outputs, p.slidingWindow = tensor.Count(w.output), w
+	return p, nil
 }
 
 // each runs work on every channel in turn, several at once.
 func (p *pooling) each(c *Call, work func(channel int)) error {
-	return parallel(c, p.channels, p.outputs*len(p.inner), func(from, to int) {
+	return parallel(c, p.channels, p.outputs*p.kernel[len(p.kernel)-1], func(from, to int) {
 		for channel := from; channel < to; channel++ {
 			work(channel)
 		}
@@ -128,11 +127,28 @@ func averagePool[T real](c *Call, p *pooling, includePadding bool, x *tensor.Ten
 	if err != nil {
 		return nil, err
 	}
-	counts := p.counts(includePadding)
-	y := make([]T, p.channels*p.outputs)
+	rows, err := p.rows()
+	if err != nil {
+		return nil, err
+	}
+	var y []T
+	added := false
+	if wide, ok := any(data).([]float32); ok {
+		var narrow []float32
+		if narrow, added, err = p.sumsByRows(c, wide); err != nil {
+			return nil, err
+		}
+		y, _ = any(narrow).([]T)
+	}
+	if !added {
+		y = make([]T, p.channels*p.outputs)
+	}
+	counts := rows.counts(includePadding)
 	err = p.each(c, func(channel int) {
 		out := y[channel*p.outputs:][:p.outputs]
-		sums(p.windowRows, data[channel*p.inputs:][:p.inputs], out, nil)
+		if !added {
+			sums(rows, data[channel*p.inputs:][:p.inputs], out, nil)
+		}
 		for i, count := range counts {
 			out[i] /= T(count)
 		}
@@ -178,11 +194,15 @@ func lpPool[T real](c *Call, p *pooling, order float64, x *tensor.Tensor) (*tens
 	if err != nil {
 		return nil, err
 	}
+	rows, err := p.rows()
+	if err != nil {
+		return nil, err
+	}
 	y := make([]T, p.channels*p.outputs)
 	err = p.each(c, func(channel int) {
 		powers := make([]T, p.input[len(p.input)-1])
 		out := y[channel*p.outputs:][:p.outputs]
-		sums(p.windowRows, data[channel*p.inputs:][:p.inputs], out, func(line []T) []T {
+		sums(rows, data[channel*p.inputs:][:p.inputs], out, func(line []T) []T {
 			for i, v := range line {
 				powers[i] = absolutePower(v, order)
 			}

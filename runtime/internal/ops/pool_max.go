@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/onnx-tinyq/onnx-tinyq/onnx"
+	"github.com/onnx-tinyq/onnx-tinyq/runtime/internal/vector"
 	"github.com/onnx-tinyq/onnx-tinyq/runtime/tensor"
 )
 
@@ -37,6 +38,11 @@ func buildMaxPool(n *Node) (several, error) {
 func maxPool(c *Call, p *pooling, x *tensor.Tensor, where []int64) (*tensor.Tensor, error) {
 	switch data := x.Any().(type) {
 	case []float32:
+		if where == nil {
+			if y, ok, err := p.largestByRows(c, data); ok {
+				return tensor.New(p.shape, y), err
+			}
+		}
 		y, err := maxima(c, p, data, where)
 		return tensor.New(p.shape, y), err
 	case []float64:
@@ -61,18 +67,22 @@ func maxPool(c *Call, p *pooling, x *tensor.Tensor, where []int64) (*tensor.Tens
 }
 
 func maxima[T float32 | float64 | int8 | uint8](c *Call, p *pooling, x []T, where []int64) ([]T, error) {
+	rows, err := p.rows()
+	if err != nil {
+		return nil, err
+	}
 	last := len(p.input) - 1
 	width, size, stride := p.output[last], p.input[last], p.strides[last]
 	y := make([]T, p.channels*p.outputs)
 	return y, p.each(c, func(channel int) {
 		best := make([]int, width) // position in x, or -1 for none yet
-		for line, taps := range p.lines {
+		for line, taps := range rows.lines {
 			out := y[channel*p.outputs+line*width:][:width]
 			fillWith(best, -1)
 			for _, tap := range taps {
 				base := channel*p.inputs + tap.offset
 				source := x[base:][:size]
-				for _, cover := range p.inner {
+				for _, cover := range rows.inner {
 					at := cover.start
 					for o := cover.from; o < cover.to; o++ {
 						if v := source[at]; best[o] < 0 || v > out[o] {
@@ -191,7 +201,7 @@ func channelRows(x *tensor.Tensor) (shape []int, each int, err error) {
 }
 
 // globally reduces each channel of x to one number.
-func globally[T real](x *tensor.Tensor, reduce func(channel []T) T) (*tensor.Tensor, error) {
+func globally[T real](c *Call, x *tensor.Tensor, reduce func(channel []T) T) (*tensor.Tensor, error) {
 	shape, each, err := channelRows(x)
 	if err != nil {
 		return nil, err
@@ -201,39 +211,46 @@ func globally[T real](x *tensor.Tensor, reduce func(channel []T) T) (*tensor.Ten
 		return nil, err
 	}
 	y := make([]T, tensor.Count(shape))
-	for i := range y {
-		y[i] = reduce(data[i*each : (i+1)*each])
+	err = c.parallel(len(y), worthSliding/max(1, each), func(from, to int) {
+		for i := from; i < to; i++ {
+			y[i] = reduce(data[i*each : (i+1)*each])
+		}
+	})
+	if err != nil {
+		return nil, err
 	}
 	return ofReals(x.DType(), shape, y)
 }
 
 func buildGlobalAveragePool(*Node) (single, error) {
-	return func(_ *Call, in []*tensor.Tensor) (*tensor.Tensor, error) {
+	return func(c *Call, in []*tensor.Tensor) (*tensor.Tensor, error) {
 		if in[0].DType() == onnx.Double {
-			return globally(in[0], mean[float64])
+			return globally(c, in[0], mean[float64])
 		}
-		return globally(in[0], mean[float32])
+		return globally(c, in[0], func(channel []float32) float32 {
+			return float32(vector.Sum(channel) / float64(len(channel)))
+		})
 	}, nil
 }
 
 func buildGlobalMaxPool(*Node) (single, error) {
-	return func(_ *Call, in []*tensor.Tensor) (*tensor.Tensor, error) {
+	return func(c *Call, in []*tensor.Tensor) (*tensor.Tensor, error) {
 		if tensor.Count(in[0].Shape()[min(2, in[0].Rank()):]) == 0 {
 			return nil, fmt.Errorf("input %v has no elements to take the maximum of", in[0].Shape())
 		}
 		if in[0].DType() == onnx.Double {
-			return globally(in[0], slices.Max[[]float64])
+			return globally(c, in[0], slices.Max[[]float64])
 		}
-		return globally(in[0], slices.Max[[]float32])
+		return globally(c, in[0], slices.Max[[]float32])
 	}, nil
 }
 
 func buildGlobalLpPool(n *Node) (single, error) {
 	order, err := normOrder(n)
-	return func(_ *Call, in []*tensor.Tensor) (*tensor.Tensor, error) {
+	return func(c *Call, in []*tensor.Tensor) (*tensor.Tensor, error) {
 		if in[0].DType() == onnx.Double {
-			return globally(in[0], func(channel []float64) float64 { return lpNorm(channel, order) })
+			return globally(c, in[0], func(channel []float64) float64 { return lpNorm(channel, order) })
 		}
-		return globally(in[0], func(channel []float32) float32 { return lpNorm(channel, order) })
+		return globally(c, in[0], func(channel []float32) float32 { return lpNorm(channel, order) })
 	}, err
 }

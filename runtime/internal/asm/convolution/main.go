@@ -15,5 +15,7 @@ func main() {
 	rampAVX512()
 	rampAVX2()
 	widenAVX2()
+	largestAVX512()
+	largestAVX2()
 	Generate()
 }
