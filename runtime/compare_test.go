@@ -407,3 +407,23 @@ func TestCompareRefuses(t *testing.T) {
 		t.Error("a cancelled comparison gives no error")
 	}
 }
+
+// TestCompareReportsOtherLayers has layers with weights for which no bound is
+// proven: what they are off by is measured all the same.
+func TestCompareReportsOtherLayers(t *testing.T) {
+	w := ramp(k, n)
+	q := quantizeColumns(w)
+	original := graphOf([]*onnx.Value{value("i", nil)}, "y", []*onnx.Node{node("Gather", "w,i", "y")}, stored(t, "w", w))
+	rewritten := graphOf([]*onnx.Value{value("i", nil)}, "y", []*onnx.Node{dequantizing("w", 1), node("Gather", "w_d,i", "y")}, q.initializers("w", k, n)...)
+	indices := tensor.New([]int{3}, []int64{2, 0, 1})
+	r, err := Compare(t.Context(), modelOf(21, original), modelOf(21, rewritten), CompareOptions{Feeds: []feeds{{"i": indices}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(r.Sites) != 1 || !r.Within || r.BoundHeld != nil {
+		t.Fatalf("%+v", r)
+	}
+	if s := r.Sites[0]; s.Op != "Gather" || s.MaxAbs == 0 || math.Abs(s.SQNR-r.Outputs[0].SQNR) > 1e-3 || s.BoundHeld != nil || s.Note == "" {
+		t.Errorf("the site is %+v, the output %+v", s, r.Outputs[0])
+	}
+}

@@ -81,7 +81,10 @@ func (f *coneFinder) counterpart(s *onnx.Scope) *onnx.Scope {
 func (f *coneFinder) site(l layer, counterpart *onnx.Scope) *site {
 	result, ok := f.find(l.scope, counterpart, l.node.Outputs[0])
 	if !ok {
-		if l.add = biasAdd(l.scope, l.node); l.add == nil {
+		if l.linear {
+			l.add = biasAdd(l.scope, l.node)
+		}
+		if l.add == nil {
 			return nil
 		}
 		if result, ok = f.find(l.scope, counterpart, l.add.Outputs[0]); !ok {
@@ -335,7 +338,7 @@ func (f *coneFinder) isLayerResult(scope *onnx.Scope, name string) bool {
 		if product == nil || home.Lookup(in) != home {
 			continue
 		}
-		if _, ok := f.layerAt(home, product); ok && biasAdd(home, product) == n {
+		if l, ok := f.layerAt(home, product); ok && l.linear && biasAdd(home, product) == n {
 			return true
 		}
 	}
@@ -347,7 +350,7 @@ func (w *coneWalk) finish() {
 	c := w.cone
 	if c.core == nil {
 		c.bounded = false
-		w.note = "no bound is proven for a layer without a product"
+		w.note = "no bound is proven for it"
 	}
 	for i := range c.inputs {
 		in := &c.inputs[i]

@@ -98,7 +98,7 @@ func (j *siteJudge) see(ctx context.Context, n *onnx.Node, in, out []tensor.Valu
 	s.runs++
 	if s.cone != nil {
 		if err := j.try(ctx, s, in, out); err != nil && ctx.Err() == nil {
-			s.failed, s.note = true, err.Error()
+			s.failed, s.note = s.linear, err.Error()
 		}
 	}
 	s.operands = nil
@@ -171,7 +171,7 @@ func (j *siteJudge) hold(ctx context.Context, s *site, got tensor.Value, in, out
 		row = want.Shape()[rank-1]
 	}
 	s.diff.add(a, b, row)
-	if w, ok := s.operands[s.weight].(*tensor.Tensor); ok {
+	if w, ok := s.operands[s.weight].(*tensor.Tensor); ok && s.linear {
 		l, err := layoutOf(s.node, s.weight, w.Shape())
 		if err != nil {
 			return err

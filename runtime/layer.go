@@ -7,10 +7,12 @@ import (
 	"github.com/onnx-tinyq/onnx-tinyq/onnx"
 )
 
-// layer is a linear layer of the original: a MatMul, Gemm or Conv with one
-// constant operand, and the Add of a bias behind it where the rewritten model
-// knows only the sum.
+// layer is a layer of the original with a constant weight. It is linear if it is
+// a MatMul, Gemm or Conv, with one constant operand, and then has the Add of a
+// bias behind it where the rewritten model knows only the sum. For the others no
+// bound is proven.
 type layer struct {
+	linear bool
 	scope  *onnx.Scope
 	node   *onnx.Node
 	weight int // the operand that is constant
@@ -83,9 +85,19 @@ func (c *constants) is(scope *onnx.Scope, name string) bool {
 	return constant
 }
 
-// layerAt says whether a node of the original is a linear layer with a constant
-// weight of a float type.
+// weighted are the operators, other than the linear ones, that may have constant
+// weights, and the operands that may be those.
+var weighted = map[string][]int{
+	"ConvTranspose": {1}, "Einsum": {0, 1}, "LSTM": {1}, "GRU": {1}, "RNN": {1}, "Gather": {0}, "GatherElements": {0},
+	"com.microsoft.FusedMatMul": {0, 1}, "com.microsoft.FusedGemm": {0, 1}, "com.microsoft.Attention": {1},
+}
+
+// layerAt says whether a node of the original is a layer with a constant weight
+// of a float type.
 func (f *coneFinder) layerAt(scope *onnx.Scope, n *onnx.Node) (layer, bool) {
+	if operands := weighted[operatorName(n.Domain, n.OpType)]; operands != nil {
+		return f.weightedAt(scope, n, operands)
+	}
 	if n.Domain != "" && n.Domain != "ai.onnx" || n.OpType != "MatMul" && n.OpType != "Gemm" && n.OpType != "Conv" ||
 		len(n.Inputs) < 2 || len(n.Outputs) != 1 || n.Outputs[0] == "" {
 		return layer{}, false
@@ -94,7 +106,7 @@ func (f *coneFinder) layerAt(scope *onnx.Scope, n *onnx.Node) (layer, bool) {
 	if left == right || left && n.OpType == "Conv" {
 		return layer{}, false
 	}
-	l := layer{scope: scope, node: n, weight: 1}
+	l := layer{linear: true, scope: scope, node: n, weight: 1}
 	if left {
 		l.weight = 0
 	}
@@ -102,6 +114,20 @@ func (f *coneFinder) layerAt(scope *onnx.Scope, n *onnx.Node) (layer, bool) {
 		return layer{}, false
 	}
 	return l, true
+}
+
+// weightedAt is layerAt for an operator that is not linear.
+func (f *coneFinder) weightedAt(scope *onnx.Scope, n *onnx.Node, operands []int) (layer, bool) {
+	if len(n.Outputs) == 0 || n.Outputs[0] == "" {
+		return layer{}, false
+	}
+	computed := slices.ContainsFunc(n.Inputs, func(in string) bool { return in != "" && !f.constantsBefore.is(scope, in) })
+	for _, i := range operands {
+		if in := n.Input(i); computed && in != "" && f.constantsBefore.is(scope, in) && typeOf(scope, in).IsFloat() {
+			return layer{scope: scope, node: n, weight: i}, true
+		}
+	}
+	return layer{}, false
 }
 
 // biasAdd is the Add that alone reads a layer's product, nil if there is none.

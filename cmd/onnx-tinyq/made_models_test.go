@@ -152,9 +152,9 @@ func madeModels() map[string]struct {
 		s.out("y", 3)
 	})
 	add("gather along the second axis", 1, func(s *sketch) {
-		s.node("Gather", "y", []string{s.weight("w", 16, 40), s.integers("i", 3, -1, 39, 3)}, onnx.IntAttr("axis", 1))
-		s.node("Mul", "z", []string{s.in("x", 16, 4), "y"})
-		s.out("z", 2)
+		s.node("Cast", "i", []string{s.in("x", 4)}, onnx.IntAttr("to", int64(onnx.Int64))) // -2 to 2
+		s.node("Gather", "y", []string{s.weight("w", 16, 40), "i"}, onnx.IntAttr("axis", 1))
+		s.out("y", 2)
 	})
 	add("gather elements", 1, func(s *sketch) {
 		s.node("Cast", "i", []string{s.node("Abs", "a", []string{s.in("x", 40, 8)})}, onnx.IntAttr("to", int64(onnx.Int64)))

@@ -94,6 +94,12 @@ func (j *wholeJudge) judge(t *testing.T, name, folder string, trained bool, site
 				if c := report.Check; len(report.Sites) > 0 && (c == nil || !c.Within) {
 					t.Errorf("it is not within what the check allows: %+v", c)
 				}
+				for _, s := range report.Sites {
+					unmeasured := s.WeightSQNR == 0 || s.OutputSQNR == 0 // null in JSON
+					if sites >= 0 && v.name == "w8a32" && unmeasured {
+						t.Errorf("%s %s: the error of its weight is %s dB, of its output %s", s.Op, s.Node, ratio(s.WeightSQNR), ratio(s.OutputSQNR))
+					}
+				}
 				if sites >= 0 && len(report.Sites) != sites {
 					t.Errorf("%d weights are quantized, want %d; left alone: %v", len(report.Sites), sites, report.Skips)
 				}
