@@ -51,6 +51,7 @@ func (s *scope) fuse() {
 	for _, st := range s.plan.steps {
 		fused = f.product(st) || fused
 	}
+	fused = f.layProducts() || fused
 	if fused {
 		f.addBiases()
 	}
@@ -207,5 +208,5 @@ func onlyConverts(st *step) bool {
 	case "DequantizeLinear", "Cast", "Sub", "Mul", "Transpose", "Identity":
 		return true
 	}
-	return st.product != nil || st.packed
+	return st.product != nil || st.fused
 }

@@ -113,14 +113,17 @@ func wantError(t testing.TB, err error, words ...string) {
 	}
 }
 
-// operators lists the operators of a plan's steps in order; a fused product is
-// in brackets.
+// operators lists the operators of a plan's steps in order; a fused product on
+// integers is in brackets, another fused step in parentheses.
 func operators(s *Session) string {
 	var list []string
 	for _, st := range s.plan.steps {
 		name := st.node.OpType
 		if st.product != nil || st.packed {
 			name = "[" + name + "]"
+		}
+		if st.fused {
+			name = "(" + name + ")"
 		}
 		list = append(list, name)
 	}

@@ -4,6 +4,8 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
+	"slices"
+	"unsafe"
 
 	"github.com/onnx-tinyq/onnx-tinyq/onnx"
 	"github.com/onnx-tinyq/onnx-tinyq/quantops"
@@ -46,52 +48,47 @@ func FromONNX(t *onnx.Tensor) (*Tensor, error) {
 
 // fromBytes decodes elements as a payload holds them; nil for a type without an Element.
 func fromBytes(t onnx.DType, shape []int, b []byte) *Tensor {
-	le := binary.LittleEndian
 	switch t {
 	case onnx.Float:
-		return New(shape, decode(b, 4, func(b []byte) float32 { return math.Float32frombits(le.Uint32(b)) }))
+		return New(shape, decode[float32](b))
 	case onnx.Double:
-		return New(shape, decode(b, 8, func(b []byte) float64 { return math.Float64frombits(le.Uint64(b)) }))
+		return New(shape, decode[float64](b))
 	case onnx.Int8:
-		return New(shape, decode(b, 1, func(b []byte) int8 { return int8(b[0]) }))
+		return New(shape, decode[int8](b))
 	case onnx.Int16:
-		return New(shape, decode(b, 2, func(b []byte) int16 { return int16(le.Uint16(b)) }))
+		return New(shape, decode[int16](b))
 	case onnx.Int32:
-		return New(shape, decode(b, 4, func(b []byte) int32 { return int32(le.Uint32(b)) }))
+		return New(shape, decode[int32](b))
 	case onnx.Int64:
-		return New(shape, decode(b, 8, func(b []byte) int64 { return int64(le.Uint64(b)) }))
+		return New(shape, decode[int64](b))
 	case onnx.Uint8:
-		return New(shape, append([]uint8{}, b...))
+		return New(shape, decode[uint8](b))
 	case onnx.Uint16:
-		return New(shape, decode(b, 2, le.Uint16))
+		return New(shape, decode[uint16](b))
 	case onnx.Uint32:
-		return New(shape, decode(b, 4, le.Uint32))
+		return New(shape, decode[uint32](b))
 	case onnx.Uint64:
-		return New(shape, decode(b, 8, le.Uint64))
+		return New(shape, decode[uint64](b))
 	case onnx.Bool:
-		return New(shape, decode(b, 1, func(b []byte) bool { return b[0] != 0 }))
+		return New(shape, decodeBools(b))
 	case onnx.Complex64:
-		return New(shape, decode(b, 8, func(b []byte) complex64 {
-			return complex(math.Float32frombits(le.Uint32(b)), math.Float32frombits(le.Uint32(b[4:])))
-		}))
+		return New(shape, decode[complex64](b))
 	case onnx.Complex128:
-		return New(shape, decode(b, 16, func(b []byte) complex128 {
-			return complex(math.Float64frombits(le.Uint64(b)), math.Float64frombits(le.Uint64(b[8:])))
-		}))
+		return New(shape, decode[complex128](b))
 	case onnx.Float16:
-		return New(shape, decode(b, 2, func(b []byte) quantops.Float16 { return quantops.Float16(le.Uint16(b)) }))
+		return New(shape, decode[quantops.Float16](b))
 	case onnx.BFloat16:
-		return New(shape, decode(b, 2, func(b []byte) quantops.BFloat16 { return quantops.BFloat16(le.Uint16(b)) }))
+		return New(shape, decode[quantops.BFloat16](b))
 	case onnx.Float8E4M3FN:
-		return New(shape, decodeBytes[quantops.Float8E4M3FN](b))
+		return New(shape, decode[quantops.Float8E4M3FN](b))
 	case onnx.Float8E4M3FNUZ:
-		return New(shape, decodeBytes[quantops.Float8E4M3FNUZ](b))
+		return New(shape, decode[quantops.Float8E4M3FNUZ](b))
 	case onnx.Float8E5M2:
-		return New(shape, decodeBytes[quantops.Float8E5M2](b))
+		return New(shape, decode[quantops.Float8E5M2](b))
 	case onnx.Float8E5M2FNUZ:
-		return New(shape, decodeBytes[quantops.Float8E5M2FNUZ](b))
+		return New(shape, decode[quantops.Float8E5M2FNUZ](b))
 	case onnx.Float8E8M0:
-		return New(shape, decodeBytes[quantops.Float8E8M0](b))
+		return New(shape, decode[quantops.Float8E8M0](b))
 	case onnx.Float4E2M1:
 		return New(shape, unpack[quantops.Float4E2M1](b, 4, Count(shape)))
 	case onnx.Float6E2M3:
@@ -110,19 +107,44 @@ func fromBytes(t onnx.DType, shape []int, b []byte) *Tensor {
 	return nil
 }
 
-// decode reads elements of a fixed number of bytes.
-func decode[T Element](b []byte, width int, element func([]byte) T) []T {
+// decode reads elements of whole bytes, which a payload holds in little-endian
+// order: as most processors do, so that they are copied at once.
+func decode[T number](b []byte) []T {
+	var element T
+	width := int(unsafe.Sizeof(element))
 	out := make([]T, len(b)/width)
-	for i := range out {
-		out[i] = element(b[i*width : (i+1)*width])
+	if len(out) == 0 {
+		return out
+	}
+	raw := unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(out))), len(out)*width)
+	copy(raw, b)
+	if !littleEndian {
+		part := width
+		switch any(element).(type) {
+		case complex64, complex128:
+			part /= 2 // the real and the imaginary part are each a number
+		}
+		for at := 0; at < len(raw); at += part {
+			slices.Reverse(raw[at : at+part])
+		}
 	}
 	return out
 }
 
-func decodeBytes[T ~uint8](b []byte) []T {
-	out := make([]T, len(b))
+// number is an element of one or more whole bytes, of which all values are one.
+type number interface {
+	float32 | float64 | int8 | int16 | int32 | int64 | uint8 | uint16 | uint32 | uint64 | complex64 | complex128 |
+		quantops.Float16 | quantops.BFloat16 |
+		quantops.Float8E4M3FN | quantops.Float8E4M3FNUZ | quantops.Float8E5M2 | quantops.Float8E5M2FNUZ | quantops.Float8E8M0
+}
+
+// littleEndian says in which order the processor keeps a number's bytes.
+var littleEndian = binary.NativeEndian.Uint16([]byte{1, 0}) == 1
+
+func decodeBools(b []byte) []bool {
+	out := make([]bool, len(b))
 	for i, v := range b {
-		out[i] = T(v)
+		out[i] = v != 0
 	}
 	return out
 }

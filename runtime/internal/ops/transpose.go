@@ -27,11 +27,8 @@ func buildTranspose(n *Node) (single, error) {
 // transpose makes axis order[i] of t axis i of the result. Where that moves only
 // axes of size 1, the result shares t's elements.
 func transpose(c *Call, t *tensor.Tensor, order []int) (*tensor.Tensor, error) {
-	if len(order) != t.Rank() {
-		return nil, fmt.Errorf("perm %v does not list the %d axes of an operand of shape %v", order, t.Rank(), t.Shape())
-	}
-	if _, err := markAxes(order, t.Rank()); err != nil {
-		return nil, fmt.Errorf("perm: %w", err)
+	if err := checkOrder(t, order); err != nil {
+		return nil, err
 	}
 	dense := rowMajor(t.Shape())
 	from := layout{strides: make([]int, len(order))}
@@ -51,4 +48,15 @@ func transpose(c *Call, t *tensor.Tensor, order []int) (*tensor.Tensor, error) {
 		return t.WithShape(shape), nil
 	}
 	return pick(c, t, from, shape), nil
+}
+
+// checkOrder says what is wrong with an order of t's axes.
+func checkOrder(t *tensor.Tensor, order []int) error {
+	if len(order) != t.Rank() {
+		return fmt.Errorf("perm %v does not list the %d axes of an operand of shape %v", order, t.Rank(), t.Shape())
+	}
+	if _, err := markAxes(order, t.Rank()); err != nil {
+		return fmt.Errorf("perm: %w", err)
+	}
+	return nil
 }

@@ -1,0 +1,160 @@
+package ops
+
+import (
+	"github.com/onnx-tinyq/onnx-tinyq/onnx"
+	"github.com/onnx-tinyq/onnx-tinyq/quantops"
+	"github.com/onnx-tinyq/onnx-tinyq/runtime/tensor"
+)
+
+// LaidProduct is a MatMul together with the Transposes of its operands and of its
+// result: the matrices are read and written where they lie, none of them is
+// copied. Attention is made of such products, one for each head.
+type LaidProduct struct {
+	// A, B and Y are the orders of the axes, as Transpose has them, of the
+	// operands and then of the result; nil: as they are. See LeftLies,
+	// RightLies and ResultLies.
+	A, B, Y []int
+	// Factor, if not nil, is one float other than 0 that the result is multiplied
+	// by.
+	Factor *tensor.Tensor
+}
+
+// LeftLies, RightLies and ResultLies say whether a product reads or writes
+// matrices whose axes have been brought into an order: rows of them must have
+// their elements side by side, or, on the right, columns.
+func LeftLies(order []int) bool { return len(order) >= 2 && order[len(order)-1] == len(order)-1 }
+
+// RightLies is LeftLies of the right operand.
+func RightLies(order []int) bool {
+	return LeftLies(order) || len(order) >= 2 && order[len(order)-2] == len(order)-1
+}
+
+// ResultLies is LeftLies of the result.
+func ResultLies(order []int) bool { return LeftLies(order) }
+
+// Run multiplies a and b.
+func (p *LaidProduct) Run(c *Call, a, b *tensor.Tensor) (*tensor.Tensor, error) {
+	left, err := ordered(a, p.A)
+	if err != nil {
+		return nil, err
+	}
+	right, err := ordered(b, p.B)
+	if err != nil {
+		return nil, err
+	}
+	plan, err := planMatMul(left.shape, right.shape)
+	if err != nil {
+		return nil, err
+	}
+	rank := len(plan.shape)
+	if a.DType() != onnx.Float || b.DType() != onnx.Float || a.Rank() < 2 || b.Rank() < 2 ||
+		p.Y != nil && len(p.Y) != rank || p.Factor != nil && p.Factor.Rank() > rank {
+		return p.stepByStep(c, a, b)
+	}
+	// The result's axes, and how far apart neighbours along each lie.
+	shape, strides := plan.shape, rowMajor(plan.shape).strides
+	if p.Y != nil {
+		shape = permuted(plan.shape, p.Y)
+		for i, stride := range rowMajor(shape).strides {
+			strides[p.Y[i]] = stride
+		}
+	}
+	x, _ := tensor.Data[float32](a)
+	w, _ := tensor.Data[float32](b)
+	y := buffer[float32](c, tensor.Count(shape))
+	batch := plan.shape[:rank-2]
+	to, ofLeft, ofRight := offsets(batch, strides[:rank-2]), left.offsets(batch), right.offsets(batch)
+	last := len(left.strides) - 1
+	products := quantops.Float32Products{
+		M: plan.shape[rank-2], K: left.shape[last], N: plan.shape[rank-1], Count: len(to),
+		Dst: quantops.Rows{Data: y, Stride: strides[rank-2]},
+		A:   quantops.Rows{Data: x, Stride: left.strides[last-1]},
+		B:   quantops.Rows{Data: w, Stride: right.strides[len(right.strides)-2]},
+		At:  func(i int) (int, int, int) { return to[i], ofLeft[i], ofRight[i] },
+	}
+	if p.Factor != nil {
+		factor, _ := tensor.Data[float32](p.Factor)
+		products.Epilogue.Scale = factor[0]
+	}
+	if !LeftLies(p.B) && p.B != nil {
+		products.Transposed, products.B.Stride = true, right.strides[len(right.strides)-1]
+	}
+	products.Run(c.Workers)
+	return tensor.New(shape, y), c.Context.Err()
+}
+
+// stepByStep is Run of operands that are no matrices of float32.
+func (p *LaidProduct) stepByStep(c *Call, a, b *tensor.Tensor) (*tensor.Tensor, error) {
+	var err error
+	if p.A != nil {
+		if a, err = transpose(c, a, p.A); err != nil {
+			return nil, err
+		}
+	}
+	if p.B != nil {
+		if b, err = transpose(c, b, p.B); err != nil {
+			return nil, err
+		}
+	}
+	y, err := matMul(c, a, b)
+	if err != nil {
+		return nil, err
+	}
+	if p.Factor != nil {
+		n, err := numbersIn(y)
+		if err != nil {
+			return nil, err
+		}
+		if y, err = n.fold(c, "Mul", []*tensor.Tensor{y, p.Factor}); err != nil {
+			return nil, err
+		}
+	}
+	if p.Y == nil {
+		return y, nil
+	}
+	return transpose(c, y, p.Y)
+}
+
+// orderedTensor is where the elements of a tensor lie when its axes have been
+// brought into an order.
+type orderedTensor struct{ shape, strides []int }
+
+func ordered(t *tensor.Tensor, order []int) (orderedTensor, error) {
+	dense := rowMajor(t.Shape()).strides
+	if order == nil {
+		return orderedTensor{t.Shape(), dense}, nil
+	}
+	if err := checkOrder(t, order); err != nil {
+		return orderedTensor{}, err
+	}
+	return orderedTensor{permuted(t.Shape(), order), permuted(dense, order)}, nil
+}
+
+// permuted is a list whose element i is element order[i] of another.
+func permuted(list, order []int) []int {
+	moved := make([]int, len(order))
+	for i, axis := range order {
+		moved[i] = list[axis]
+	}
+	return moved
+}
+
+// offsets says where the matrices begin that make each of a broadcast batch.
+func (o orderedTensor) offsets(batch []int) []int {
+	strides := make([]int, len(batch))
+	own := len(o.shape) - 2
+	for i := range own {
+		if o.shape[i] != 1 {
+			strides[len(batch)-own+i] = o.strides[i]
+		}
+	}
+	return offsets(batch, strides)
+}
+
+func offsets(batch, strides []int) []int {
+	list := make([]int, 0, tensor.Count(batch))
+	if cap(list) > 0 {
+		eachOffset(batch, strides, 0, func(offset int) { list = append(list, offset) })
+	}
+	return list
+}
