@@ -208,5 +208,5 @@ func onlyConverts(st *step) bool {
 	case "DequantizeLinear", "Cast", "Sub", "Mul", "Transpose", "Identity":
 		return true
 	}
-	return st.product != nil || st.fused
+	return st.product != nil || st.packed
 }

@@ -29,7 +29,7 @@ func (f *fuser) convolutions() bool {
 	found := false
 	for _, st := range f.scope.plan.steps {
 		n := st.node
-		if !isOperator(n, "Conv") || len(st.in) < 2 || st.fused {
+		if !isOperator(n, "Conv") || len(st.in) < 2 || st.packed {
 			continue
 		}
 		constants := f.convWeights(st.in[1])
@@ -63,7 +63,7 @@ func (f *fuser) convolutions() bool {
 // leaves out the others, whose results nobody reads then.
 func (f *fuser) take(conv *step, t *convTail, in []int, run ops.Run) {
 	for _, st := range append(t.taken, conv) {
-		st.fused = true
+		st.packed = true
 	}
 	for _, slot := range t.last.in {
 		f.readers[slot]--
@@ -108,7 +108,7 @@ func (f *fuser) convWeights(slot int) *ops.ConvConstants {
 	for st != nil && isOperator(st.node, "Identity") {
 		st = f.makers[slotAt(st.in, 0)]
 	}
-	if st == nil || st.product != nil || st.fused {
+	if st == nil || st.product != nil || st.packed {
 		return nil
 	}
 	var w *integerWeight

@@ -78,7 +78,7 @@ func (t *convTail) begin(bias *tensor.Tensor) bool {
 
 // only is the step that alone reads a slot, nil if there is none.
 func (t *convTail) only(slot int) *step {
-	if t.readers[slot] != 1 || len(t.users[slot]) != 1 || t.users[slot][0].fused {
+	if t.readers[slot] != 1 || len(t.users[slot]) != 1 || t.users[slot][0].packed {
 		return nil
 	}
 	return t.users[slot][0]
@@ -135,7 +135,7 @@ func (t *convTail) function(slot int) (result int, ok bool) {
 	}
 	for i, product := range t.users[slot] {
 		first := t.users[slot][1-i]
-		if first == product || first.fused || product.fused || !isOperator(product.node, "Mul") || len(product.in) != 2 {
+		if first == product || first.packed || product.packed || !isOperator(product.node, "Mul") || len(product.in) != 2 {
 			continue
 		}
 		other := product.in[0]

@@ -32,7 +32,7 @@ func (f *fuser) layProducts() (changed bool) {
 		last := st // the step that gives the result
 		for {
 			next := users[last.out[0]]
-			if last.out[0] == absent || f.readers[last.out[0]] != 1 || next == nil || next.fused || len(next.captured) > 0 {
+			if last.out[0] == absent || f.readers[last.out[0]] != 1 || next == nil || next.packed || len(next.captured) > 0 {
 				break
 			}
 			if order := orderOf(next); order != nil && p.Y == nil && ops.ResultLies(order) {
@@ -43,7 +43,7 @@ func (f *fuser) layProducts() (changed bool) {
 				break
 			}
 			f.readers[last.out[0]]--
-			last.fused = true
+			last.packed = true
 			last = next
 		}
 		if p.A == nil && p.B == nil && last == st {
@@ -58,7 +58,7 @@ func (f *fuser) layProducts() (changed bool) {
 		}
 		last.in = in
 		last.run = runLaidProduct(p)
-		last.fused, changed = true, true
+		last.packed, changed = true, true
 	}
 	return changed
 }
@@ -66,7 +66,7 @@ func (f *fuser) layProducts() (changed bool) {
 // takeOrder has an operand be read from before its Transpose.
 func (f *fuser) takeOrder(slot *int, lies func(order []int) bool) []int {
 	before := f.makers[*slot]
-	if before == nil || before.fused || f.readers[*slot] != 1 {
+	if before == nil || before.packed || f.readers[*slot] != 1 {
 		return nil
 	}
 	order := orderOf(before)
@@ -151,5 +151,5 @@ func runLaidProduct(p *ops.LaidProduct) ops.Run {
 
 // runsOperator says whether a step still runs an operator of ONNX's own.
 func runsOperator(st *step, op string) bool {
-	return isOperator(st.node, op) && !st.fused && st.product == nil
+	return isOperator(st.node, op) && !st.packed && st.product == nil
 }

@@ -30,10 +30,10 @@ func (f *chainFinder) softmaxChain(last *step) *chain {
 	if sum := f.maker(scores, "Add"); sum != nil {
 		// The scores are the operand that a product or its scaling gives.
 		at := 0
-		if f.maker(sum.in[0], "MatMul", "Mul", "Div") == nil {
+		if !f.givesScores(sum.in[0]) {
 			at = 1
 		}
-		if f.maker(sum.in[at], "MatMul", "Mul", "Div") == nil {
+		if !f.givesScores(sum.in[at]) {
 			return nil
 		}
 		found.steps = append(found.steps, sum)
@@ -63,4 +63,11 @@ func (f *chainFinder) softmaxChain(last *step) *chain {
 		return ops.MaskedSoftmax(c, in[0], mask, number)
 	}
 	return found
+}
+
+// givesScores says whether a slot holds a product, which may have taken in other
+// steps, or what is scaled.
+func (f *chainFinder) givesScores(slot int) bool {
+	st := f.makers[slot]
+	return st != nil && isOperator(st.node, "MatMul", "Mul", "Div")
 }

@@ -113,17 +113,14 @@ func wantError(t testing.TB, err error, words ...string) {
 	}
 }
 
-// operators lists the operators of a plan's steps in order; a fused product on
-// integers is in brackets, another fused step in parentheses.
+// operators lists the operators of a plan's steps in order; a fused product is
+// in brackets.
 func operators(s *Session) string {
 	var list []string
 	for _, st := range s.plan.steps {
 		name := st.node.OpType
 		if st.product != nil || st.packed {
 			name = "[" + name + "]"
-		}
-		if st.fused {
-			name = "(" + name + ")"
 		}
 		list = append(list, name)
 	}

@@ -34,7 +34,7 @@ type step struct {
 	free     []int // slots that no later step reads
 
 	product *ops.Int8Product // what the step computes instead of its node, if it is fused
-	fused   bool             // another step does the step's work as well, or this one that of others
+	packed  bool             // another step does the step's work as well, or this one that of others
 }
 
 // frame holds the values of one run of a plan, by slot.

@@ -72,6 +72,7 @@ func (p *LaidProduct) Run(c *Call, a, b *tensor.Tensor) (*tensor.Tensor, error) 
 		B:   quantops.Rows{Data: w, Stride: right.strides[len(right.strides)-2]},
 		At:  func(i int) (int, int, int) { return to[i], ofLeft[i], ofRight[i] },
 	}
+	products.Epilogue.Stop = c.stopped
 	if p.Factor != nil {
 		factor, _ := tensor.Data[float32](p.Factor)
 		products.Epilogue.Scale = factor[0]
