@@ -168,5 +168,5 @@ func fusedActivation(name string, parameters []float32) (floatFunction, error) {
 		}
 		parameters = parameters[1:]
 	}
-	return floatFunction{exact: p.make(float64(p.alpha), float64(p.beta))}, nil
+	return floatFunction{exact: p.make(float64(p.alpha), float64(p.beta)).number}, nil
 }

@@ -19,8 +19,10 @@ type recurrence struct {
 	gates       int
 	reverse     []bool // of each direction
 	activations [][]gateFunction
-	clip        float64 // 0: none
-	batchFirst  bool    // layout 1
+	clip        float64            // 0: none
+	batchFirst  bool               // layout 1
+	lateGate    bool               // the last gate's product waits for the others
+	packed      []recurrentWeights // nil: they are packed when it is run
 }
 
 func readRecurrence(n *Node, gates int, defaults ...string) (recurrence, error) {
@@ -140,8 +142,12 @@ func (w *cellWeights[T]) activate(i int, gate []T) {
 
 // apply replaces every element by what the activation makes of it.
 func apply[T real](f gateFunction, data []T) {
+	if row, ok := any(data).([]float32); ok && f.row != nil {
+		f.row(row, row)
+		return
+	}
 	for i, v := range data {
-		data[i] = T(f(float64(v)))
+		data[i] = T(f.number(float64(v)))
 	}
 }
 
@@ -150,15 +156,23 @@ func apply[T real](f gateFunction, data []T) {
 // batch, hidden), zero behind a sample's length, Y_h and, for an operator with
 // cells, Y_c (directions, batch, hidden); with layout 1 the batch comes first.
 // 16-bit types are computed in float32 throughout and rounded in the outputs.
-func (r recurrence) run(c *Call, o recurrentOperands, make32 func(*cellWeights[float32]) cell[float32], make64 func(*cellWeights[float64]) cell[float64]) ([]*tensor.Tensor, error) {
+func (r recurrence) run(c *Call, o recurrentOperands, cell32 func(*cellWeights[float32]) *batchCell, cell64 func(*cellWeights[float64]) cell[float64]) ([]*tensor.Tensor, error) {
 	p, err := r.plan(o)
 	if err != nil {
 		return nil, err
 	}
 	if o.x.DType() == onnx.Double {
-		return runRecurrence(c, p, o, make64)
+		return runRecurrence(c, p, o, cell64)
 	}
-	return runRecurrence(c, p, o, make32)
+	weights := r.packed
+	if weights == nil {
+		in, err := allReals[float32](o.w, o.r)
+		if err != nil {
+			return nil, err
+		}
+		weights = packRecurrence(in[0], in[1], len(p.reverse), p.gates, p.inputs, p.hidden, r.lateGate)
+	}
+	return p.runFloat32(c, o, weights, cell32)
 }
 
 func runRecurrence[T real](c *Call, p *recurrentPlan, o recurrentOperands, newCell func(*cellWeights[T]) cell[T]) ([]*tensor.Tensor, error) {
@@ -228,6 +242,13 @@ func runRecurrence[T real](c *Call, p *recurrentPlan, o recurrentOperands, newCe
 		return nil, err
 	}
 
+	return recurrentResults(p, o.x.DType(), y, lastH, lastC)
+}
+
+// recurrentResults are the operator's outputs in a type; an operator without cells has
+// none of lastC.
+func recurrentResults[T real](p *recurrentPlan, t onnx.DType, y, lastH, lastC []T) ([]*tensor.Tensor, error) {
+	directions, hidden := len(p.reverse), p.hidden
 	sequence, state := []int{p.steps, directions, p.batch, hidden}, []int{directions, p.batch, hidden}
 	if p.batchFirst {
 		sequence, state = []int{p.batch, p.steps, directions, hidden}, []int{p.batch, directions, hidden}
@@ -240,11 +261,11 @@ func runRecurrence[T real](c *Call, p *recurrentPlan, o recurrentOperands, newCe
 		if out.data == nil {
 			break
 		}
-		t, err := ofReals(o.x.DType(), out.shape, out.data)
+		v, err := ofReals(t, out.shape, out.data)
 		if err != nil {
 			return nil, err
 		}
-		results = append(results, t)
+		results = append(results, v)
 	}
 	return results, nil
 }

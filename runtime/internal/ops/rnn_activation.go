@@ -4,11 +4,15 @@ import (
 	"fmt"
 	"math"
 	"strings"
+
+	"github.com/onnx-tinyq/onnx-tinyq/runtime/internal/vector"
 )
 
-// gateFunction is one of the functions that the recurrent operators name. It is
-// computed in float64 and rounded by the caller.
-type gateFunction func(x float64) float64
+// gateFunction is one of the functions that the recurrent operators name.
+type gateFunction struct {
+	number func(x float64) float64 // rounded by the caller
+	row    func(y, x []float32)    // the same of float32, if there are loops for it
+}
 
 // activationParameters says which of alpha and beta a function has, and their
 // defaults: those of the ONNX operator of that name, and 1 where there is none.
@@ -20,58 +24,58 @@ type activationParameters struct {
 
 // activationNamed finds a function by its name, in whatever case.
 func activationNamed(name string) (activationParameters, error) {
-	plain := func(f gateFunction) activationParameters {
-		return activationParameters{make: func(_, _ float64) gateFunction { return f }}
+	plain := func(f func(x float64) float64, row func(y, x []float32)) activationParameters {
+		return activationParameters{make: func(_, _ float64) gateFunction { return gateFunction{f, row} }}
 	}
 	switch strings.ToLower(name) {
 	case "sigmoid":
-		return plain(sigmoid), nil
+		return plain(sigmoid, vector.Sigmoid), nil
 	case "tanh":
-		return plain(math.Tanh), nil
+		return plain(math.Tanh, vector.Tanh), nil
 	case "relu":
-		return plain(func(x float64) float64 { return max(0, x) }), nil
+		return plain(func(x float64) float64 { return max(0, x) }, vector.Relu), nil
 	case "softsign":
-		return plain(func(x float64) float64 { return x / (1 + math.Abs(x)) }), nil
+		return plain(func(x float64) float64 { return x / (1 + math.Abs(x)) }, nil), nil
 	case "softplus":
-		return plain(softplus), nil
+		return plain(softplus, nil), nil
 	case "leakyrelu":
 		return activationParameters{takesAlpha: true, alpha: 0.01, make: func(alpha, _ float64) gateFunction {
-			return func(x float64) float64 {
+			return gateFunction{number: func(x float64) float64 {
 				if x >= 0 {
 					return x
 				}
 				return alpha * x
-			}
+			}}
 		}}, nil
 	case "thresholdedrelu":
 		return activationParameters{takesAlpha: true, alpha: 1, make: func(alpha, _ float64) gateFunction {
-			return func(x float64) float64 {
+			return gateFunction{number: func(x float64) float64 {
 				if x >= alpha {
 					return x
 				}
 				return 0
-			}
+			}}
 		}}, nil
 	case "elu":
 		return activationParameters{takesAlpha: true, alpha: 1, make: func(alpha, _ float64) gateFunction {
-			return func(x float64) float64 {
+			return gateFunction{number: func(x float64) float64 {
 				if x >= 0 {
 					return x
 				}
 				return alpha * math.Expm1(x)
-			}
+			}}
 		}}, nil
 	case "affine":
 		return activationParameters{takesAlpha: true, takesBeta: true, alpha: 1, make: func(alpha, beta float64) gateFunction {
-			return func(x float64) float64 { return alpha*x + beta }
+			return gateFunction{number: func(x float64) float64 { return alpha*x + beta }}
 		}}, nil
 	case "scaledtanh":
 		return activationParameters{takesAlpha: true, takesBeta: true, alpha: 1, beta: 1, make: func(alpha, beta float64) gateFunction {
-			return func(x float64) float64 { return alpha * math.Tanh(beta*x) }
+			return gateFunction{number: func(x float64) float64 { return alpha * math.Tanh(beta*x) }}
 		}}, nil
 	case "hardsigmoid":
 		return activationParameters{takesAlpha: true, takesBeta: true, alpha: 0.2, beta: 0.5, make: func(alpha, beta float64) gateFunction {
-			return func(x float64) float64 { return min(max(alpha*x+beta, 0), 1) }
+			return gateFunction{number: func(x float64) float64 { return min(max(alpha*x+beta, 0), 1) }}
 		}}, nil
 	}
 	return activationParameters{}, fmt.Errorf("activation %q is not one that recurrent operators know", name)

@@ -4,9 +4,10 @@ import "github.com/onnx-tinyq/onnx-tinyq/runtime/tensor"
 
 func buildRNN(n *Node) (several, error) {
 	r, err := readRecurrence(n, 1, "Tanh")
+	r.pack(n)
 	return func(c *Call, in []*tensor.Tensor) ([]*tensor.Tensor, error) {
 		o := recurrentOperands{x: in[0], w: in[1], r: in[2], b: operand(in, 3), lengths: operand(in, 4), h: operand(in, 5)}
-		return r.run(c, o, newPlainCell[float32], newPlainCell[float64])
+		return r.run(c, o, plainBatchCell, newPlainCell[float64])
 	}, err
 }
 
@@ -35,6 +36,8 @@ func (w *cellWeights[T]) recur(gates, h []T, first int) {
 func buildGRU(n *Node) (several, error) {
 	r, err := readRecurrence(n, 3, "Sigmoid", "Tanh")
 	linear := n.Int("linear_before_reset", 0) != 0
+	r.lateGate = !linear
+	r.pack(n)
 	return func(c *Call, in []*tensor.Tensor) ([]*tensor.Tensor, error) {
 		o := recurrentOperands{x: in[0], w: in[1], r: in[2], b: operand(in, 3), lengths: operand(in, 4), h: operand(in, 5)}
 		return r.gru(c, o, linear)
@@ -44,7 +47,7 @@ func buildGRU(n *Node) (several, error) {
 // gru runs a GRU of any direction; see recurrence.run.
 func (r recurrence) gru(c *Call, o recurrentOperands, linearBeforeReset bool) ([]*tensor.Tensor, error) {
 	return r.run(c, o,
-		func(w *cellWeights[float32]) cell[float32] { return newGRUCell(w, linearBeforeReset) },
+		func(w *cellWeights[float32]) *batchCell { return gruBatchCell(w, linearBeforeReset) },
 		func(w *cellWeights[float64]) cell[float64] { return newGRUCell(w, linearBeforeReset) })
 }
 
@@ -88,6 +91,7 @@ func (c *gruCell[T]) step(gates, h, _ []T) {
 
 func buildLSTM(n *Node) (several, error) {
 	r, err := readRecurrence(n, 4, "Sigmoid", "Tanh", "Tanh")
+	r.pack(n)
 	coupled := n.Int("input_forget", 0) != 0
 	return func(c *Call, in []*tensor.Tensor) ([]*tensor.Tensor, error) {
 		o := recurrentOperands{
@@ -101,7 +105,7 @@ func buildLSTM(n *Node) (several, error) {
 // lstm runs an LSTM of any direction; see recurrence.run.
 func (r recurrence) lstm(c *Call, o recurrentOperands, coupled bool) ([]*tensor.Tensor, error) {
 	return r.run(c, o,
-		func(w *cellWeights[float32]) cell[float32] { return lstmCell[float32]{w, coupled} },
+		func(w *cellWeights[float32]) *batchCell { return lstmBatchCell(w, coupled) },
 		func(w *cellWeights[float64]) cell[float64] { return lstmCell[float64]{w, coupled} })
 }
 
