@@ -55,7 +55,8 @@ func (s *scope) fuse() {
 	if fused {
 		f.addBiases()
 	}
-	if f.convolutions() || fused {
+	fused = f.convolutions() || fused
+	if f.recurrences() || fused {
 		f.sweep()
 		f.pack()
 	}

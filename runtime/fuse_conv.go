@@ -104,41 +104,13 @@ func (f *fuser) convWeights(slot int) *ops.ConvConstants {
 	if t := f.fixedTensor(slot); t != nil {
 		return floatWeights(t)
 	}
-	st := f.makers[slot]
-	for st != nil && isOperator(st.node, "Identity") {
-		st = f.makers[slotAt(st.in, 0)]
-	}
-	if st == nil || st.product != nil || st.packed {
-		return nil
-	}
-	var w *integerWeight
-	switch {
-	case isOperator(st.node, "DequantizeLinear"):
-		w = f.dequantized(st)
-	case isOperator(st.node, "Mul"):
-		w = f.multiplied(st)
-	}
-	if w == nil || w.integers.Rank() < 3 || w.block > 0 || w.axis != 0 && w.axis != absent || !narrowFloat(w.scales.DType()) {
-		return nil
-	}
-	// A DequantizeLinear may say another type than its scales have.
-	if a := st.node.Attr("output_dtype"); a != nil && a.I != 0 && onnx.DType(a.I) != w.scales.DType() {
+	w := f.dequantizedWeight(slot)
+	if w == nil || w.integers.Rank() < 3 || w.axis != 0 && w.axis != absent {
 		return nil
 	}
 	c := &ops.ConvConstants{Type: w.scales.DType(), Shape: w.integers.Shape()}
-	integers, offset, ok := asInt8(w.integers)
-	scales, err := w.scales.Float64s()
-	if !ok || err != nil {
+	if c.Integers, c.Scales, c.Zeros = w.perChannel(c.Shape[0]); c.Integers == nil {
 		return nil
-	}
-	zeros := w.zeroPoints(offset, len(scales))
-	maps := c.Shape[0]
-	if len(scales) != maps && len(scales) != 1 || zeros == nil {
-		return nil
-	}
-	c.Integers, c.Scales, c.Zeros = integers, make([]float32, maps), make([]int8, maps)
-	for i := range maps {
-		c.Scales[i], c.Zeros[i] = float32(scales[i%len(scales)]), zeros[i%len(zeros)]
 	}
 	return c
 }

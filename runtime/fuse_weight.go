@@ -299,3 +299,53 @@ func (w *integerWeight) zeroPoints(offset, scales int) []int8 {
 	}
 	return zeros
 }
+
+// dequantizedWeight reads the integers that a slot's floats are made of by a
+// DequantizeLinear, or a Cast and a Mul, of constants, with scales for all or
+// along one axis; nil if they are made otherwise.
+func (f *fuser) dequantizedWeight(slot int) *integerWeight {
+	st := f.makers[slot]
+	for st != nil && isOperator(st.node, "Identity") {
+		st = f.makers[slotAt(st.in, 0)]
+	}
+	if st == nil || st.product != nil || st.packed {
+		return nil
+	}
+	var w *integerWeight
+	switch {
+	case isOperator(st.node, "DequantizeLinear"):
+		w = f.dequantized(st)
+	case isOperator(st.node, "Mul"):
+		w = f.multiplied(st)
+	}
+	if w == nil || w.block > 0 || !narrowFloat(w.scales.DType()) {
+		return nil
+	}
+	// A DequantizeLinear may say another type than its scales have.
+	if a := st.node.Attr("output_dtype"); a != nil && a.I != 0 && onnx.DType(a.I) != w.scales.DType() {
+		return nil
+	}
+	return w
+}
+
+// perChannel gives the weight's integers, and a scale and a zero point for each
+// of so many channels; no integers if there are other ones.
+func (w *integerWeight) perChannel(channels int) (q []int8, scales []float32, zeros []int8) {
+	q, offset, ok := asInt8(w.integers)
+	values, err := w.scales.Float64s()
+	if !ok || err != nil || len(values) != channels && len(values) != 1 {
+		return nil, nil, nil
+	}
+	points := w.zeroPoints(offset, len(values))
+	if points == nil {
+		return nil, nil, nil
+	}
+	scales, zeros = make([]float32, channels), make([]int8, channels)
+	for i := range channels {
+		scales[i], zeros[i] = float32(values[i%len(values)]), points[i%len(points)]
+	}
+	if !slices.ContainsFunc(zeros, func(z int8) bool { return z != 0 }) {
+		zeros = nil
+	}
+	return q, scales, zeros
+}

@@ -9,9 +9,9 @@ import (
 )
 
 var recurrentFamily = []Kernel{
-	{Op: "RNN", Since: 1, Build: needs(3, Tensors(buildRNN))},
-	{Op: "GRU", Since: 1, Build: needs(3, Tensors(buildGRU))},
-	{Op: "LSTM", Since: 1, Build: needs(3, Tensors(buildLSTM))},
+	{Op: "RNN", Since: 1, Build: needs(3, Tensors(buildRecurrent))},
+	{Op: "GRU", Since: 1, Build: needs(3, Tensors(buildRecurrent))},
+	{Op: "LSTM", Since: 1, Build: needs(3, Tensors(buildRecurrent))},
 }
 
 // recurrence is what the three recurrent operators' nodes state alike.
@@ -23,6 +23,7 @@ type recurrence struct {
 	batchFirst  bool               // layout 1
 	lateGate    bool               // the last gate's product waits for the others
 	packed      []recurrentWeights // nil: they are packed when it is run
+	shapes      [2][]int           // of weights that are no operands, but packed; else nil
 }
 
 func readRecurrence(n *Node, gates int, defaults ...string) (recurrence, error) {
@@ -64,12 +65,14 @@ type recurrentPlan struct {
 
 func (r recurrence) plan(o recurrentOperands) (*recurrentPlan, error) {
 	directions := len(r.reverse)
-	for _, t := range []*tensor.Tensor{o.x, o.w, o.r} {
-		if t.Rank() != 3 {
-			return nil, fmt.Errorf("input %v, weights %v and recurrence weights %v must have rank 3", o.x.Shape(), o.w.Shape(), o.r.Shape())
-		}
+	ws, rs := r.shapes[0], r.shapes[1]
+	if r.shapes[0] == nil {
+		ws, rs = o.w.Shape(), o.r.Shape()
 	}
-	p := &recurrentPlan{recurrence: r, steps: o.x.Shape()[0], batch: o.x.Shape()[1], inputs: o.x.Shape()[2], hidden: o.r.Shape()[2]}
+	if o.x.Rank() != 3 || len(ws) != 3 || len(rs) != 3 {
+		return nil, fmt.Errorf("input %v, weights %v and recurrence weights %v must have rank 3", o.x.Shape(), ws, rs)
+	}
+	p := &recurrentPlan{recurrence: r, steps: o.x.Shape()[0], batch: o.x.Shape()[1], inputs: o.x.Shape()[2], hidden: rs[2]}
 	if r.batchFirst {
 		p.steps, p.batch = p.batch, p.steps
 	}
@@ -78,13 +81,16 @@ func (r recurrence) plan(o recurrentOperands) (*recurrentPlan, error) {
 	if r.batchFirst {
 		state = []int{p.batch, directions, p.hidden}
 	}
+	for i, want := range [][]int{{directions, rows, p.inputs}, {directions, rows, p.hidden}} {
+		if got := [][]int{ws, rs}[i]; !slices.Equal(got, want) {
+			return nil, fmt.Errorf("%s have shape %v: want %v", []string{"weights", "recurrence weights"}[i], got, want)
+		}
+	}
 	for _, want := range []struct {
 		name  string
 		t     *tensor.Tensor
 		shape []int
 	}{
-		{"weights", o.w, []int{directions, rows, p.inputs}},
-		{"recurrence weights", o.r, []int{directions, rows, p.hidden}},
 		{"biases", o.b, []int{directions, 2 * rows}},
 		{"sequence lengths", o.lengths, []int{p.batch}},
 		{"initial hidden state", o.h, state},
@@ -161,7 +167,7 @@ func (r recurrence) run(c *Call, o recurrentOperands, cell32 func(*cellWeights[f
 	if err != nil {
 		return nil, err
 	}
-	if o.x.DType() == onnx.Double {
+	if o.x.DType() == onnx.Double && o.w != nil {
 		return runRecurrence(c, p, o, cell64)
 	}
 	weights := r.packed

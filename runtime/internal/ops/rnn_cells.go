@@ -2,13 +2,53 @@ package ops
 
 import "github.com/onnx-tinyq/onnx-tinyq/runtime/tensor"
 
-func buildRNN(n *Node) (several, error) {
-	r, err := readRecurrence(n, 1, "Tanh")
+// recurrentNode is a recurrent operator's node, ready to run.
+type recurrentNode struct {
+	recurrence
+	hasCells bool
+	cell32   func(*cellWeights[float32]) *batchCell
+	cell64   func(*cellWeights[float64]) cell[float64]
+}
+
+func readRecurrent(n *Node) (*recurrentNode, error) {
+	var r recurrentNode
+	var err error
+	switch n.OpType {
+	case "RNN":
+		r.recurrence, err = readRecurrence(n, 1, "Tanh")
+		r.cell32, r.cell64 = plainBatchCell, newPlainCell[float64]
+	case "GRU":
+		r.recurrence, err = readRecurrence(n, 3, "Sigmoid", "Tanh")
+		linear := n.Int("linear_before_reset", 0) != 0
+		r.lateGate = !linear
+		r.cell32 = func(w *cellWeights[float32]) *batchCell { return gruBatchCell(w, linear) }
+		r.cell64 = func(w *cellWeights[float64]) cell[float64] { return newGRUCell(w, linear) }
+	case "LSTM":
+		r.recurrence, err = readRecurrence(n, 4, "Sigmoid", "Tanh", "Tanh")
+		coupled := n.Int("input_forget", 0) != 0
+		r.hasCells = true
+		r.cell32 = func(w *cellWeights[float32]) *batchCell { return lstmBatchCell(w, coupled) }
+		r.cell64 = func(w *cellWeights[float64]) cell[float64] { return lstmCell[float64]{w, coupled} }
+	}
+	return &r, err
+}
+
+func buildRecurrent(n *Node) (several, error) {
+	r, err := readRecurrent(n)
+	if err != nil {
+		return nil, err
+	}
 	r.pack(n)
-	return func(c *Call, in []*tensor.Tensor) ([]*tensor.Tensor, error) {
-		o := recurrentOperands{x: in[0], w: in[1], r: in[2], b: operand(in, 3), lengths: operand(in, 4), h: operand(in, 5)}
-		return r.run(c, o, plainBatchCell, newPlainCell[float64])
-	}, err
+	return r.compute, nil
+}
+
+// compute takes the node's operands in their order.
+func (r *recurrentNode) compute(c *Call, in []*tensor.Tensor) ([]*tensor.Tensor, error) {
+	o := recurrentOperands{x: in[0], w: operand(in, 1), r: operand(in, 2), b: operand(in, 3), lengths: operand(in, 4), h: operand(in, 5), wantsCells: r.hasCells}
+	if r.hasCells {
+		o.c, o.peepholes = operand(in, 6), operand(in, 7)
+	}
+	return r.run(c, o, r.cell32, r.cell64)
 }
 
 // plainCell is RNN's: h' = f(x + h·Rᵀ + b).
@@ -31,24 +71,6 @@ func (w *cellWeights[T]) recur(gates, h []T, first int) {
 	}
 	weights := matrix[T]{w.recurrent[first*n*n:], n}
 	addProductTransposed(matrix[T]{gates, len(gates)}, matrix[T]{h, n}, weights, 1, len(gates), n)
-}
-
-func buildGRU(n *Node) (several, error) {
-	r, err := readRecurrence(n, 3, "Sigmoid", "Tanh")
-	linear := n.Int("linear_before_reset", 0) != 0
-	r.lateGate = !linear
-	r.pack(n)
-	return func(c *Call, in []*tensor.Tensor) ([]*tensor.Tensor, error) {
-		o := recurrentOperands{x: in[0], w: in[1], r: in[2], b: operand(in, 3), lengths: operand(in, 4), h: operand(in, 5)}
-		return r.gru(c, o, linear)
-	}, err
-}
-
-// gru runs a GRU of any direction; see recurrence.run.
-func (r recurrence) gru(c *Call, o recurrentOperands, linearBeforeReset bool) ([]*tensor.Tensor, error) {
-	return r.run(c, o,
-		func(w *cellWeights[float32]) *batchCell { return gruBatchCell(w, linearBeforeReset) },
-		func(w *cellWeights[float64]) cell[float64] { return newGRUCell(w, linearBeforeReset) })
 }
 
 // gruCell's gates are update z, reset r and hidden g:
@@ -87,26 +109,6 @@ func (c *gruCell[T]) step(gates, h, _ []T) {
 	for i, z := range update {
 		h[i] = (1-z)*hidden[i] + z*h[i]
 	}
-}
-
-func buildLSTM(n *Node) (several, error) {
-	r, err := readRecurrence(n, 4, "Sigmoid", "Tanh", "Tanh")
-	r.pack(n)
-	coupled := n.Int("input_forget", 0) != 0
-	return func(c *Call, in []*tensor.Tensor) ([]*tensor.Tensor, error) {
-		o := recurrentOperands{
-			x: in[0], w: in[1], r: in[2], b: operand(in, 3), lengths: operand(in, 4),
-			h: operand(in, 5), c: operand(in, 6), peepholes: operand(in, 7), wantsCells: true,
-		}
-		return r.lstm(c, o, coupled)
-	}, err
-}
-
-// lstm runs an LSTM of any direction; see recurrence.run.
-func (r recurrence) lstm(c *Call, o recurrentOperands, coupled bool) ([]*tensor.Tensor, error) {
-	return r.run(c, o,
-		func(w *cellWeights[float32]) *batchCell { return lstmBatchCell(w, coupled) },
-		func(w *cellWeights[float64]) cell[float64] { return lstmCell[float64]{w, coupled} })
 }
 
 // lstmCell's gates are input i, output o, forget f and cell g, and its
