@@ -19,6 +19,7 @@ type contestant struct {
 
 	failure error           // why it takes no part any longer
 	times   []time.Duration // one for each round
+	used    []time.Duration // of the processors, likewise
 	bytes   uint64          // allocated on Go's heap by one turn of work
 	peak    int64           // resident memory in bytes, of one that is a process of its own
 	apart   float64         // relative L2 distance from what it is held to
@@ -56,35 +57,34 @@ func contest(ctx context.Context, list []*contestant, p pace) {
 				continue
 			}
 			rest()
-			if t, err := c.turn(p.turn); err != nil {
-				c.failure = err
-			} else {
-				c.times = append(c.times, t)
-			}
+			c.failure = c.turn(p.turn)
 		}
 	}
 }
 
-func (c *contestant) turn(least time.Duration) (time.Duration, error) {
+func (c *contestant) turn(least time.Duration) error {
 	if n := len(c.times); n == 0 || c.times[n-1] < longWork {
 		if _, err := c.work(); err != nil {
-			return 0, err
+			return err
 		}
 	}
 	var before, after goruntime.MemStats
 	goruntime.ReadMemStats(&before)
 	var times []time.Duration
+	used := processorTime()
 	for begin := time.Now(); len(times) < 3 && time.Since(begin) < 20*least || time.Since(begin) < least; {
 		t, err := c.work()
 		if err != nil {
-			return 0, err
+			return err
 		}
 		times = append(times, t)
 	}
+	c.used = append(c.used, (processorTime()-used)/time.Duration(len(times)))
 	goruntime.ReadMemStats(&after)
 	c.bytes = (after.TotalAlloc - before.TotalAlloc) / uint64(len(times))
 	slices.Sort(times)
-	return times[len(times)/2], nil
+	c.times = append(c.times, times[len(times)/2])
+	return nil
 }
 
 // rest waits until this process uses next to no processor time.
@@ -110,11 +110,10 @@ func processorTime() time.Duration {
 
 // ratio is by how much ours is faster than a peer: the median of the rounds'
 // ratios, and between which two half of the rounds lie.
-func ratio(ours, peer *contestant) (median, low, high float64) {
-	n := min(len(ours.times), len(peer.times))
-	list := make([]float64, n)
-	for i := range n {
-		list[i] = float64(peer.times[i]) / float64(ours.times[i])
+func ratio(ours, peer []time.Duration) (median, low, high float64) {
+	list := make([]float64, min(len(ours), len(peer)))
+	for i := range list {
+		list[i] = float64(peer[i]) / float64(ours[i])
 	}
 	slices.Sort(list)
 	return quantile(list, 0.5), quantile(list, 0.25), quantile(list, 0.75)

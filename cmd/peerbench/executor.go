@@ -174,7 +174,9 @@ func (c *comparison) contest(ctx context.Context, w work, files *modelFiles, r *
 		}
 		one.failure = one.verify(way, s, found)
 	}
+	watch := watchOthers()
 	contest(ctx, list, c.pace)
+	r.Others = watch.share()
 	if c.profiles != "" {
 		c.profile(ctx, w, list, r.Threads)
 	}

@@ -63,8 +63,10 @@ func inMemory(ctx context.Context, threads int, p pace) (result, error) {
 			return elapsed, nil
 		}},
 	}
+	watch := watchOthers()
 	contest(ctx, list, p)
 	r := result{Work: fmt.Sprintf("in memory, %d threads", threads), Threads: threads, Bytes: int64(len(data))}
+	r.Others = watch.share()
 	m := mark{quantizedInMemory, copiedInMemory, 0}
 	if threads == 2 {
 		m.least = 0.7

@@ -17,6 +17,7 @@ type result struct {
 	Contestants []entry      `json:"contestants"`
 	Ratios      []ratioShown `json:"ratios"`
 	Limits      []limitShown `json:"limits,omitempty"`
+	Others      float64      `json:"others"` // share of the processors that other programs took meanwhile
 }
 
 // entry is one contestant's part in a result.
@@ -36,14 +37,17 @@ type entry struct {
 
 // ratioShown is how much faster ours is than a peer, and what is asked for.
 type ratioShown struct {
-	Ours   string  `json:"ours"`
-	Peer   string  `json:"peer"`
-	Ratio  float64 `json:"ratio"`
-	Low    float64 `json:"quartile_low"`
-	High   float64 `json:"quartile_high"`
-	Mark   float64 `json:"mark,omitempty"`
-	Holds  *bool   `json:"holds,omitempty"`
-	Reason string  `json:"reason,omitempty"` // why there is no ratio
+	Ours  string  `json:"ours"`
+	Peer  string  `json:"peer"`
+	Ratio float64 `json:"ratio"`
+	Low   float64 `json:"quartile_low"`
+	High  float64 `json:"quartile_high"`
+	// ProcessorRatio is that of the processor time, on one thread: what the
+	// ratio would be if nothing else ran on the machine.
+	ProcessorRatio float64 `json:"processor_ratio,omitempty"`
+	Mark           float64 `json:"mark,omitempty"`
+	Holds          *bool   `json:"holds,omitempty"`
+	Reason         string  `json:"reason,omitempty"` // why there is no ratio
 }
 
 // limitShown is a contestant's memory beside the most that it may take.
@@ -83,7 +87,10 @@ func (r *result) fill(list []*contestant, marks []mark) {
 			}
 		}
 		if shown.Reason == "" {
-			shown.Ratio, shown.Low, shown.High = ratio(ours, peer)
+			shown.Ratio, shown.Low, shown.High = ratio(ours.times, peer.times)
+			if r.Threads == 1 { // more of ONNX Runtime's spin while they wait
+				shown.ProcessorRatio, _, _ = ratio(ours.used, peer.used)
+			}
 		}
 		if m.least > 0 {
 			holds := shown.Ratio >= m.least
@@ -100,6 +107,9 @@ func (r *result) print(w io.Writer) {
 		return
 	}
 	fmt.Fprintln(w, r.table().Render())
+	if r.Others > 0.1 {
+		fmt.Fprintf(w, "  NOT QUIET: other programs took %.0f %% of the processors\n", 100*r.Others)
+	}
 	for _, s := range r.Ratios {
 		fmt.Fprintln(w, "  "+s.String())
 	}
@@ -151,6 +161,9 @@ func (s ratioShown) String() string {
 		line += s.Reason
 	} else {
 		line += fmt.Sprintf("%.2f (%.2f to %.2f)", s.Ratio, s.Low, s.High)
+		if s.ProcessorRatio > 0 {
+			line += fmt.Sprintf(", in processor time %.2f", s.ProcessorRatio)
+		}
 	}
 	if s.Holds != nil {
 		line += fmt.Sprintf(", mark %.2f: %s", s.Mark, verdict(*s.Holds))
