@@ -38,5 +38,11 @@
 // graph. A weight that several layers read in the same way is stored once, and so
 // is one that the model holds twice, or looks up and multiplies.
 //
+// # Mixing forms
+//
+// Also plans another recipe for a plan's model, and With takes its form for some
+// sites; Without leaves sites in float. Groups says which sites stand or fall
+// together. Whoever can run models may so spend bytes where they save most noise.
+//
 // Rules of your own implement Rule; Rules makes a Pass of them.
 package rewrite

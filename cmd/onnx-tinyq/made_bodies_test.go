@@ -50,4 +50,16 @@ func addBodies(add func(name string, sites int, build func(s *sketch))) {
 		s.node("Conv", "y", []string{s.node("Add", "sum", []string{larger, filled}), s.weight("k", 8, 4, 3, 3)})
 		s.out("y", 4)
 	})
+	// In float16, these transposes bring ONNX Runtime down when they are loaded.
+	add("batch axes moved before products", 3, func(s *sketch) {
+		moved := func(part string, perm []int64, dims ...int64) {
+			r := s.node("Relu", "relu_"+part, []string{s.in("x_"+part, dims...)})
+			turned := s.node("Transpose", "turned_"+part, []string{r}, ints("perm", perm...))
+			s.node("MatMul", "y_"+part, []string{turned, s.weight("w_"+part, 24, 16)})
+			s.out("y_"+part, len(dims))
+		}
+		moved("a", []int64{1, 0, 2}, 3, 4, 24)
+		moved("b", []int64{1, 2, 0}, 24, 3, 4)
+		moved("c", []int64{1, 2, 0, 3}, 5, 3, 4, 24)
+	})
 }

@@ -27,18 +27,8 @@ func startPythons(t *testing.T, n int) pythons {
 	program := pythonProgram(t)
 	pool := make(pythons, n)
 	for range n {
-		p := &python{process: exec.Command(program, filepath.Join("..", "..", ".ci", "interop", "worker.py"))}
-		p.process.Stderr = os.Stderr
-		var err error
-		if p.in, err = p.process.StdinPipe(); err != nil {
-			t.Fatal(err)
-		}
-		out, err := p.process.StdoutPipe()
-		if err != nil {
-			t.Fatal(err)
-		}
-		p.out = bufio.NewReader(out)
-		if err := p.process.Start(); err != nil {
+		p := &python{}
+		if err := p.start(program); err != nil {
 			t.Fatal(err)
 		}
 		t.Cleanup(func() {
@@ -53,6 +43,20 @@ func startPythons(t *testing.T, n int) pythons {
 	pool.ask(t, map[string]any{"do": "version"}, &version)
 	t.Logf("compared with onnx %s, onnxruntime %s, numpy %s, Python %s", version.Onnx, version.Onnxruntime, version.Numpy, version.Python)
 	return pool
+}
+
+func (p *python) start(program string) (err error) {
+	p.process = exec.Command(program, filepath.Join("..", "..", ".ci", "interop", "worker.py"))
+	p.process.Stderr = os.Stderr
+	if p.in, err = p.process.StdinPipe(); err != nil {
+		return err
+	}
+	out, err := p.process.StdoutPipe()
+	if err != nil {
+		return err
+	}
+	p.out = bufio.NewReader(out)
+	return p.process.Start()
 }
 
 // ask puts a question and reads the answer; an answer that is an error fails the test.
@@ -71,7 +75,13 @@ func (pool pythons) tryAsk(question map[string]any, answer any) error {
 	}
 	line, err := p.out.ReadBytes('\n')
 	if err != nil {
-		return fmt.Errorf("asking Python: %w", err)
+		// A model may bring ONNX Runtime down. The others are to be asked about all
+		// the same.
+		ended := p.process.Wait()
+		if err := p.start(p.process.Path); err != nil {
+			return fmt.Errorf("asking Python: %w", err)
+		}
+		return fmt.Errorf("%v %v: the Python process ended: %v", question["do"], question["model"], ended)
 	}
 	var failure struct{ Error string }
 	if err := json.Unmarshal(line, &failure); err != nil {

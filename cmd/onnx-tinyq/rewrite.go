@@ -42,7 +42,7 @@ func (f *rewriteFlags) register(flags *pflag.FlagSet) {
 	f.check = choose(flags, "check", "", "run both models and compare: whenever the executor can run the model, on, off",
 		"auto", "on", "off")
 	registerMinSQNR(flags, &f.minSQNR)
-	flags.BoolVar(&f.tune, "tune", false, "measure what each layer does to the outputs, and leave the most harmful in float until --min-sqnr holds")
+	flags.BoolVar(&f.tune, "tune", false, "measure what each layer does to the outputs; give the most harmful ones finer forms (blocks, or w8a32 instead of w8a8), or leave them in float, until --min-sqnr holds")
 	flags.StringVar(&f.report, "report", "", "write a report to this `FILE`: .html or .json")
 	flags.BoolVarP(&f.force, "force", "f", false, "keep the output of a failed check")
 	f.feedFlags.register(flags)
@@ -177,6 +177,10 @@ func (a *app) plan(path string, f *rewriteFlags) error {
 	r := j.report
 	r.Output = j.output
 	r.BytesAfter = r.BytesBefore - r.saved()
+	if f.tune {
+		r.Warnings = append(r.Warnings, "a plan reads no weights and runs nothing, so --tune changes nothing in it")
+		a.say("%s", r.Warnings[len(r.Warnings)-1])
+	}
 	r.finish(begin)
 	return errors.Join(f.writeReport(r), a.result(r, func() {
 		r.print(a.out)

@@ -45,11 +45,14 @@ func TestVerdictsAreTrue(t *testing.T) {
 				{Activations: rewrite.W8A16, Target: rewrite.Portable},
 				{Activations: rewrite.W8A16, Target: rewrite.Fold},
 				{Activations: rewrite.W8A16, Target: rewrite.ORT},
+				{Activations: rewrite.W8A16, WholeGraph: true, Target: rewrite.Portable},
+				{Activations: rewrite.W8A16, WholeGraph: true, Target: rewrite.Fold},
+				{Activations: rewrite.W8A16, WholeGraph: true, Target: rewrite.ORT},
 				{Activations: rewrite.W8A32, Target: rewrite.Portable, Granularity: rewrite.PerBlock, Block: 16, Asymmetric: true},
 				{Activations: rewrite.W8A32, Target: rewrite.Fold, Granularity: rewrite.PerBlock, Block: 16, Asymmetric: true},
 			} {
 				recipe.Ops, recipe.SkipNonfinite = rewrite.Operators(), true
-				name := fmt.Sprintf("%s/%s/%s-%s-%s", filepath.Base(filepath.Dir(folder)), filepath.Base(folder), recipe.Activations, recipe.Target, recipe.Granularity)
+				name := fmt.Sprintf("%s/%s/%s-%s-%s-%t", filepath.Base(filepath.Dir(folder)), filepath.Base(folder), recipe.Activations, recipe.Target, recipe.Granularity, recipe.WholeGraph)
 				t.Run(name, func(t *testing.T) {
 					t.Parallel()
 					for _, outcome := range compareVerdicts(t, pool, filepath.Join(folder, "model.onnx"), recipe) {
@@ -246,6 +249,14 @@ func (p weightParts) became(graph *optimized) rewrite.Outcome {
 				return rewrite.Dequantized
 			}
 		}
+	}
+	if lookup {
+		for initializer := range graph.Initializers {
+			if cast(initializer, p.integers) {
+				return "a table that nothing picks rows of"
+			}
+		}
+		return rewrite.Folded // together with whatever else is computed of it alone
 	}
 	for _, name := range p.floats {
 		for initializer, dtype := range graph.Initializers {
