@@ -73,6 +73,10 @@ func (c *checker) scope(s *Scope) {
 func (c *checker) graphNames(s *Scope) {
 	for _, v := range s.Graph.Inputs {
 		c.define(s, "input", v.Name, s.place)
+		c.rank(s.place, v)
+	}
+	for _, v := range s.Graph.Outputs {
+		c.rank(s.place, v)
 	}
 	stored := map[string]bool{}
 	initializer := func(name string) {

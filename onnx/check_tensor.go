@@ -15,6 +15,10 @@ func (c *checker) textAt(place func() string, what, s string) {
 // tensor holds a tensor's length to its dims and type, and its external data to
 // the file they lie in.
 func (c *checker) tensor(place func() string, t *Tensor) {
+	if len(t.Dims) > maxRank {
+		c.fail(place(), "tensor %q: it has %d dimensions, more than %d", t.Name, len(t.Dims), maxRank)
+		return
+	}
 	err := t.checkSize()
 	if s, ok := t.Data.(*stored); ok {
 		if s.external != nil && err == nil {
@@ -39,6 +43,10 @@ func (c *checker) sparse(place func() string, s *SparseTensor) {
 	}
 	c.tensor(place, s.Values)
 	c.tensor(place, s.Indices)
+	if len(s.Dims) > maxRank {
+		c.fail(place(), "sparse tensor %q: it has %d dimensions, more than %d", s.Values.Name, len(s.Dims), maxRank)
+		return
+	}
 	if _, err := product(s.Dims); err != nil {
 		c.fail(place(), "sparse tensor %q: %w", s.Values.Name, err)
 		return
@@ -46,5 +54,14 @@ func (c *checker) sparse(place func() string, s *SparseTensor) {
 	if !s.indicesFit() {
 		c.fail(place(), "sparse tensor %q: indices of dims %v do not fit values of dims %v in %v",
 			s.Values.Name, s.Indices.Dims, s.Values.Dims, s.Dims)
+	}
+}
+
+// rank holds a declared shape to a number of dimensions that can be worked with.
+func (c *checker) rank(place func() string, v *Value) {
+	for t := v.Type; t != nil; t = t.Elem {
+		if len(t.Shape) > maxRank {
+			c.fail(place(), "value %q: its shape has %d dimensions, more than %d", v.Name, len(t.Shape), maxRank)
+		}
 	}
 }

@@ -90,7 +90,7 @@ func DecodeOptional(data []byte) (*Optional, error) {
 }
 
 func decodeDatum[V any, P viewOf[V]](data []byte, name string, v P) error {
-	d := &decoder{budget: viewAllowance + viewFactor*int64(len(data)), source: &source{}}
+	d := &decoder{source: &source{}}
 	v.meta().raw = data[:len(data):len(data)]
 	if _, err := d.message(data, 0, 0, v); err != nil {
 		return under(name, err)

@@ -133,7 +133,7 @@ func (t *Tensor) findData() (tensorData, error) {
 			data.isExternal = f.scalar == 1
 		case f.number == externalData && f.wire == protowire.BytesType:
 			var entry Property
-			d := &decoder{budget: viewAllowance}
+			d := &decoder{}
 			if _, err := d.message(f.bytes, 0, 0, &entry); err != nil {
 				return data, fmt.Errorf("external_data[%d]: %w", len(data.external), err)
 			}

@@ -17,10 +17,11 @@ const (
 	// maxMerges is how often a field that holds one message may be repeated.
 	// Each repetition is merged into what came before, as the encoding asks.
 	maxMerges = 16
-	// Views may take viewFactor times the size of the file and viewAllowance
-	// more. The smallest useful attribute takes some ten bytes in the file and
-	// under five hundred as a view; only a file of empty messages goes beyond.
-	viewFactor    = 64
+	// At any place in a file, the views of what comes before it may take viewFactor
+	// times its bytes and viewAllowance more. The smallest useful attribute takes
+	// some ten bytes in the file and under five hundred as a view; only a file of
+	// empty messages goes beyond, and is refused near its beginning.
+	viewFactor    = 32
 	viewAllowance = 1 << 20
 )
 
@@ -33,7 +34,7 @@ func Decode(data []byte) (*Model, error) {
 }
 
 func decodeModel(data []byte, from *source) (*Model, error) {
-	d := &decoder{budget: viewAllowance + viewFactor*int64(len(data)), source: from}
+	d := &decoder{source: from}
 	m := &Model{source: from}
 	m.raw = data[:len(data):len(data)]
 	if _, err := d.message(m.raw, 0, 0, m); err != nil {
@@ -48,7 +49,7 @@ func decodeModel(data []byte, from *source) (*Model, error) {
 // DecodeTensor reads a TensorProto from memory, as ONNX's test data files hold
 // one. The tensor shares data, which must not change while it is in use.
 func DecodeTensor(data []byte) (*Tensor, error) {
-	d := &decoder{budget: viewAllowance + viewFactor*int64(len(data)), source: &source{}}
+	d := &decoder{source: &source{}}
 	t := &Tensor{}
 	t.raw = data[:len(data):len(data)]
 	seen, err := d.message(t.raw, 0, 0, t)
@@ -66,15 +67,16 @@ type fielder interface{ fields(*fields) }
 
 // decoder reads the messages of one file.
 type decoder struct {
-	budget int64 // bytes that views may still take
+	taken  int64 // bytes, by views
 	source *source
 	frames []*fields // one for each depth, reused
 }
 
-// charge takes the size of what is about to be made from the budget.
-func (d *decoder) charge(size uintptr) error {
-	d.budget -= int64(size)
-	if d.budget < 0 {
+// charge counts the size of what is about to be made of the record at hand.
+func (f *fields) charge(size uintptr) error {
+	d := f.decoder
+	d.taken += int64(size)
+	if d.taken > viewAllowance+viewFactor*(f.offset+int64(len(f.bytes))) {
 		return errors.New("the messages need far more memory than the file has bytes: most of them are empty")
 	}
 	return nil
@@ -177,7 +179,7 @@ func readView[V any, P viewOf[V]](f *fields, v P) error {
 
 func readOne[V any, P viewOf[V]](f *fields, p *P) {
 	if *p == nil {
-		if f.err = f.decoder.charge(unsafe.Sizeof(*new(V))); f.err != nil {
+		if f.err = f.charge(unsafe.Sizeof(*new(V))); f.err != nil {
 			return
 		}
 		*p = new(V)
@@ -192,7 +194,7 @@ func readOne[V any, P viewOf[V]](f *fields, p *P) {
 }
 
 func readMany[V any, P viewOf[V]](f *fields, p *[]P) {
-	if f.err = f.decoder.charge(unsafe.Sizeof(*new(V)) + 2*unsafe.Sizeof(P(nil))); f.err != nil {
+	if f.err = f.charge(unsafe.Sizeof(*new(V)) + 2*unsafe.Sizeof(P(nil))); f.err != nil {
 		return
 	}
 	v := P(new(V))

@@ -92,7 +92,7 @@ func (f *fields) data(number protowire.Number, name string, p *[]byte, always bo
 func (f *fields) strings(number protowire.Number, name string, p *[]string) {
 	if f.writer == nil {
 		if f.takes(number, protowire.BytesType, name) {
-			if f.err = f.decoder.charge(2 * unsafe.Sizeof("")); f.err == nil {
+			if f.err = f.charge(2 * unsafe.Sizeof("")); f.err == nil {
 				*p = append(*p, string(f.bytes))
 			}
 		}
@@ -113,7 +113,7 @@ func (f *fields) strings(number protowire.Number, name string, p *[]string) {
 func (f *fields) dataList(number protowire.Number, name string, p *[][]byte) {
 	if f.writer == nil {
 		if f.takes(number, protowire.BytesType, name) {
-			if f.err = f.decoder.charge(2 * unsafe.Sizeof([]byte{})); f.err == nil {
+			if f.err = f.charge(2 * unsafe.Sizeof([]byte{})); f.err == nil {
 				*p = append(*p, f.bytes[:len(f.bytes):len(f.bytes)])
 			}
 		}
@@ -178,7 +178,7 @@ func readNumbers[T any](f *fields, number protowire.Number, element protowire.Ty
 	}
 	if f.wire == protowire.BytesType {
 		count := countNumbers(element, f.bytes)
-		if f.err = f.decoder.charge(uintptr(count) * unsafe.Sizeof(*new(T))); f.err != nil {
+		if f.err = f.charge(uintptr(count) * unsafe.Sizeof(*new(T))); f.err != nil {
 			return
 		}
 		*p = slices.Grow(*p, count)

@@ -50,7 +50,7 @@ func list[E comparable, P listed[E]](f *fields, number protowire.Number, name st
 		if !f.takes(number, protowire.BytesType, name) {
 			return
 		}
-		if f.err = f.decoder.charge(2 * unsafe.Sizeof(*new(E))); f.err != nil {
+		if f.err = f.charge(2 * unsafe.Sizeof(*new(E))); f.err != nil {
 			return
 		}
 		var e E
@@ -80,7 +80,7 @@ const lookAhead = 8
 func indexOfEqual[E comparable, P listed[E]](was []record, from int, e E) int {
 	for at := from; at < len(was) && at < from+lookAhead; at++ {
 		var original E
-		d := &decoder{budget: viewAllowance}
+		d := &decoder{}
 		if _, err := d.message(was[at].bytes, 0, 0, P(&original)); err == nil && original == e {
 			return at
 		}

@@ -11,7 +11,8 @@ type step struct {
 	from, to    DType
 }
 
-// maxRank bounds the shapes that are worked with; no operator comes near it.
+// maxRank bounds the shapes that are worked with, and that Check lets pass; no
+// operator comes near it.
 const maxRank = 64
 
 // follow makes the link that a node adds to a chain, nil if it is not sure what

@@ -36,6 +36,12 @@ type WorkerPanic struct {
 
 func (p *WorkerPanic) Error() string { return fmt.Sprint(p.Cause) }
 
+// Unwrap gives the cause, if it is an error.
+func (p *WorkerPanic) Unwrap() error {
+	err, _ := p.Cause.(error)
+	return err
+}
+
 // NewWorkers gives workers for so many threads, of which the caller of Each is
 // one; less than 1 counts as 1.
 func NewWorkers(threads int) *Workers {
@@ -143,6 +149,9 @@ const (
 )
 
 func (h *helper) run(w *Workers) {
+	// Operands may lie in a file that is mapped, and be gone when they are read:
+	// that is for the caller to judge, and must not end the program here.
+	debug.SetPanicOnFault(true)
 	for h.listen() {
 		w.guardedWork()
 		if h.state.Swap(idle) == awaited {

@@ -15,6 +15,8 @@ type CompareOptions struct {
 	Feeds []map[string]tensor.Value
 	// Threads is as in Options.
 	Threads int
+	// Memory is as in Options, for each of the two models.
+	Memory int64
 	// MinSQNR is the least signal-to-noise ratio that every output must have,
 	// in dB; 0: none.
 	MinSQNR float64
@@ -129,7 +131,7 @@ func compare(ctx context.Context, original, rewritten *onnx.Model, o CompareOpti
 
 // runAll runs a model on all feeds.
 func runAll(ctx context.Context, m *inlined, o CompareOptions, how judged) ([]map[string]tensor.Value, error) {
-	session, err := compile(m, Options{Threads: o.Threads}, how)
+	session, err := compile(m, Options{Threads: o.Threads, Memory: o.Memory}, how)
 	if err != nil {
 		return nil, err
 	}

@@ -16,6 +16,11 @@ import (
 type Options struct {
 	// Threads is the most goroutines that one Run computes with; 0: all cores.
 	Threads int
+	// Memory is the most bytes that the values of one Run may take together, not
+	// counting its feeds and the model's constants; 0: no limit but that of each
+	// tensor. It is for models that are not trusted: a few bytes of a file can ask
+	// for all the memory there is.
+	Memory int64
 	// Observe, if set, is called with every named value that a node gives while
 	// the model runs, right after it is computed, in the goroutine of Run. The
 	// node is the model's own, or of a function as it stands inlined. Values
@@ -55,7 +60,7 @@ type judged struct {
 
 // compile is Compile of a model without calls.
 func compile(flat *inlined, o Options, how judged) (*Session, error) {
-	c := &compiler{inlined: flat, literal: how.literal, session: &Session{observe: o.Observe, trace: how.trace, threads: o.Threads, overwrite: how.overwrite}}
+	c := &compiler{inlined: flat, missed: map[Unsupported]bool{}, literal: how.literal, session: &Session{observe: o.Observe, trace: how.trace, threads: o.Threads, memory: o.Memory, overwrite: how.overwrite}}
 	if c.session.threads <= 0 {
 		c.session.threads = goruntime.GOMAXPROCS(0)
 	}
@@ -78,8 +83,11 @@ type compiler struct {
 	inlined *inlined
 	session *Session
 	workers *quantops.Workers // for what is computed now
+	read    int               // bytes of constants that the model stores
+	folded  int               // bytes of constants that were computed
 	missing []Unsupported
-	literal bool // see judged
+	missed  map[Unsupported]bool // those in missing, without a node
+	literal bool                 // see judged
 }
 
 // scope is a graph under compilation.
@@ -179,6 +187,7 @@ func (s *scope) resolve(name string) (int, error) {
 		if err != nil {
 			return absent, err
 		}
+		s.compiler.read += bytesOf(v)
 		return s.constant(name, v), nil
 	}
 	if s.parent == nil {
@@ -295,10 +304,13 @@ func (s *scope) build(st *step, constants []tensor.Value) error {
 }
 
 func (c *compiler) miss(n *onnx.Node, opset int64, known bool) {
-	same := func(u Unsupported) bool { return u.Domain == n.Domain && u.Op == n.OpType && u.Opset == opset }
-	if !slices.ContainsFunc(c.missing, same) {
-		c.missing = append(c.missing, Unsupported{Domain: n.Domain, Op: n.OpType, Opset: opset, Node: nodeLabel(n), Known: known})
+	operator := Unsupported{Domain: n.Domain, Op: n.OpType, Opset: opset, Known: known}
+	if c.missed[operator] {
+		return
 	}
+	c.missed[operator] = true
+	operator.Node = nodeLabel(n)
+	c.missing = append(c.missing, operator)
 }
 
 // finish works out after which step each slot is read for the last time, and

@@ -86,9 +86,14 @@ type Unsupported struct {
 type UnsupportedError struct{ Operators []Unsupported }
 
 func (e *UnsupportedError) Error() string {
-	list := make([]string, len(e.Operators))
-	for i, u := range e.Operators {
+	const most = 20 // to be told of: who has more has another problem
+	list := make([]string, min(len(e.Operators), most))
+	for i, u := range e.Operators[:len(list)] {
 		list[i] = fmt.Sprintf("%s (opset %d, first at node %s)", operatorName(u.Domain, u.Op), u.Opset, u.Node)
 	}
-	return "runtime: the executor does not have these operators: " + strings.Join(list, ", ")
+	more := ""
+	if rest := len(e.Operators) - len(list); rest > 0 {
+		more = fmt.Sprintf(", and %d more", rest)
+	}
+	return "runtime: the executor does not have these operators: " + strings.Join(list, ", ") + more
 }

@@ -13,6 +13,15 @@ import (
 // shapes, masks and biases are below it, weights that would be dequantized are not.
 const foldable = 256 << 10
 
+const (
+	// foldedMost is how many bytes may be computed altogether, beside twice what
+	// the model stores: constants can be made of constants without end.
+	foldedMost = 16 << 20
+	// foldedRoom is how many times the bytes of its largest result a kernel may
+	// use while it computes a constant.
+	foldedRoom = 8
+)
+
 // fold computes a node whose operands are all constant, once and for all. It
 // reports whether it did: what is random, large or fails is left for the run.
 func (s *scope) fold(st *step, constants []tensor.Value) bool {
@@ -29,7 +38,16 @@ func (s *scope) fold(st *step, constants []tensor.Value) bool {
 	if size > foldable && !movesOnly(st.node) || makesWeight(st.node, constants) {
 		return false
 	}
-	call := &ops.Call{Context: context.Background(), Workers: s.compiler.workers}
+	c := s.compiler
+	most := max(size, foldable)
+	if len(st.in) > 0 && c.folded+most > foldedMost+2*c.read {
+		return false
+	}
+	room := int64(foldedRoom * most) // kernels also need some for themselves
+	call := &ops.Call{Context: context.Background(), Workers: c.workers}
+	if len(st.in) > 0 {
+		call.Left = &room
+	}
 	results, err := st.call(call, constants)
 	if err != nil {
 		return false
@@ -38,8 +56,13 @@ func (s *scope) fold(st *step, constants []tensor.Value) bool {
 	for _, v := range results {
 		total += bytesOf(v)
 	}
-	if total > max(size, foldable) && len(st.in) > 0 {
+	switch {
+	case len(st.in) == 0:
+		c.read += total
+	case total > most:
 		return false
+	default:
+		c.folded += total
 	}
 	for i, name := range st.node.Outputs {
 		if name != "" {

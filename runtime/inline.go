@@ -55,6 +55,9 @@ func inline(m *onnx.Model) (*inlined, error) {
 		}
 		collectNames(s, il.names)
 	}
+	if il.count(m.Graph.Nodes, map[*onnx.Function]int{}) > maxInlined {
+		return nil, errTooManyInlined
+	}
 	graph, err := il.graph(m.Graph, &naming{})
 	if err != nil {
 		return nil, err
@@ -92,6 +95,34 @@ func collectNames(s *onnx.Scope, names map[string]bool) {
 			add(name)
 		}
 	}
+}
+
+var errTooManyInlined = fmt.Errorf("runtime: the model's functions inline to more than %d nodes", maxInlined)
+
+// count is how many nodes a list inlines to, or some number beyond maxInlined.
+// Each function is counted once; one that calls itself is refused where it is
+// called.
+func (il *inliner) count(list []*onnx.Node, known map[*onnx.Function]int) int {
+	total := 0
+	for _, n := range list {
+		total++
+		for _, body := range n.Bodies() {
+			total += il.count(body.Nodes, known)
+		}
+		if f := il.index.Function(n); f != nil {
+			inside, counted := known[f]
+			if !counted {
+				known[f] = 0
+				inside = il.count(f.Nodes, known)
+				known[f] = inside
+			}
+			total += inside
+		}
+		if total > maxInlined {
+			return total
+		}
+	}
+	return total
 }
 
 // inliner holds what one inlining shares.
@@ -201,7 +232,7 @@ func (il *inliner) nodes(list []*onnx.Node, c *naming) (flat []*onnx.Node, chang
 // in its bodies inlined.
 func (il *inliner) node(n *onnx.Node, c *naming) (*onnx.Node, error) {
 	if il.made++; il.made > maxInlined {
-		return nil, fmt.Errorf("runtime: the model's functions inline to more than %d nodes", maxInlined)
+		return nil, errTooManyInlined
 	}
 	flat := n
 	if c.function != nil {

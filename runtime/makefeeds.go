@@ -19,6 +19,9 @@ type FeedOptions struct {
 	Shapes map[string][]int
 	// Seed decides the values: one seed gives one input the same values.
 	Seed uint64
+	// Memory is the most bytes that an input may take that is made up, and that the
+	// values of a run may which tries sizes out; 0: no limit.
+	Memory int64
 	// Given are the inputs that need not be made up.
 	Given map[string]tensor.Value
 }
@@ -189,7 +192,7 @@ func (f *feedMaker) search(flat *inlined, feeds map[string]tensor.Value) (map[st
 	if err := f.fill(first, sizes); err != nil {
 		return nil, err
 	}
-	session, err := compile(flat, Options{}, judged{})
+	session, err := compile(flat, Options{Memory: f.options.Memory}, judged{})
 	var unsupported *UnsupportedError
 	if errors.As(err, &unsupported) {
 		return first, nil // nothing can be tried
@@ -257,8 +260,7 @@ func (f *feedMaker) shape(p Port, sizes map[string]int) ([]int, error) {
 				return nil, err
 			}
 		}
-		_, err := tensor.CheckedCount(stated)
-		return stated, err
+		return stated, f.fits(stated)
 	}
 	if !t.HasShape {
 		return nil, errors.New("the model does not state its rank: state its shape")
@@ -274,6 +276,14 @@ func (f *feedMaker) shape(p Port, sizes map[string]int) ([]int, error) {
 			shape[axis] = size
 		}
 	}
-	_, err := tensor.CheckedCount(shape)
-	return shape, err
+	return shape, f.fits(shape)
+}
+
+// fits says whether an input of a shape, of 8 bytes each, may be made up.
+func (f *feedMaker) fits(shape []int) error {
+	count, err := tensor.CheckedCount(shape)
+	if size := 8 * int64(count); err == nil && f.options.Memory > 0 && size > f.options.Memory {
+		err = &LimitError{Wanted: size, Left: f.options.Memory}
+	}
+	return err
 }

@@ -42,6 +42,7 @@ type frame struct {
 	values   []tensor.Value
 	blocks   []*ops.Block   // that the values of steps lie in
 	operands []tensor.Value // of the step at hand
+	charged  []int64        // bytes that the values of steps count for; nil: none yet
 }
 
 func (p *plan) newFrame() *frame {
@@ -53,6 +54,9 @@ func (p *plan) newFrame() *frame {
 func (p *plan) runBody(c *ops.Call, in []tensor.Value, outer *frame) ([]tensor.Value, error) {
 	c.Memory.Enter()
 	defer c.Memory.Leave()
+	if c.Left != nil { // what the body holds is given up when it ends
+		defer func(before int64) { *c.Left = before }(*c.Left)
+	}
 	f := p.newFrame()
 	copy(f.values, p.initial)
 	for _, captured := range p.captures {
@@ -70,7 +74,7 @@ func (p *plan) run(c *ops.Call, in []tensor.Value, f *frame) ([]tensor.Value, er
 			f.values[slot] = in[i]
 		}
 	}
-	call := &ops.Call{Context: c.Context, Workers: c.Workers, Memory: c.Memory, Frame: f}
+	call := &ops.Call{Context: c.Context, Workers: c.Workers, Memory: c.Memory, Left: c.Left, Frame: f}
 	for _, st := range p.steps {
 		if c.Context.Err() != nil {
 			return nil, context.Cause(c.Context)
@@ -109,6 +113,9 @@ func (p *plan) step(st *step, call *ops.Call, f *frame) error {
 			continue
 		}
 		f.values[slot] = results[i]
+		if err := f.charge(call.Left, slot, results[i]); err != nil {
+			return &NodeError{Node: st.node, Operands: describeAll(operands), Err: err}
+		}
 		f.blocks[slot] = call.Memory.Hold(results[i])
 		if p.session.observe != nil {
 			p.session.observe(st.node, st.node.Outputs[i], results[i])
@@ -120,6 +127,7 @@ func (p *plan) step(st *step, call *ops.Call, f *frame) error {
 	call.Memory.End(taken)
 	for _, slot := range st.free {
 		f.values[slot] = nil
+		f.refund(call.Left, slot)
 		call.Memory.Release(f.blocks[slot])
 		f.blocks[slot] = nil
 	}

@@ -36,6 +36,7 @@ func (s *Session) enter() *room {
 func (s *Session) leave(r *room) {
 	clear(r.frame.values)
 	clear(r.frame.blocks)
+	clear(r.frame.charged)
 	clear(r.frame.operands[:cap(r.frame.operands)])
 	r.memory.Rest()
 	s.resting.Lock()

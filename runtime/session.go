@@ -19,6 +19,7 @@ type Session struct {
 	observe func(node *onnx.Node, name string, v tensor.Value)
 	trace   traceFunc
 	threads int
+	memory  int64 // see Options
 
 	resting   sync.Mutex
 	rooms     []*room // that no run is in
@@ -64,8 +65,8 @@ func (s *Session) Outputs() []Port { return append([]Port(nil), s.outputs...) }
 // Run computes the model's outputs, by name, from its inputs. Values are shared,
 // not copied: feeds and results may share elements, and neither may be written
 // to. An input that is missing, unknown, or of another type or shape than the
-// model declares is an error; so is a node that fails, a *NodeError, and a
-// context that ends.
+// model declares is an error; so is a node that fails, a *NodeError, which may
+// hold a *LimitError, and a context that ends.
 func (s *Session) Run(ctx context.Context, feeds map[string]tensor.Value) (map[string]tensor.Value, error) {
 	in, err := s.arrange(feeds)
 	if err != nil {
@@ -74,7 +75,7 @@ func (s *Session) Run(ctx context.Context, feeds map[string]tensor.Value) (map[s
 	workers := quantops.NewWorkers(s.threads)
 	defer workers.Close()
 	r := s.enter()
-	results, err := s.plan.run(&ops.Call{Context: ctx, Workers: workers, Memory: r.memory}, in, r.frame)
+	results, err := s.plan.run(&ops.Call{Context: ctx, Workers: workers, Memory: r.memory, Left: s.allowance()}, in, r.frame)
 	if err != nil {
 		return nil, fmt.Errorf("runtime: %w", err)
 	}

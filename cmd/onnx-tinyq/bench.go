@@ -51,7 +51,7 @@ func (a *app) bench(ctx context.Context, path string, f *feedFlags, runs int) er
 		return err
 	}
 	defer m.Close()
-	session, err := runtime.Compile(m, runtime.Options{Threads: f.threads})
+	session, err := runtime.Compile(m, runtime.Options{Threads: f.threads, Memory: f.memoryLimit(m)})
 	if err != nil {
 		return err
 	}

@@ -46,7 +46,7 @@ func (a *app) check(ctx context.Context, originalPath, rewrittenPath string, f *
 	if err != nil {
 		return err
 	}
-	report, err := a.compare(ctx, original, rewritten, feeds, f.threads, minSQNR)
+	report, err := a.compare(ctx, original, rewritten, feeds, f, minSQNR)
 	if err != nil {
 		return err
 	}
@@ -60,11 +60,11 @@ func (a *app) check(ctx context.Context, originalPath, rewrittenPath string, f *
 }
 
 // compare runs two models on the same inputs.
-func (a *app) compare(ctx context.Context, original, rewritten *onnx.Model, feeds []map[string]tensor.Value, threads int, minSQNR float64) (*checkReport, error) {
+func (a *app) compare(ctx context.Context, original, rewritten *onnx.Model, feeds []map[string]tensor.Value, f *feedFlags, minSQNR float64) (*checkReport, error) {
 	bar := a.progress("checking", false)
 	defer bar.end()
 	report, err := runtime.Compare(ctx, original, rewritten, runtime.CompareOptions{
-		Feeds: feeds, Threads: threads, MinSQNR: minSQNR, Progress: bar.at,
+		Feeds: feeds, Threads: f.threads, Memory: f.memoryLimit(original), MinSQNR: minSQNR, Progress: bar.at,
 	})
 	if err != nil {
 		return nil, err
@@ -85,7 +85,7 @@ func (a *app) judge(ctx context.Context, original, rewritten *onnx.Model, f *rew
 	feeds, err := makeFeeds(original, options, samples)
 	if err == nil {
 		var report *checkReport
-		if report, err = a.compare(ctx, original, rewritten, feeds, f.threads, f.minSQNR); err == nil {
+		if report, err = a.compare(ctx, original, rewritten, feeds, &f.feedFlags, f.minSQNR); err == nil {
 			return report, nil
 		}
 	}
@@ -95,7 +95,7 @@ func (a *app) judge(ctx context.Context, original, rewritten *onnx.Model, f *rew
 	if f.check.value == "on" {
 		return nil, fmt.Errorf("the check cannot be made, and nothing was written: %w: --check off rewrites without it", err)
 	}
-	if feeds != nil && runs(ctx, original, feeds, f.threads) {
+	if feeds != nil && runs(ctx, original, feeds, &f.feedFlags) {
 		return nil, fmt.Errorf("the original runs, but the rewritten model does not, and nothing was written: %w", err)
 	}
 	a.say("not checked: %s", oneLine(err))
@@ -103,8 +103,8 @@ func (a *app) judge(ctx context.Context, original, rewritten *onnx.Model, f *rew
 }
 
 // runs says whether the executor can run a model on all of some feeds.
-func runs(ctx context.Context, m *onnx.Model, feeds []map[string]tensor.Value, threads int) bool {
-	session, err := runtime.Compile(m, runtime.Options{Threads: threads})
+func runs(ctx context.Context, m *onnx.Model, feeds []map[string]tensor.Value, f *feedFlags) bool {
+	session, err := runtime.Compile(m, runtime.Options{Threads: f.threads, Memory: f.memoryLimit(m)})
 	if err != nil {
 		return false
 	}

@@ -61,6 +61,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	return exitFailed
 }
 
+// longestLine is how many bytes an error may say: models hold names of any length.
+const longestLine = 4000
+
 // oneLine is an error's text on one line: several errors joined have one each.
 func oneLine(err error) string {
 	var lines []string
@@ -69,7 +72,7 @@ func oneLine(err error) string {
 			lines = append(lines, line)
 		}
 	}
-	return strings.Join(lines, "; ")
+	return printable(shorten(strings.Join(lines, "; "), longestLine))
 }
 
 func (a *app) root() *cobra.Command {
@@ -124,7 +127,7 @@ func arguments(names ...string) cobra.PositionalArgs {
 // say prints a line for people on standard error, unless they want none.
 func (a *app) say(format string, args ...any) {
 	if !a.quiet {
-		fmt.Fprintf(a.err, format+"\n", args...)
+		fmt.Fprintln(a.err, printable(shorten(fmt.Sprintf(format, args...), longestLine)))
 	}
 }
 

@@ -22,6 +22,7 @@ type feedFlags struct {
 	shapes  []string
 	seed    uint64
 	threads int
+	memory  int64 // MiB; 0: see memoryLimit
 }
 
 func (f *feedFlags) register(flags *pflag.FlagSet) {
@@ -29,6 +30,7 @@ func (f *feedFlags) register(flags *pflag.FlagSet) {
 	flags.StringArrayVar(&f.shapes, "shape", nil, "an input's sizes where the model leaves them free, `NAME=1,3,224,224`; repeatable")
 	flags.Uint64Var(&f.seed, "seed", 0, "what inputs that are not given are made from")
 	registerThreads(flags, &f.threads)
+	f.registerMemory(flags)
 }
 
 func registerThreads(flags *pflag.FlagSet, threads *int) {
@@ -79,7 +81,10 @@ func (f *feedFlags) one(m *onnx.Model) (map[string]tensor.Value, error) {
 // options are what the flags say about a model's inputs, and the samples of the
 // folder that they name.
 func (f *feedFlags) options(m *onnx.Model) (runtime.FeedOptions, []sample, error) {
-	o := runtime.FeedOptions{Seed: f.seed, Shapes: map[string][]int{}, Given: map[string]tensor.Value{}}
+	if f.memory < 0 || f.memory > 1<<40 {
+		return runtime.FeedOptions{}, nil, usagef("--memory %d: that is no amount of memory", f.memory)
+	}
+	o := runtime.FeedOptions{Seed: f.seed, Memory: f.memoryLimit(m), Shapes: map[string][]int{}, Given: map[string]tensor.Value{}}
 	var samples []sample
 	for _, spec := range f.shapes {
 		name, text, err := f.split("--shape", spec, m)

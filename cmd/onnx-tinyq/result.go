@@ -6,6 +6,8 @@ import (
 	"math"
 	"strconv"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/jedib0t/go-pretty/v6/text"
@@ -64,7 +66,7 @@ func rightAlign(t table.Writer, columns ...int) {
 func render(t table.Writer) string {
 	var out strings.Builder
 	for line := range strings.SplitSeq(t.Render(), "\n") {
-		out.WriteString(strings.TrimRight("  "+line, " ") + "\n")
+		out.WriteString(printable(strings.TrimRight("  "+line, " ")) + "\n")
 	}
 	return out.String()
 }
@@ -98,6 +100,25 @@ func percent(part, whole int64) string {
 		return "–"
 	}
 	return fmt.Sprintf("%.1f %%", 100*float64(part)/float64(whole))
+}
+
+// printable is a text with what a terminal would take for a command, or what
+// turns text around, spelled out: names come from models, and those from anywhere.
+func printable(s string) string {
+	var out strings.Builder
+	for len(s) > 0 {
+		r, size := utf8.DecodeRuneInString(s)
+		switch {
+		case r == utf8.RuneError && size == 1:
+			fmt.Fprintf(&out, `\x%02x`, s[0])
+		case unicode.IsPrint(r):
+			out.WriteRune(r)
+		default:
+			out.WriteString(strings.Trim(strconv.QuoteRune(r), "'"))
+		}
+		s = s[size:]
+	}
+	return out.String()
 }
 
 // shorten keeps the two ends of a name that is too long for a table.

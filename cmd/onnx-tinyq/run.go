@@ -54,7 +54,7 @@ func (a *app) run(ctx context.Context, path string, f *feedFlags, folder string)
 		return err
 	}
 	defer m.Close()
-	session, err := runtime.Compile(m, runtime.Options{Threads: f.threads})
+	session, err := runtime.Compile(m, runtime.Options{Threads: f.threads, Memory: f.memoryLimit(m)})
 	if err != nil {
 		return err
 	}

@@ -11,7 +11,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"onnx-tinyq": main})
+	testscript.Main(m, map[string]func(){"onnx-tinyq": main, "answer-hostile": answerHostile})
 }
 
 // TestScripts runs the program as a shell would. In scripts $MODELS is the

@@ -67,7 +67,7 @@ func (a *app) tune(ctx context.Context, j *job) error {
 	if t.finer, err = finerForms(j.plan, j.recipe); err != nil {
 		return err
 	}
-	t.reference, err = runtime.NewReference(ctx, j.model, runtime.CompareOptions{Feeds: feeds, Threads: j.flags.threads})
+	t.reference, err = runtime.NewReference(ctx, j.model, runtime.CompareOptions{Feeds: feeds, Threads: j.flags.threads, Memory: j.flags.memoryLimit(j.model)})
 	if err != nil {
 		return fmt.Errorf("--tune runs the model, and that failed: %w", err)
 	}

@@ -71,6 +71,9 @@ func buildOneHot(n *Node) (single, error) {
 		if err != nil {
 			return nil, err
 		}
+		if err := c.fits(count, bytesEach(in[2])); err != nil {
+			return nil, err
+		}
 		after := tensor.Count(in[0].Shape()[axis:])
 		hot := make([]int, 0, len(indices))
 		for i, index := range indices {

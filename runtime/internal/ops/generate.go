@@ -52,6 +52,9 @@ func steps[C int64 | float64](c *Call, start, limit, delta *tensor.Tensor) (*ten
 	if math.IsNaN(count) || count > tensor.MaxElements {
 		return nil, fmt.Errorf("a range from %v to %v in steps of %v is too long", first, end, step)
 	}
+	if err := c.fits(max(0, int(count)), 8); err != nil {
+		return nil, err
+	}
 	list := make([]C, max(0, int(count)))
 	for i := range list {
 		list[i] = first + C(i)*step
@@ -86,6 +89,9 @@ func buildEyeLike(n *Node) (single, error) {
 			target = in[0].DType()
 		}
 		rows, columns := in[0].Shape()[0], in[0].Shape()[1]
+		if err := c.fits(rows*columns, 1); err != nil {
+			return nil, err
+		}
 		ones := make([]uint8, rows*columns)
 		for row := range rows {
 			if column := row + diagonal; column >= 0 && column < columns {
@@ -105,6 +111,9 @@ func cosineWindow(c0, c1, c2 float64) Builder {
 			size, err := wholeNumber(in[0])
 			if err == nil {
 				_, err = checkedCount([]int{size})
+			}
+			if err == nil {
+				err = c.fits(size, 8)
 			}
 			if err != nil {
 				return nil, fmt.Errorf("size: %w", err)

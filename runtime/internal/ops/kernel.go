@@ -62,6 +62,8 @@ type Call struct {
 	Workers *quantops.Workers
 	// Memory is where buffers come from; nil: they are made.
 	Memory *Memory
+	// Left is how many bytes the run's values may still take; nil: any number.
+	Left *int64
 	// Frame is the executor's own: where a Body finds its outer names.
 	Frame any
 
@@ -147,11 +149,18 @@ func (e *PanicError) Error() string {
 	return fmt.Sprintf("the operator cannot work with these operands: %v", e.Cause)
 }
 
-// Fallen is the error of a panic that has just been recovered: of this goroutine
-// or of a worker.
-func Fallen(cause any) *PanicError {
+// Fallen is the error of a panic that has just been recovered, of this goroutine
+// or of a worker: a *LimitError, or else a *PanicError.
+func Fallen(cause any) error {
+	stack := []byte(nil)
 	if fallen, ok := cause.(*quantops.WorkerPanic); ok {
-		return &PanicError{Cause: fallen.Cause, Stack: fallen.Stack}
+		cause, stack = fallen.Cause, fallen.Stack
 	}
-	return &PanicError{Cause: cause, Stack: debug.Stack()}
+	if limit, ok := cause.(*LimitError); ok {
+		return limit
+	}
+	if stack == nil {
+		stack = debug.Stack()
+	}
+	return &PanicError{Cause: cause, Stack: stack}
 }

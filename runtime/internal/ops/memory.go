@@ -62,6 +62,7 @@ const smallestBlock = 512
 // be kept beyond the run of the kernel, except in its results.
 func buffer[T tensor.Element](c *Call, n int) []T {
 	var element T
+	c.mustFit(n, int(unsafe.Sizeof(element)))
 	size := uintptr(n) * unsafe.Sizeof(element)
 	if c == nil || c.Memory == nil || size < smallestBlock || hasPointers(element) {
 		return make([]T, n)

@@ -52,12 +52,12 @@ func buildPadByAttributes(n *Node) (single, error) {
 		pads = n.Ints("paddings")
 	}
 	value := n.Float("value", 0)
-	return func(_ *Call, in []*tensor.Tensor) (*tensor.Tensor, error) {
+	return func(c *Call, in []*tensor.Tensor) (*tensor.Tensor, error) {
 		fill, err := ofReals(in[0].DType(), []int{1}, []float32{value})
 		if err != nil {
 			return nil, err
 		}
-		return pad(in[0], pads, source, fill)
+		return pad(c, in[0], pads, source, fill)
 	}, nil
 }
 
@@ -66,7 +66,7 @@ func buildPad(n *Node) (single, error) {
 	if err != nil {
 		return nil, err
 	}
-	return func(_ *Call, in []*tensor.Tensor) (*tensor.Tensor, error) {
+	return func(c *Call, in []*tensor.Tensor) (*tensor.Tensor, error) {
 		pads, err := integers(in[1])
 		if err != nil {
 			return nil, fmt.Errorf("pads: %w", err)
@@ -86,7 +86,7 @@ func buildPad(n *Node) (single, error) {
 				return nil, err
 			}
 		}
-		return pad(in[0], pads, source, value)
+		return pad(c, in[0], pads, source, value)
 	}, nil
 }
 
@@ -111,7 +111,7 @@ func padsOfAxes(pads, axes []int, rank int) ([]int, error) {
 // pad adds elements at the beginnings and ends of t's axes, or takes them away
 // where a pad is negative. What is added is value, zero where that is nil, or
 // the element that source maps to.
-func pad(t *tensor.Tensor, pads []int, source padSource, value *tensor.Tensor) (*tensor.Tensor, error) {
+func pad(c *Call, t *tensor.Tensor, pads []int, source padSource, value *tensor.Tensor) (*tensor.Tensor, error) {
 	rank := t.Rank()
 	if len(pads) != 2*rank {
 		return nil, fmt.Errorf("pads %v must have a beginning and an end for each axis of data of shape %v", pads, t.Shape())
@@ -134,6 +134,9 @@ func pad(t *tensor.Tensor, pads []int, source padSource, value *tensor.Tensor) (
 		}
 	}
 	count, err := checkedCount(shape)
+	if err == nil {
+		err = c.fits(count, bytesEach(t))
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -60,6 +60,9 @@ func buildRandom(distribution func(n *Node) func(r *rand.Rand) float64, like boo
 			if err != nil {
 				return nil, err
 			}
+			if err := c.fits(count, 8); err != nil {
+				return nil, err
+			}
 			random, list := start(), make([]float64, count)
 			for i := range list {
 				list[i] = draw(random)

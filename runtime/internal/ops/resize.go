@@ -95,7 +95,11 @@ func (r resize) run(c *Call, x, roi, scales, sizes *tensor.Tensor) (*tensor.Tens
 		}
 		plans[i] = &plan
 	}
-	if _, err := checkedCount(shape); err != nil {
+	count, err := checkedCount(shape)
+	if err == nil {
+		err = c.fits(count, bytesEach(x))
+	}
+	if err != nil {
 		return nil, fmt.Errorf("output: %w", err)
 	}
 	var y *tensor.Tensor
