@@ -17,7 +17,8 @@ type disk interface {
 
 // diskFile is a file under way.
 type diskFile interface {
-	io.WriteCloser
+	io.WriterAt
+	io.Closer
 	Name() string
 	Chmod(fs.FileMode) error
 	Sync() error

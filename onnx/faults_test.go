@@ -11,6 +11,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 )
@@ -27,7 +28,12 @@ type failingDisk struct {
 
 var errDisk = fmt.Errorf("made to fail: %w", syscall.EIO)
 
+// counting is held while a request is counted: several goroutines write a file.
+var counting sync.Mutex
+
 func (d *failingDisk) fails(request string) bool {
+	counting.Lock()
+	defer counting.Unlock()
 	d.left--
 	if d.left > 0 || d.left < 0 && !d.dead {
 		return false
@@ -72,13 +78,13 @@ type failingFile struct {
 	disk *failingDisk
 }
 
-func (f *failingFile) Write(b []byte) (int, error) {
+func (f *failingFile) WriteAt(b []byte, offset int64) (int, error) {
 	if !f.disk.fails("write") {
-		return f.diskFile.Write(b)
+		return f.diskFile.WriteAt(b, offset)
 	}
 	n, err := 0, errDisk
 	if f.disk.tear {
-		n, _ = f.diskFile.Write(b[:len(b)/2])
+		n, _ = f.diskFile.WriteAt(b[:len(b)/2], offset)
 	}
 	if f.disk.mute {
 		err = nil

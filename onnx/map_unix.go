@@ -44,3 +44,11 @@ func (m *mapping) unmap() error {
 
 // isMapped reports whether the content is read from the file only when it is looked at.
 func (m *mapping) isMapped() bool { return m.mapped }
+
+// giveBack lets go of the memory that the content takes. It is an advice: that it
+// cannot be taken is no error.
+func (m *mapping) giveBack() {
+	if m.mapped {
+		_ = unix.Madvise(m.data, unix.MADV_DONTNEED)
+	}
+}

@@ -19,6 +19,8 @@ type source struct {
 
 	locations map[string]bool // of all external data that the model refers to
 
+	swept sweepCount
+
 	mu       sync.Mutex
 	closed   bool
 	attached map[string]*attachment

@@ -2,7 +2,6 @@ package onnx
 
 import (
 	"errors"
-	"fmt"
 	"io"
 
 	"google.golang.org/protobuf/encoding/protowire"
@@ -22,6 +21,7 @@ type chunk struct {
 	payload Payload
 	length  int64
 	tensor  string // whose payload it is
+	offset  int64  // in a file; see placed
 }
 
 // copyBelow is up to which length bytes are copied rather than referred to.
@@ -113,19 +113,48 @@ func (c *chunk) writeTo(w io.Writer) error {
 	return err
 }
 
+// placed is all that there is to write, each chunk with its offset.
+func (o *output) placed() []chunk {
+	o.flush()
+	offset := int64(0)
+	for i := range o.chunks {
+		o.chunks[i].offset = offset
+		offset += o.chunks[i].length
+	}
+	return o.chunks
+}
+
 // writePayload writes a payload's bytes and holds it to the length it promised.
 func writePayload(w io.Writer, tensor string, p Payload, length int64) error {
+	c := chunk{payload: p, length: length, tensor: tensor}
 	written := int64(0)
-	if to, ok := p.(io.WriterTo); ok {
+	switch p := p.(type) {
+	case PiecewisePayload:
+		buffer := make([]byte, min(length, c.step()))
+		for written < length {
+			part := buffer[:min(length-written, int64(len(buffer)))]
+			n, err := p.ReadAt(part, written)
+			if n < len(part) {
+				if err == nil || err == io.EOF {
+					err = c.promised(written + int64(n))
+				}
+				return c.named(err)
+			}
+			if _, err := w.Write(part); err != nil {
+				return err
+			}
+			written += int64(n)
+		}
+	case io.WriterTo:
 		counted := &countingWriter{w: w, left: length}
-		if _, err := to.WriteTo(counted); err != nil {
-			return fmt.Errorf("tensor %q: %w", tensor, err)
+		if _, err := p.WriteTo(counted); err != nil {
+			return c.named(err)
 		}
 		written = length - counted.left
-	} else {
+	default:
 		b, err := p.Bytes()
 		if err != nil {
-			return fmt.Errorf("tensor %q: %w", tensor, err)
+			return c.named(err)
 		}
 		written = int64(len(b))
 		if written == length {
@@ -135,7 +164,7 @@ func writePayload(w io.Writer, tensor string, p Payload, length int64) error {
 		}
 	}
 	if written != length {
-		return fmt.Errorf("tensor %q: its payload promised %d bytes and gave %d", tensor, length, written)
+		return c.named(c.promised(written))
 	}
 	return nil
 }

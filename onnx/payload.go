@@ -12,8 +12,8 @@ import (
 // bytes may be read, computed or fail when they are wanted. What Bytes returns
 // belongs to the payload: callers do not write to it.
 //
-// A payload that also is an io.WriterTo is written by that when a model is
-// encoded, so that it need not be in memory as a whole.
+// A payload that also is a PiecewisePayload, or else an io.WriterTo, is written
+// by that when a model is encoded, so that it need not be in memory as a whole.
 type Payload interface {
 	Len() int64
 	Bytes() ([]byte, error)
@@ -72,6 +72,9 @@ func (s *stored) Len() int64 {
 	}
 	return int64(len(s.inline))
 }
+
+// isView reports whether Bytes gives a part of a file's memory without a copy.
+func (s *stored) isView() bool { return s.number == 0 }
 
 // Bytes returns the elements: a part of the file's or the external file's
 // memory, or, for a typed field, what is decoded from it at each call.

@@ -1,11 +1,8 @@
 package onnx
 
 import (
-	"bufio"
-	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -37,12 +34,9 @@ func newPending(d disk, target string, mode fs.FileMode) (*pending, error) {
 }
 
 // fill writes the content and closes the file.
-func (f *pending) fill(ctx context.Context, sync bool, write func(io.Writer) error) error {
-	w := bufio.NewWriterSize(&interruptible{ctx, f.file}, 1<<20)
-	err := write(w)
-	if err == nil {
-		err = w.Flush()
-	}
+func (f *pending) fill(sync bool, content *fileWriter) error {
+	content.to = f.file
+	err := content.run()
 	if err == nil && sync {
 		err = f.file.Sync()
 	}
@@ -72,31 +66,6 @@ func (f *pending) abandon() error {
 		return fmt.Errorf("and %s is left behind: %w", name, err)
 	}
 	return nil
-}
-
-// interruptible writes pieces until its context ends.
-type interruptible struct {
-	ctx context.Context
-	to  io.Writer
-}
-
-// piece is how much is written between two looks at the context.
-const piece = 8 << 20
-
-func (w *interruptible) Write(b []byte) (written int, err error) {
-	for {
-		if err := w.ctx.Err(); err != nil {
-			return written, context.Cause(w.ctx)
-		}
-		n, err := w.to.Write(b[:min(len(b), piece)])
-		written += n
-		if b = b[n:]; err != nil || len(b) == 0 {
-			return written, err
-		}
-		if n == 0 {
-			return written, io.ErrShortWrite
-		}
-	}
 }
 
 // advised adds to an error of the system what can be done about it.

@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
+	"runtime"
+	"slices"
 )
 
 // WriteOptions says how WriteFile writes.
@@ -18,6 +20,13 @@ type WriteOptions struct {
 	// Mode is the files' permissions; 0 stands for those of the model's source,
 	// 0644 if it has none.
 	Mode fs.FileMode
+	// ShardBytes, if positive, has weights written to external data in files of at
+	// most so many bytes. A tensor is not divided: one that is longer has a file
+	// of its own.
+	ShardBytes int64
+	// Threads is how many goroutines make and write payloads; 0: as many as there
+	// are processors. What is written does not depend on it.
+	Threads int
 	// Context, if not nil, ends the writing early; nothing of it is left then.
 	Context context.Context
 	// Progress, if not nil, is told how many bytes of all are written.
@@ -27,11 +36,12 @@ type WriteOptions struct {
 // WriteFile writes a model to a file, which appears whole or not at all: the
 // model is written beside it, brought to the disk, and takes its place. A model
 // that is too large for one file gets its weights written to external data, a
-// file beside with ".data" after the model's name, which is put in place first.
-// A model that is there already and has its data in that file goes on having
-// them until its place is taken: the new data are in ".data.2" then, and the old
-// ones are removed last. Whenever the program is stopped, there is the old model
-// or the new one.
+// file beside with ".data" after the model's name, which is put in place first;
+// several such files with WriteOptions.ShardBytes: ".data-00001-of-00003" and so
+// on. A model that is there already and has its data in such a file goes on
+// having them until its place is taken: the new data are in ".data.2" then, and
+// the old ones are removed last. Whenever the program is stopped, there is the
+// old model or the new one.
 //
 // No tensor refers to the source's external data afterwards. The model's source
 // and its external data are never overwritten, by whatever name path calls them;
@@ -60,20 +70,26 @@ type modelWriter struct {
 	model      *Model
 	options    WriteOptions
 	total      int64      // bytes
+	written    int64      // in files that are complete
+	names      []string   // of the files with external data
 	files      []*pending // to abandon if something fails
 	superseded []string   // external data of the model that is replaced
 }
 
 func (w *modelWriter) write(limit int64) error {
-	dataPath := w.dataPath()
-	p, err := place(w.model, w.options.ExternalData, filepath.Base(dataPath), limit)
+	place := placing{mode: w.options.ExternalData, limit: limit, shard: w.options.ShardBytes, names: w.dataNames}
+	p, err := place.place(w.model)
 	if err != nil {
 		return err
 	}
 	w.total = p.size()
+	folder := filepath.Dir(w.path)
 	targets := []string{w.path}
 	if len(p.data) > 0 {
-		targets = []string{w.path + ".data", dataPath, w.path}
+		targets = append(targets, w.path+".data")
+		for _, name := range w.names {
+			targets = append(targets, filepath.Join(folder, name))
+		}
 	} else {
 		w.superseded = nil
 	}
@@ -82,12 +98,12 @@ func (w *modelWriter) write(limit int64) error {
 			return err
 		}
 	}
-	if len(p.data) > 0 {
-		if err := w.fill(dataPath, func(to io.Writer) error { return p.writeData(to, w.progress(0)) }); err != nil {
+	for i, data := range p.data {
+		if err := w.fill(filepath.Join(folder, w.names[i]), data.chunks); err != nil {
 			return err
 		}
 	}
-	if err := w.fill(w.path, func(to io.Writer) error { return p.model.writeTo(to, w.progress(p.dataSize)) }); err != nil {
+	if err := w.fill(w.path, p.model.placed()); err != nil {
 		return err
 	}
 	if err := w.model.unchanged(); err != nil {
@@ -96,9 +112,9 @@ func (w *modelWriter) write(limit int64) error {
 	return w.commit()
 }
 
-// dataPath is the file for external data: one that the model which is there now,
-// if any, does not need.
-func (w *modelWriter) dataPath() string {
+// dataNames are the names of so many files for external data: such as the model
+// which is there now, if any, does not need.
+func (w *modelWriter) dataNames(files int) []string {
 	needed := map[string]bool{}
 	if old, err := Open(w.path); err == nil {
 		for location := range old.source.locations {
@@ -106,27 +122,44 @@ func (w *modelWriter) dataPath() string {
 		}
 		old.Close()
 	}
-	path := w.path + ".data"
-	for n := 2; needed[filepath.Base(path)]; n++ {
-		w.superseded = append(w.superseded, path)
-		path = fmt.Sprintf("%s.data.%d", w.path, n)
+	base := filepath.Base(w.path) + ".data"
+	ours := regexp.MustCompile("^" + regexp.QuoteMeta(base) + `(\.\d+)?(-\d+-of-\d+)?$`)
+	w.superseded = nil
+	for name := range needed {
+		if ours.MatchString(name) {
+			w.superseded = append(w.superseded, filepath.Join(filepath.Dir(w.path), name))
+		}
 	}
-	return path
+	slices.Sort(w.superseded)
+	name := base
+	for n := 2; ; n++ {
+		w.names = w.names[:0]
+		free := true
+		for i := range files {
+			shard := name
+			if files > 1 {
+				shard = fmt.Sprintf("%s-%05d-of-%05d", name, i+1, files)
+			}
+			w.names = append(w.names, shard)
+			free = free && !needed[shard]
+		}
+		if free {
+			return w.names
+		}
+		name = fmt.Sprintf("%s.%d", base, n)
+	}
 }
 
-// progress is told how much of a file is written, of the whole in which so much
-// comes before it.
-func (w *modelWriter) progress(before int64) func(done int64) {
-	return func(done int64) {
-		if w.options.Progress != nil {
-			w.options.Progress(before+done, w.total)
-		}
+// progress tells how much of everything is written.
+func (w *modelWriter) progress(done int64) {
+	if w.options.Progress != nil {
+		w.options.Progress(w.written+done, w.total)
 	}
 }
 
 // fill makes a file and writes its content.
-func (w *modelWriter) fill(target string, content func(io.Writer) error) error {
-	mode, ctx := w.options.Mode, w.options.Context
+func (w *modelWriter) fill(target string, content []chunk) error {
+	mode, ctx, threads := w.options.Mode, w.options.Context, w.options.Threads
 	if mode == 0 {
 		mode = 0o644
 		if s := w.model.source; s != nil && s.info != nil {
@@ -136,13 +169,21 @@ func (w *modelWriter) fill(target string, content func(io.Writer) error) error {
 	if ctx == nil {
 		ctx = context.Background()
 	}
+	if threads <= 0 {
+		threads = runtime.GOMAXPROCS(0)
+	}
 	f, err := newPending(w.disk, target, mode)
 	if err == nil {
 		w.files = append(w.files, f)
-		err = f.fill(ctx, !w.options.NoSync, content)
+		err = f.fill(!w.options.NoSync, &fileWriter{
+			pieces: cut(content), threads: threads, ctx: ctx, progress: w.progress, swept: w.model.Swept,
+		})
 	}
 	if err != nil {
 		return advised(err, w.total)
+	}
+	if last := len(content) - 1; last >= 0 {
+		w.written += content[last].offset + content[last].length
 	}
 	return nil
 }
