@@ -62,6 +62,9 @@ func (m *Measurement) Join() (*Scales, error) {
 	return m.scales, m.err
 }
 
+// Help takes part in the sweep as Join does, and does not wait for the others.
+func (m *Measurement) Help() { m.work() }
+
 // errAbandoned is for those that wait for a goroutine that panicked.
 var errAbandoned = errors.New("the weights could not be read to their end")
 

@@ -21,6 +21,7 @@ type Builder struct {
 	constant map[*onnx.Scope][]*onnx.Tensor
 	shared   map[sharedKey]string
 	refused  []string
+	late     []lateNote // sites whose weights are not measured yet
 	imports  []onnx.OpsetImport
 }
 

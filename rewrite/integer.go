@@ -56,7 +56,7 @@ func (q *quantizer) matchInteger(at At, o *operand) *Match {
 	}
 	site := w.site(planned)
 	site.Form = describe
-	match := &Match{Sites: []Site{site}, intents: []intent{{integerKind, w, planned, o.input}}, Prepare: w.prepare}
+	match := &Match{Sites: []Site{site}, intents: []intent{{integerKind, w, planned, o.input}}, Prepare: w.prepare, joined: true}
 	match.Build = func(b *Builder) error {
 		q.twins.Do(q.unify)
 		if err := w.ready(q.recipe); err != nil {
@@ -184,15 +184,11 @@ func (l *integerLayer) product() error {
 func (l *integerLayer) weightScale(factor float32, dims []int64) string {
 	if factor == 1 {
 		name, _ := l.w.constant(l.b, form{scale: onnx.Float}, fmt.Sprint("integer scale", dims), func() *onnx.Tensor {
-			return onnx.FloatTensor(l.w.name+"_scale", dims, l.w.scales.Values)
+			return l.w.scaleTensorOf(l.w.name+"_scale", onnx.Float, dims, 1)
 		})
 		return name
 	}
-	values := make([]float32, len(l.w.scales.Values))
-	for i, v := range l.w.scales.Values {
-		values[i] = v * factor
-	}
-	return l.b.ConstantIn(l.w.home, onnx.FloatTensor(l.w.name+"_scale_alpha", dims, values))
+	return l.b.ConstantIn(l.w.home, l.w.scaleTensorOf(l.w.name+"_scale_alpha", onnx.Float, dims, factor))
 }
 
 // conv builds Conv.

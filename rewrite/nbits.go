@@ -41,13 +41,13 @@ func (q *quantizer) matchNBits(at At, o *operand) *Match {
 	describe := fmt.Sprintf("MatMulNBits, 8 bit in blocks of %d, %v", q.recipe.Block, computed)
 	site := w.site(planned)
 	site.Form, site.BytesAfter = describe, w.packedBytes()
-	match := &Match{Sites: []Site{site}, intents: []intent{{packedKind, w, planned, o.input}}, Prepare: w.prepare}
+	match := &Match{Sites: []Site{site}, intents: []intent{{packedKind, w, planned, o.input}}, Prepare: w.prepare, joined: true}
 	match.Build = func(b *Builder) error {
 		q.twins.Do(q.unify)
 		if err := w.ready(q.recipe); err != nil {
 			return err
 		}
-		if floatTypes[computed] != w.scales.Scheme.Scale {
+		if floatTypes[computed] != w.scaleType() {
 			return &Skip{Reason: "its scales are too small for " + computed.String()}
 		}
 		layer := nBitsLayer{b: b, node: at.Node, w: w, level: q.recipe.AccuracyLevel, original: original, computed: computed}
@@ -134,19 +134,23 @@ func (l *nBitsLayer) weightInputs() ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	count := []int64{int64(len(w.scales.Values))}
+	count := []int64{w.dims[0] * w.blocks()}
 	scales, err := w.constant(b, f, "packed scales", func() *onnx.Tensor {
-		return floatConstant(w.name+"_scales", l.computed, count, w.scales.Values)
+		name := w.name + "_scales"
+		return w.ofScales(name, l.computed, count, func(s *quantops.Scales) *onnx.Tensor { return floatConstant(name, l.computed, count, s.Values) })
 	})
 	if err != nil || !w.scheme.Asymmetric {
 		return []string{packed, scales}, err
 	}
 	zeros, err := w.constant(b, f, "packed zero points", func() *onnx.Tensor {
-		data := make(onnx.Bytes, len(w.scales.Zeros))
-		for i, z := range w.scales.Zeros {
-			data[i] = byte(int(z) + 128)
-		}
-		return onnx.NewTensor(w.name+"_zero_points", onnx.Uint8, count, data)
+		name := w.name + "_zero_points"
+		return w.ofScales(name, onnx.Uint8, count, func(s *quantops.Scales) *onnx.Tensor {
+			data := make(onnx.Bytes, len(s.Zeros))
+			for i, z := range s.Zeros {
+				data[i] = byte(int(z) + 128)
+			}
+			return onnx.NewTensor(name, onnx.Uint8, count, data)
+		})
 	})
 	return []string{packed, scales, zeros}, err
 }
@@ -162,30 +166,4 @@ func (w *weight) packedBytes() int64 {
 		size += blocks
 	}
 	return size
-}
-
-// packedPromise computes the packed weight when its bytes are asked for.
-type packedPromise struct{ w *weight }
-
-// Len is one byte for each weight, with each row's last block filled up.
-func (p packedPromise) Len() int64 { return p.w.dims[0] * p.w.blocks() * int64(p.w.block) }
-
-// Bytes quantizes the weight and moves it to uint8. What fills a last block up
-// is never multiplied by anything.
-func (p packedPromise) Bytes() ([]byte, error) {
-	floats, err := p.w.floats()
-	if err != nil {
-		return nil, err
-	}
-	rows, length := int(p.w.dims[0]), int(p.w.dims[1])
-	stride := int(p.w.blocks()) * p.w.block
-	packed := make([]byte, rows*stride)
-	for r := range rows {
-		row := packed[r*stride:][:stride]
-		quantops.QuantizeRows(row[:length], floats, p.w.scales, r, r+1)
-		for i := range row {
-			row[i] ^= 0x80 // q + 128
-		}
-	}
-	return packed, nil
 }

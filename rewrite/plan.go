@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"sync/atomic"
 
 	"golang.org/x/sync/errgroup"
 
@@ -22,8 +23,15 @@ type Plan struct {
 	// take that it leaves, whoever reads them: constants of rank 2 and more.
 	Remaining      []Remaining
 	RemainingBytes int64
-	// Threads is the most weights that Apply prepares at once; 0: one for each core.
+	// Threads is how many goroutines Apply reads weights with; 0: one for each core.
 	Threads int
+	// Late has Apply read no weights where nothing in the new graph depends on
+	// what they hold: they are measured while the new model is written, which
+	// reads the original only once. A weight that cannot be quantized is an error
+	// of writing then, and Sites are complete after Result.Complete.
+	Late bool
+
+	quantizer *quantizer // nil: other rules made the plan
 
 	index   *onnx.Index
 	matches []located
@@ -52,6 +60,26 @@ type Result struct {
 	Sites []Site
 	// Skips are the plan's, and those whose reason only the weights could tell.
 	Skips []Skip
+
+	late []lateNote
+}
+
+// Complete measures the weights that Plan.Late left for later, if writing the
+// model has not done so, and adds what was found to Sites.
+func (r *Result) Complete() error {
+	for _, note := range r.late {
+		w := note.weight
+		if w.twin != nil {
+			w = w.twin.weight
+		}
+		scales, err := w.measured()
+		if err != nil {
+			return fmt.Errorf("rewrite: %w", w.explained(err))
+		}
+		r.Sites[note.site].noteSubstituted(scales)
+	}
+	r.late = nil
+	return nil
 }
 
 // Find asks rules at every node of a model. The first that answers with a match
@@ -143,6 +171,9 @@ func (p *Plan) Apply(ctx context.Context) (*Result, error) {
 }
 
 func (p *Plan) apply(ctx context.Context) (*Result, error) {
+	if q := p.quantizer; q != nil {
+		q.late = p.Late && q.undecided()
+	}
 	if err := p.prepare(ctx); err != nil {
 		return nil, err
 	}
@@ -166,6 +197,9 @@ func (p *Plan) apply(ctx context.Context) (*Result, error) {
 		case err != nil:
 			return nil, fmt.Errorf("rewrite: %s %q: %w", op, node, err)
 		default:
+			for _, note := range builder.late {
+				result.late = append(result.late, lateNote{len(result.Sites) + note.site, note.weight})
+			}
 			result.Sites = append(result.Sites, builder.Sites...)
 			emissions = append(emissions, emission{found.at, builder.nodes, len(builder.Sites)})
 			for _, reason := range builder.refused {
@@ -198,28 +232,33 @@ func (p *Plan) apply(ctx context.Context) (*Result, error) {
 	return result, nil
 }
 
-// prepare does the matches' long work, several at once.
+// prepare does the matches' long work, on several goroutines: a match that lets
+// them share its work has all of them, the others one each.
 func (p *Plan) prepare(ctx context.Context) error {
 	threads := p.Threads
 	if threads <= 0 {
 		threads = runtime.GOMAXPROCS(0)
 	}
 	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(threads)
-	for _, found := range p.matches {
-		if found.match.Prepare == nil {
-			continue
-		}
+	claimed := make([]atomic.Bool, len(p.matches))
+	for range threads {
 		group.Go(func() error {
-			if err := ctx.Err(); err != nil {
-				return err
-			}
-			err := p.Model.Guard(func() error { return found.match.Prepare(ctx) })
-			var skip *Skip
-			if err != nil && !errors.As(err, &skip) { // a skip is Build's to say, in the order of the graph
-				return fmt.Errorf("rewrite: %s %q: %w", opName(found.at.Node), nodeName(found.at.Node), err)
-			}
-			return nil
+			return p.Model.Guard(func() error {
+				for i, found := range p.matches {
+					if found.match.Prepare == nil || claimed[i].Swap(true) && !found.match.joined {
+						continue
+					}
+					if err := ctx.Err(); err != nil {
+						return err
+					}
+					err := found.match.Prepare(ctx)
+					var skip *Skip
+					if err != nil && !errors.As(err, &skip) { // a skip is Build's to say, in the order of the graph
+						return fmt.Errorf("rewrite: %s %q: %w", opName(found.at.Node), nodeName(found.at.Node), err)
+					}
+				}
+				return nil
+			})
 		})
 	}
 	return group.Wait()

@@ -22,6 +22,8 @@ const (
 
 // quantizer is the rule that a recipe makes.
 type quantizer struct {
+	model     *onnx.Model
+	late      bool // weights are measured while the new model is written
 	recipe    Recipe
 	selection *selection
 	weights   map[weightKey]*weight
@@ -48,11 +50,12 @@ func newPlan(m *onnx.Model, index *onnx.Index, recipe Recipe) (*Plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	q := &quantizer{recipe: recipe, selection: selection, weights: map[weightKey]*weight{}}
+	q := &quantizer{model: m, recipe: recipe, selection: selection, weights: map[weightKey]*weight{}}
 	plan := find(m, index, q)
 	if err := selection.unmatched(); err != nil {
 		return nil, err
 	}
+	plan.quantizer = q
 	plan.remains(q)
 	plan.judge()
 	if recipe.WholeGraph {

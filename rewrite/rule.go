@@ -39,6 +39,9 @@ type Match struct {
 	// a weight. Those of several matches run at once; it changes nothing that
 	// another match reads.
 	Prepare func(ctx context.Context) error
+	// joined says that all goroutines are to call Prepare, which lets them share
+	// its work.
+	joined bool
 	// Build adds the replacement. It defines every output name of the replaced
 	// nodes that a node outside them reads, so that no reader is rewired. An
 	// error that is a *Skip leaves the nodes alone, with that reason.

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/onnx-tinyq/onnx-tinyq/onnx"
+	"github.com/onnx-tinyq/onnx-tinyq/quantops"
 )
 
 // scaleDims is the shape that a weight's scales are stored in: a scalar for one,
@@ -41,27 +42,44 @@ func (w *weight) blockedDims() []int64 {
 
 // scaleTensor holds the scales.
 func (w *weight) scaleTensor(dtype onnx.DType, broadcast bool) *onnx.Tensor {
-	return floatConstant(w.name+"_scale", dtype, w.scaleDims(broadcast), w.scales.Values)
+	return w.scaleTensorOf(w.name+"_scale", dtype, w.scaleDims(broadcast), 1)
+}
+
+// scaleTensorOf holds the scales times a factor.
+func (w *weight) scaleTensorOf(name string, dtype onnx.DType, dims []int64, factor float32) *onnx.Tensor {
+	return w.ofScales(name, dtype, dims, func(s *quantops.Scales) *onnx.Tensor {
+		values := s.Values
+		if factor != 1 {
+			values = make([]float32, len(s.Values))
+			for i, v := range s.Values {
+				values[i] = v * factor
+			}
+		}
+		return floatConstant(name, dtype, dims, values)
+	})
 }
 
 // zeroPointTensor holds an int8 zero point for each scale. It is never left out:
 // without one, a runtime has taken the weight for uint8.
 func (w *weight) zeroPointTensor() *onnx.Tensor {
-	zeros := w.scales.Zeros
-	if zeros == nil {
-		zeros = make([]int8, len(w.scales.Values))
+	name, dims := w.name+"_zero_point", w.scaleDims(false)
+	if !w.scheme.Asymmetric {
+		return onnx.Int8Tensor(name, dims, make([]int8, elements(dims)))
 	}
-	return onnx.Int8Tensor(w.name+"_zero_point", w.scaleDims(false), zeros)
+	return w.ofScales(name, onnx.Int8, dims, func(s *quantops.Scales) *onnx.Tensor { return onnx.Int8Tensor(name, dims, s.Zeros) })
 }
 
 // zeroTensor holds the zero points as floats, which int8 values are floats of
 // exactly in every type.
 func (w *weight) zeroTensor(dtype onnx.DType) *onnx.Tensor {
-	values := make([]float32, len(w.scales.Zeros))
-	for i, z := range w.scales.Zeros {
-		values[i] = float32(z)
-	}
-	return floatConstant(w.name+"_zero", dtype, w.scaleDims(true), values)
+	name, dims := w.name+"_zero", w.scaleDims(true)
+	return w.ofScales(name, dtype, dims, func(s *quantops.Scales) *onnx.Tensor {
+		values := make([]float32, len(s.Zeros))
+		for i, z := range s.Zeros {
+			values[i] = float32(z)
+		}
+		return floatConstant(name, dtype, dims, values)
+	})
 }
 
 // inRank gives a tensor that broadcasts onto the weight the weight's own rank,

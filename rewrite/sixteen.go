@@ -50,7 +50,7 @@ func (q *quantizer) matchSixteenBit(at At, operands []*operand) *Match {
 		return q.matchWide(at, operands) // a model of the recipe's own type stays as it is
 	}
 	var weights []*weight
-	match := &Match{Prepare: prepareAll(&weights)}
+	match := &Match{Prepare: prepareAll(&weights), joined: true}
 	forms := make([]form, len(operands))
 	for i, o := range operands {
 		forms[i] = q.form(at.Scope, o, narrow, true)

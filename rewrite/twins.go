@@ -30,7 +30,7 @@ func (q *quantizer) unify() {
 	alike := map[size][]*weight{}
 	for _, lookups := range []bool{true, false} {
 		for _, w := range q.ordered {
-			if w.lookup == lookups && w.err == nil && w.scales != nil {
+			if w.lookup == lookups && w.measurable() {
 				key := size{w.home, w.source.Type, w.source.Data.Len()}
 				alike[key] = append(alike[key], w)
 			}
@@ -116,27 +116,48 @@ func transposedBytes(a, b *onnx.Tensor) bool {
 	return true
 }
 
-// signature is a sum over the elements, in whatever order: equal for twins,
-// hardly ever for others.
+// measurable says whether the weight can be quantized, as far as that is known.
+func (w *weight) measurable() bool {
+	if w.late() {
+		_, err := w.floats()
+		return err == nil
+	}
+	_, err := w.measured()
+	return err == nil
+}
+
+// corner is how many rows and columns of a table are looked at to find twins.
+const corner = 16
+
+// signature is a sum over the elements of a table's first rows and columns, in
+// whatever order: equal for twins, hardly ever for others. It reads some pages,
+// so that finding out that there are no twins costs nothing.
 func (w *weight) signature() (uint64, error) {
 	data, err := w.source.Data.Bytes()
 	if err != nil {
 		return 0, err
 	}
 	size := w.source.Type.Bits() / 8
+	columns := len(data) / size
+	if dims := w.source.Dims; len(dims) == 2 {
+		columns = int(dims[1])
+	}
+	rows := len(data) / size / max(1, columns)
 	var sum uint64
-	for ; len(data) >= size; data = data[size:] {
-		var v uint64
-		for i := range size {
-			v |= uint64(data[i]) << (8 * i)
+	for row := range min(corner, rows) {
+		for column := range min(corner, columns) {
+			var v uint64
+			for i, b := range data[(row*columns+column)*size:][:size] {
+				v |= uint64(b) << (8 * i)
+			}
+			// A finalizer that spreads every bit (MurmurHash3's fmix64).
+			v ^= v >> 33
+			v *= 0xff51afd7ed558ccd
+			v ^= v >> 33
+			v *= 0xc4ceb9fe1a85ec53
+			v ^= v >> 33
+			sum += v
 		}
-		// A finalizer that spreads every bit (MurmurHash3's fmix64).
-		v ^= v >> 33
-		v *= 0xff51afd7ed558ccd
-		v ^= v >> 33
-		v *= 0xc4ceb9fe1a85ec53
-		v ^= v >> 33
-		sum += v
 	}
 	return sum, nil
 }

@@ -2,10 +2,8 @@ package rewrite
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
-	"sync"
 
 	"github.com/onnx-tinyq/onnx-tinyq/onnx"
 	"github.com/onnx-tinyq/onnx-tinyq/quantops"
@@ -29,9 +27,8 @@ type weight struct {
 	scheme quantops.Scheme
 	twin   *twin
 
-	once   sync.Once
-	scales *quantops.Scales
-	err    error
+	quantizer *quantizer
+	measuring
 }
 
 // weightKey tells weights apart.
@@ -72,7 +69,7 @@ func (q *quantizer) weightOf(scope *onnx.Scope, l *operand, f form, lookup bool)
 	w := &weight{
 		name: c.Root, home: home, source: source, flip: flip,
 		dims: l.dims, axis: axis, before: weightBytes(c), dtype: c.Type, read: c.Dims, scale: f.scale, lookup: lookup,
-		block: f.block, scheme: quantops.Scheme{Asymmetric: q.recipe.Asymmetric},
+		block: f.block, scheme: quantops.Scheme{Asymmetric: q.recipe.Asymmetric}, quantizer: q,
 	}
 	q.weights[key] = w
 	q.ordered = append(q.ordered, w)
@@ -159,36 +156,38 @@ func (w *weight) finish(b *Builder, i int, f form) {
 		site.BytesAfter = 0
 		site.Note = "shares the int8 table of " + w.twin.weight.name
 	}
-	if w.scales.Substituted > 0 {
-		if site.Note != "" {
-			site.Note += "; "
-		}
-		site.Note += fmt.Sprintf("%d channels of zeros, or too small to scale, became zeros", w.scales.Substituted)
+	if scales := w.known(); scales != nil {
+		site.noteSubstituted(scales)
+	} else {
+		b.late = append(b.late, lateNote{i, w})
 	}
 }
 
-// prepare reads the weight for its scales. What it finds is kept, so a weight
-// with several sites is read once; whether a failure is a reason or an error
-// is for ready to say, in the order of the graph.
+// noteSubstituted says how many channels have no scale of their own.
+func (s *Site) noteSubstituted(scales *quantops.Scales) {
+	if scales.Substituted == 0 {
+		return
+	}
+	if s.Note != "" {
+		s.Note += "; "
+	}
+	s.Note += fmt.Sprintf("%d channels of zeros, or too small to scale, became zeros", scales.Substituted)
+}
+
+// lateNote is a site whose weight is measured after the site is built.
+type lateNote struct {
+	site   int
+	weight *weight
+}
+
+// prepare reads the weight for its scales, unless that is left for later. What
+// it finds is kept, so a weight with several sites is read once; whether a
+// failure is a reason or an error is for ready to say, in the order of the graph.
 func (w *weight) prepare(context.Context) error {
-	w.once.Do(func() { w.scales, w.err = w.measure() })
+	if !w.late() {
+		w.help()
+	}
 	return nil
-}
-
-// measure finds the scales, in the stored type where that can hold them and in
-// float32 else.
-func (w *weight) measure() (*quantops.Scales, error) {
-	floats, err := w.floats()
-	if err != nil {
-		return nil, err
-	}
-	scheme := w.scheme
-	scheme.Scale = floatTypes[w.scale]
-	scales, err := quantops.Measure(floats, scheme)
-	if err == nil && scales.Underflow > 0 && scales.Overflow == 0 {
-		scales, err = quantops.Measure(floats, w.scheme)
-	}
-	return scales, err
 }
 
 // floatTypes are the types that weights and scales may have.
@@ -199,9 +198,9 @@ var floatTypes = map[onnx.DType]quantops.FloatType{
 	onnx.BFloat16: quantops.BFloat16Type,
 }
 
-// floats are the weight's elements as they are stored, seen as a batch of
+// viewed are the weight's elements as they are stored, seen as a batch of
 // matrices with scales along their rows or columns.
-func (w *weight) floats() (*quantops.Weights, error) {
+func (w *weight) viewed() (*quantops.Weights, error) {
 	data, err := w.source.Data.Bytes()
 	if err != nil {
 		return nil, fmt.Errorf("weight %q: %w", w.name, err)
@@ -245,15 +244,16 @@ func (w *weight) floats() (*quantops.Weights, error) {
 // ready says whether the weight can be quantized as planned: its error is a
 // *Skip where the layer is to be left alone.
 func (w *weight) ready(recipe Recipe) error {
-	var nonfinite *quantops.NonfiniteError
+	if w.late() {
+		return nil
+	}
+	scales, err := w.measured()
 	switch {
-	case errors.As(w.err, &nonfinite) && recipe.SkipNonfinite:
-		return &Skip{Reason: fmt.Sprintf("in its weight %q, %v", w.name, nonfinite)}
-	case nonfinite != nil:
-		return fmt.Errorf("in the weight %q, %w: it has no scale. --nonfinite skip leaves such layers as they are", w.name, nonfinite)
-	case w.err != nil:
-		return w.err
-	case w.scales.Overflow > 0:
+	case isNonfinite(err) && recipe.SkipNonfinite:
+		return &Skip{Reason: fmt.Sprintf("in its weight %q, %v", w.name, err)}
+	case err != nil:
+		return w.explained(err)
+	case scales.Overflow > 0:
 		return &Skip{Reason: fmt.Sprintf("its weight %q has values that float16 cannot hold, or could not once quantized: the largest is 65504", w.name)}
 	}
 	return nil
@@ -265,7 +265,7 @@ func (q *quantizer) actual(scope *onnx.Scope, w *weight, planned form) form {
 	if w.twin != nil {
 		w = w.twin.weight
 	}
-	if floatTypes[planned.scale] != w.scales.Scheme.Scale {
+	if floatTypes[planned.scale] != w.scaleType() {
 		return q.wide(scope, planned)
 	}
 	return planned
@@ -277,28 +277,4 @@ func (w *weight) perChannel() bool { return w.axis >= 0 }
 // quantizedTensor is the int8 weight: a promise that is kept when it is written.
 func (w *weight) quantizedTensor() *onnx.Tensor {
 	return onnx.NewTensor(w.name+"_quantized", onnx.Int8, w.dims, promise{w})
-}
-
-// promise computes the int8 weight when its bytes are asked for.
-type promise struct{ w *weight }
-
-// Len is one byte for each weight.
-func (p promise) Len() int64 {
-	n := int64(1)
-	for _, d := range p.w.dims {
-		n *= d
-	}
-	return n
-}
-
-// Bytes quantizes the weight: in each call anew, so that no more than one is in
-// memory while a model is written.
-func (p promise) Bytes() ([]byte, error) {
-	floats, err := p.w.floats()
-	if err != nil {
-		return nil, err
-	}
-	q := make([]byte, p.Len())
-	quantops.Quantize(q, floats, p.w.scales)
-	return q, nil
 }

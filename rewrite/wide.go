@@ -13,7 +13,7 @@ import (
 // that are dequantized to that type. The node may be the call of a function.
 func (q *quantizer) matchWide(at At, operands []*operand) *Match {
 	var weights []*weight
-	match := &Match{Prepare: prepareAll(&weights)}
+	match := &Match{Prepare: prepareAll(&weights), joined: true}
 	forms := make([]form, len(operands))
 	for i, o := range operands {
 		forms[i] = q.form(at.Scope, o, o.weight.Type, false)
@@ -77,7 +77,7 @@ func (q *quantizer) matchLookup(at At, o *operand) *Match {
 	return &Match{
 		Sites:   []Site{w.site(planned)},
 		intents: []intent{{lookupKind, w, planned, o.input}},
-		Prepare: w.prepare,
+		Prepare: w.prepare, joined: true,
 		Build: func(b *Builder) error {
 			q.twins.Do(q.unify)
 			if err := w.ready(q.recipe); err != nil {

@@ -24,6 +24,7 @@ type rewriteFlags struct {
 	feedFlags
 	output       string
 	externalData *choice
+	shardBytes   int64
 	sync         *choice
 	check        *choice
 	minSQNR      float64
@@ -37,6 +38,7 @@ func (f *rewriteFlags) register(flags *pflag.FlagSet) {
 	f.recipeFlags.register(flags)
 	f.externalData = choose(flags, "external-data", "", "put weights into a file beside the model: if it would pass 2 GiB, always, never",
 		"auto", "always", "never")
+	flags.Int64Var(&f.shardBytes, "shard-bytes", 0, "put weights into files beside the model of at most so many bytes each; a weight that is larger has a file of its own")
 	f.sync = choose(flags, "sync", "", "auto: the file is on the disk before success is reported; off: as the system likes",
 		"auto", "off")
 	f.check = choose(flags, "check", "", "run both models and compare: whenever the executor can run the model, on, off",
@@ -100,6 +102,12 @@ func (a *app) begin(path string, f *rewriteFlags) (*job, error) {
 	switch extension := filepath.Ext(f.report); {
 	case j.output == "-" && a.asJSON:
 		return nil, usagef("--output - and --json both want standard output: name a file for one of them")
+	case f.shardBytes < 0:
+		return nil, usagef("--shard-bytes %d: a number of bytes is not negative", f.shardBytes)
+	case f.shardBytes > 0 && f.externalData.value == "never":
+		return nil, usagef("--shard-bytes asks for files beside the model, and --external-data never rules them out")
+	case f.shardBytes > 0 && j.output == "-":
+		return nil, usagef("--shard-bytes asks for files beside the model, and standard output has no folder")
 	case f.tune && f.minSQNR == 0:
 		return nil, usagef("--tune wants a mark to reach: --min-sqnr DB")
 	case f.report != "" && extension != ".html" && extension != ".json":
@@ -202,6 +210,7 @@ func (a *app) rewrite(ctx context.Context, path string, f *rewriteFlags) error {
 		}
 		r.RemainingBytes = j.plan.RemainingBytes
 	}
+	j.plan.Late = f.check.value == "off" // nobody reads the weights before they are written
 	result, err := j.plan.Apply(ctx)
 	if err != nil {
 		return err
@@ -228,6 +237,10 @@ func (a *app) rewrite(ctx context.Context, path string, f *rewriteFlags) error {
 		if err := a.put(ctx, j, result.Model); err != nil {
 			return err
 		}
+		if err := result.Complete(); err != nil {
+			return err
+		}
+		r.Sites = reportSites(result.Sites)
 	}
 	r.finish(begin)
 	if err := f.writeReport(r); err != nil {
@@ -258,7 +271,7 @@ func (a *app) put(ctx context.Context, j *job, m *onnx.Model) error {
 	if err != nil {
 		return err
 	}
-	options := onnx.WriteOptions{NoSync: j.flags.sync.value == "off", Context: ctx}
+	options := onnx.WriteOptions{NoSync: j.flags.sync.value == "off", Context: ctx, Threads: j.flags.threads, ShardBytes: j.flags.shardBytes}
 	switch j.flags.externalData.value {
 	case "always":
 		options.ExternalData = onnx.ExternalAlways
