@@ -3,7 +3,7 @@
 #include "textflag.h"
 
 // func extremesEachFloat32AVX512(s *sweep)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·extremesEachFloat32AVX512(SB), NOSPLIT, $0-8
 	MOVL         $0x7fffffff, AX
 	VMOVD        AX, X0
@@ -23,27 +23,28 @@ columns:
 	MOVQ      R11, DX
 
 rows:
-	VMOVUPS   (DI), Z5
-	VPSRAD    $0x1f, Z5, Z6
-	VPANDD    Z0, Z6, Z6
-	VPXORD    Z6, Z5, Z5
-	VPMINSD   Z5, Z1, Z1
-	VPMAXSD   Z5, Z3, Z3
-	ADDQ      R10, DI
-	DECQ      DX
-	JNZ       rows
-	VMOVDQU32 Z1, (R8)
-	VMOVDQU32 Z3, (R9)
-	ADDQ      $0x00000040, SI
-	ADDQ      $0x40, R8
-	ADDQ      $0x40, R9
-	SUBQ      $0x10, CX
-	JNZ       columns
+	PREFETCHT0 1024(DI)
+	VMOVUPS    (DI), Z5
+	VPSRAD     $0x1f, Z5, Z6
+	VPANDD     Z0, Z6, Z6
+	VPXORD     Z6, Z5, Z5
+	VPMINSD    Z5, Z1, Z1
+	VPMAXSD    Z5, Z3, Z3
+	ADDQ       R10, DI
+	DECQ       DX
+	JNZ        rows
+	VMOVDQU32  Z1, (R8)
+	VMOVDQU32  Z3, (R9)
+	ADDQ       $0x00000040, SI
+	ADDQ       $0x40, R8
+	ADDQ       $0x40, R9
+	SUBQ       $0x10, CX
+	JNZ        columns
 	VZEROUPPER
 	RET
 
 // func extremesEachFloat64AVX512(s *sweep)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·extremesEachFloat64AVX512(SB), NOSPLIT, $0-8
 	MOVL         $0x7fffffff, AX
 	VMOVD        AX, X0
@@ -63,6 +64,8 @@ columns:
 	MOVQ      R11, DX
 
 rows:
+	PREFETCHT0   1024(DI)
+	PREFETCHT0   1088(DI)
 	VCVTPD2PS    (DI), Y5
 	VCVTPD2PS    64(DI), Y6
 	VINSERTF64X4 $0x01, Y6, Z5, Z5
@@ -85,7 +88,7 @@ rows:
 	RET
 
 // func extremesEachFloat16AVX512(s *sweep)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·extremesEachFloat16AVX512(SB), NOSPLIT, $0-8
 	MOVL         $0x7fffffff, AX
 	VMOVD        AX, X0
@@ -105,27 +108,28 @@ columns:
 	MOVQ      R11, DX
 
 rows:
-	VCVTPH2PS (DI), Z5
-	VPSRAD    $0x1f, Z5, Z6
-	VPANDD    Z0, Z6, Z6
-	VPXORD    Z6, Z5, Z5
-	VPMINSD   Z5, Z1, Z1
-	VPMAXSD   Z5, Z3, Z3
-	ADDQ      R10, DI
-	DECQ      DX
-	JNZ       rows
-	VMOVDQU32 Z1, (R8)
-	VMOVDQU32 Z3, (R9)
-	ADDQ      $0x00000020, SI
-	ADDQ      $0x40, R8
-	ADDQ      $0x40, R9
-	SUBQ      $0x10, CX
-	JNZ       columns
+	PREFETCHT0 1024(DI)
+	VCVTPH2PS  (DI), Z5
+	VPSRAD     $0x1f, Z5, Z6
+	VPANDD     Z0, Z6, Z6
+	VPXORD     Z6, Z5, Z5
+	VPMINSD    Z5, Z1, Z1
+	VPMAXSD    Z5, Z3, Z3
+	ADDQ       R10, DI
+	DECQ       DX
+	JNZ        rows
+	VMOVDQU32  Z1, (R8)
+	VMOVDQU32  Z3, (R9)
+	ADDQ       $0x00000020, SI
+	ADDQ       $0x40, R8
+	ADDQ       $0x40, R9
+	SUBQ       $0x10, CX
+	JNZ        columns
 	VZEROUPPER
 	RET
 
 // func extremesEachBFloat16AVX512(s *sweep)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·extremesEachBFloat16AVX512(SB), NOSPLIT, $0-8
 	MOVL         $0x7fffffff, AX
 	VMOVD        AX, X0
@@ -145,28 +149,29 @@ columns:
 	MOVQ      R11, DX
 
 rows:
-	VPMOVZXWD (DI), Z5
-	VPSLLD    $0x10, Z5, Z5
-	VPSRAD    $0x1f, Z5, Z6
-	VPANDD    Z0, Z6, Z6
-	VPXORD    Z6, Z5, Z5
-	VPMINSD   Z5, Z1, Z1
-	VPMAXSD   Z5, Z3, Z3
-	ADDQ      R10, DI
-	DECQ      DX
-	JNZ       rows
-	VMOVDQU32 Z1, (R8)
-	VMOVDQU32 Z3, (R9)
-	ADDQ      $0x00000020, SI
-	ADDQ      $0x40, R8
-	ADDQ      $0x40, R9
-	SUBQ      $0x10, CX
-	JNZ       columns
+	PREFETCHT0 1024(DI)
+	VPMOVZXWD  (DI), Z5
+	VPSLLD     $0x10, Z5, Z5
+	VPSRAD     $0x1f, Z5, Z6
+	VPANDD     Z0, Z6, Z6
+	VPXORD     Z6, Z5, Z5
+	VPMINSD    Z5, Z1, Z1
+	VPMAXSD    Z5, Z3, Z3
+	ADDQ       R10, DI
+	DECQ       DX
+	JNZ        rows
+	VMOVDQU32  Z1, (R8)
+	VMOVDQU32  Z3, (R9)
+	ADDQ       $0x00000020, SI
+	ADDQ       $0x40, R8
+	ADDQ       $0x40, R9
+	SUBQ       $0x10, CX
+	JNZ        columns
 	VZEROUPPER
 	RET
 
 // func extremesSharedFloat32AVX512(s *sweep)
-// Requires: AVX, AVX2, AVX512F
+// Requires: AVX, AVX2, AVX512F, MMX+
 TEXT ·extremesSharedFloat32AVX512(SB), NOSPLIT, $0-8
 	MOVL         $0x7fffffff, AX
 	VMOVD        AX, X0
@@ -180,6 +185,7 @@ TEXT ·extremesSharedFloat32AVX512(SB), NOSPLIT, $0-8
 	VPBROADCASTD (R9), Z2
 
 next:
+	PREFETCHT0    1024(SI)
 	VMOVUPS       (SI), Z3
 	VPSRAD        $0x1f, Z3, Z4
 	VPANDD        Z0, Z4, Z4
@@ -211,7 +217,7 @@ next:
 	RET
 
 // func extremesSharedFloat64AVX512(s *sweep)
-// Requires: AVX, AVX2, AVX512F
+// Requires: AVX, AVX2, AVX512F, MMX+
 TEXT ·extremesSharedFloat64AVX512(SB), NOSPLIT, $0-8
 	MOVL         $0x7fffffff, AX
 	VMOVD        AX, X0
@@ -225,6 +231,8 @@ TEXT ·extremesSharedFloat64AVX512(SB), NOSPLIT, $0-8
 	VPBROADCASTD (R9), Z2
 
 next:
+	PREFETCHT0    1024(SI)
+	PREFETCHT0    1088(SI)
 	VCVTPD2PS     (SI), Y3
 	VCVTPD2PS     64(SI), Y4
 	VINSERTF64X4  $0x01, Y4, Z3, Z3
@@ -258,7 +266,7 @@ next:
 	RET
 
 // func extremesSharedFloat16AVX512(s *sweep)
-// Requires: AVX, AVX2, AVX512F
+// Requires: AVX, AVX2, AVX512F, MMX+
 TEXT ·extremesSharedFloat16AVX512(SB), NOSPLIT, $0-8
 	MOVL         $0x7fffffff, AX
 	VMOVD        AX, X0
@@ -272,6 +280,7 @@ TEXT ·extremesSharedFloat16AVX512(SB), NOSPLIT, $0-8
 	VPBROADCASTD (R9), Z2
 
 next:
+	PREFETCHT0    1024(SI)
 	VCVTPH2PS     (SI), Z3
 	VPSRAD        $0x1f, Z3, Z4
 	VPANDD        Z0, Z4, Z4
@@ -303,7 +312,7 @@ next:
 	RET
 
 // func extremesSharedBFloat16AVX512(s *sweep)
-// Requires: AVX, AVX2, AVX512F
+// Requires: AVX, AVX2, AVX512F, MMX+
 TEXT ·extremesSharedBFloat16AVX512(SB), NOSPLIT, $0-8
 	MOVL         $0x7fffffff, AX
 	VMOVD        AX, X0
@@ -317,6 +326,7 @@ TEXT ·extremesSharedBFloat16AVX512(SB), NOSPLIT, $0-8
 	VPBROADCASTD (R9), Z2
 
 next:
+	PREFETCHT0    1024(SI)
 	VPMOVZXWD     (SI), Z3
 	VPSLLD        $0x10, Z3, Z3
 	VPSRAD        $0x1f, Z3, Z4
@@ -349,7 +359,7 @@ next:
 	RET
 
 // func quantizeEachFloat32AVX512(s *sweep)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·quantizeEachFloat32AVX512(SB), NOSPLIT, $0-8
 	MOVL         $0x4a800000, AX
 	VMOVD        AX, X0
@@ -368,6 +378,7 @@ TEXT ·quantizeEachFloat32AVX512(SB), NOSPLIT, $0-8
 	VPBROADCASTD 204(AX), Z3
 
 next:
+	PREFETCHT0   1024(SI)
 	VMOVUPS      (SI), Z9
 	VMOVUPS      (R8), Z4
 	VMOVUPS      (R10), Z5
@@ -399,7 +410,7 @@ next:
 	RET
 
 // func quantizeEachFloat64AVX512(s *sweep)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·quantizeEachFloat64AVX512(SB), NOSPLIT, $0-8
 	MOVL         $0x4a800000, AX
 	VMOVD        AX, X0
@@ -418,6 +429,8 @@ TEXT ·quantizeEachFloat64AVX512(SB), NOSPLIT, $0-8
 	VPBROADCASTD 204(AX), Z3
 
 next:
+	PREFETCHT0   1024(SI)
+	PREFETCHT0   1088(SI)
 	VCVTPD2PS    (SI), Y9
 	VCVTPD2PS    64(SI), Y12
 	VINSERTF64X4 $0x01, Y12, Z9, Z9
@@ -451,7 +464,7 @@ next:
 	RET
 
 // func quantizeEachFloat16AVX512(s *sweep)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·quantizeEachFloat16AVX512(SB), NOSPLIT, $0-8
 	MOVL         $0x4a800000, AX
 	VMOVD        AX, X0
@@ -470,6 +483,7 @@ TEXT ·quantizeEachFloat16AVX512(SB), NOSPLIT, $0-8
 	VPBROADCASTD 204(AX), Z3
 
 next:
+	PREFETCHT0   1024(SI)
 	VCVTPH2PS    (SI), Z9
 	VMOVUPS      (R8), Z4
 	VMOVUPS      (R10), Z5
@@ -501,7 +515,7 @@ next:
 	RET
 
 // func quantizeEachBFloat16AVX512(s *sweep)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·quantizeEachBFloat16AVX512(SB), NOSPLIT, $0-8
 	MOVL         $0x4a800000, AX
 	VMOVD        AX, X0
@@ -520,6 +534,7 @@ TEXT ·quantizeEachBFloat16AVX512(SB), NOSPLIT, $0-8
 	VPBROADCASTD 204(AX), Z3
 
 next:
+	PREFETCHT0   1024(SI)
 	VPMOVZXWD    (SI), Z9
 	VPSLLD       $0x10, Z9, Z9
 	VMOVUPS      (R8), Z4
@@ -552,7 +567,7 @@ next:
 	RET
 
 // func quantizeSharedFloat32AVX512(s *sweep)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·quantizeSharedFloat32AVX512(SB), NOSPLIT, $0-8
 	MOVL         $0x4a800000, AX
 	VMOVD        AX, X0
@@ -578,6 +593,7 @@ TEXT ·quantizeSharedFloat32AVX512(SB), NOSPLIT, $0-8
 	VPXORD       Z1, Z6, Z7
 
 next:
+	PREFETCHT0   1024(SI)
 	VMOVUPS      (SI), Z9
 	VMINPS       Z6, Z9, Z9
 	VMAXPS       Z7, Z9, Z9
@@ -601,7 +617,7 @@ next:
 	RET
 
 // func quantizeSharedFloat64AVX512(s *sweep)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·quantizeSharedFloat64AVX512(SB), NOSPLIT, $0-8
 	MOVL         $0x4a800000, AX
 	VMOVD        AX, X0
@@ -627,6 +643,8 @@ TEXT ·quantizeSharedFloat64AVX512(SB), NOSPLIT, $0-8
 	VPXORD       Z1, Z6, Z7
 
 next:
+	PREFETCHT0   1024(SI)
+	PREFETCHT0   1088(SI)
 	VCVTPD2PS    (SI), Y9
 	VCVTPD2PS    64(SI), Y12
 	VINSERTF64X4 $0x01, Y12, Z9, Z9
@@ -652,7 +670,7 @@ next:
 	RET
 
 // func quantizeSharedFloat16AVX512(s *sweep)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·quantizeSharedFloat16AVX512(SB), NOSPLIT, $0-8
 	MOVL         $0x4a800000, AX
 	VMOVD        AX, X0
@@ -678,6 +696,7 @@ TEXT ·quantizeSharedFloat16AVX512(SB), NOSPLIT, $0-8
 	VPXORD       Z1, Z6, Z7
 
 next:
+	PREFETCHT0   1024(SI)
 	VCVTPH2PS    (SI), Z9
 	VMINPS       Z6, Z9, Z9
 	VMAXPS       Z7, Z9, Z9
@@ -701,7 +720,7 @@ next:
 	RET
 
 // func quantizeSharedBFloat16AVX512(s *sweep)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·quantizeSharedBFloat16AVX512(SB), NOSPLIT, $0-8
 	MOVL         $0x4a800000, AX
 	VMOVD        AX, X0
@@ -727,6 +746,7 @@ TEXT ·quantizeSharedBFloat16AVX512(SB), NOSPLIT, $0-8
 	VPXORD       Z1, Z6, Z7
 
 next:
+	PREFETCHT0   1024(SI)
 	VPMOVZXWD    (SI), Z9
 	VPSLLD       $0x10, Z9, Z9
 	VMINPS       Z6, Z9, Z9
@@ -751,7 +771,7 @@ next:
 	RET
 
 // func extremesEachFloat32AVX2(s *sweep)
-// Requires: AVX, AVX2
+// Requires: AVX, AVX2, MMX+
 TEXT ·extremesEachFloat32AVX2(SB), NOSPLIT, $0-8
 	MOVL         $0x7fffffff, AX
 	VMOVD        AX, X0
@@ -773,35 +793,36 @@ columns:
 	MOVQ    R11, DX
 
 rows:
-	VMOVUPS (DI), Y5
-	VPSRAD  $0x1f, Y5, Y6
-	VPAND   Y0, Y6, Y6
-	VPXOR   Y6, Y5, Y5
-	VPMINSD Y5, Y1, Y1
-	VPMAXSD Y5, Y3, Y3
-	VMOVUPS 32(DI), Y7
-	VPSRAD  $0x1f, Y7, Y8
-	VPAND   Y0, Y8, Y8
-	VPXOR   Y8, Y7, Y7
-	VPMINSD Y7, Y2, Y2
-	VPMAXSD Y7, Y4, Y4
-	ADDQ    R10, DI
-	DECQ    DX
-	JNZ     rows
-	VMOVDQU Y1, (R8)
-	VMOVDQU Y3, (R9)
-	VMOVDQU Y2, 32(R8)
-	VMOVDQU Y4, 32(R9)
-	ADDQ    $0x00000040, SI
-	ADDQ    $0x40, R8
-	ADDQ    $0x40, R9
-	SUBQ    $0x10, CX
-	JNZ     columns
+	PREFETCHT0 1024(DI)
+	VMOVUPS    (DI), Y5
+	VPSRAD     $0x1f, Y5, Y6
+	VPAND      Y0, Y6, Y6
+	VPXOR      Y6, Y5, Y5
+	VPMINSD    Y5, Y1, Y1
+	VPMAXSD    Y5, Y3, Y3
+	VMOVUPS    32(DI), Y7
+	VPSRAD     $0x1f, Y7, Y8
+	VPAND      Y0, Y8, Y8
+	VPXOR      Y8, Y7, Y7
+	VPMINSD    Y7, Y2, Y2
+	VPMAXSD    Y7, Y4, Y4
+	ADDQ       R10, DI
+	DECQ       DX
+	JNZ        rows
+	VMOVDQU    Y1, (R8)
+	VMOVDQU    Y3, (R9)
+	VMOVDQU    Y2, 32(R8)
+	VMOVDQU    Y4, 32(R9)
+	ADDQ       $0x00000040, SI
+	ADDQ       $0x40, R8
+	ADDQ       $0x40, R9
+	SUBQ       $0x10, CX
+	JNZ        columns
 	VZEROUPPER
 	RET
 
 // func extremesEachFloat64AVX2(s *sweep)
-// Requires: AVX, AVX2
+// Requires: AVX, AVX2, MMX+
 TEXT ·extremesEachFloat64AVX2(SB), NOSPLIT, $0-8
 	MOVL         $0x7fffffff, AX
 	VMOVD        AX, X0
@@ -823,6 +844,8 @@ columns:
 	MOVQ    R11, DX
 
 rows:
+	PREFETCHT0  1024(DI)
+	PREFETCHT0  1088(DI)
 	VCVTPD2PSY  (DI), X5
 	VCVTPD2PSY  32(DI), X6
 	VINSERTF128 $0x01, X6, Y5, Y5
@@ -855,7 +878,7 @@ rows:
 	RET
 
 // func extremesEachFloat16AVX2(s *sweep)
-// Requires: AVX, AVX2, F16C
+// Requires: AVX, AVX2, F16C, MMX+
 TEXT ·extremesEachFloat16AVX2(SB), NOSPLIT, $0-8
 	MOVL         $0x7fffffff, AX
 	VMOVD        AX, X0
@@ -877,35 +900,36 @@ columns:
 	MOVQ    R11, DX
 
 rows:
-	VCVTPH2PS (DI), Y5
-	VPSRAD    $0x1f, Y5, Y6
-	VPAND     Y0, Y6, Y6
-	VPXOR     Y6, Y5, Y5
-	VPMINSD   Y5, Y1, Y1
-	VPMAXSD   Y5, Y3, Y3
-	VCVTPH2PS 16(DI), Y7
-	VPSRAD    $0x1f, Y7, Y8
-	VPAND     Y0, Y8, Y8
-	VPXOR     Y8, Y7, Y7
-	VPMINSD   Y7, Y2, Y2
-	VPMAXSD   Y7, Y4, Y4
-	ADDQ      R10, DI
-	DECQ      DX
-	JNZ       rows
-	VMOVDQU   Y1, (R8)
-	VMOVDQU   Y3, (R9)
-	VMOVDQU   Y2, 32(R8)
-	VMOVDQU   Y4, 32(R9)
-	ADDQ      $0x00000020, SI
-	ADDQ      $0x40, R8
-	ADDQ      $0x40, R9
-	SUBQ      $0x10, CX
-	JNZ       columns
+	PREFETCHT0 1024(DI)
+	VCVTPH2PS  (DI), Y5
+	VPSRAD     $0x1f, Y5, Y6
+	VPAND      Y0, Y6, Y6
+	VPXOR      Y6, Y5, Y5
+	VPMINSD    Y5, Y1, Y1
+	VPMAXSD    Y5, Y3, Y3
+	VCVTPH2PS  16(DI), Y7
+	VPSRAD     $0x1f, Y7, Y8
+	VPAND      Y0, Y8, Y8
+	VPXOR      Y8, Y7, Y7
+	VPMINSD    Y7, Y2, Y2
+	VPMAXSD    Y7, Y4, Y4
+	ADDQ       R10, DI
+	DECQ       DX
+	JNZ        rows
+	VMOVDQU    Y1, (R8)
+	VMOVDQU    Y3, (R9)
+	VMOVDQU    Y2, 32(R8)
+	VMOVDQU    Y4, 32(R9)
+	ADDQ       $0x00000020, SI
+	ADDQ       $0x40, R8
+	ADDQ       $0x40, R9
+	SUBQ       $0x10, CX
+	JNZ        columns
 	VZEROUPPER
 	RET
 
 // func extremesEachBFloat16AVX2(s *sweep)
-// Requires: AVX, AVX2
+// Requires: AVX, AVX2, MMX+
 TEXT ·extremesEachBFloat16AVX2(SB), NOSPLIT, $0-8
 	MOVL         $0x7fffffff, AX
 	VMOVD        AX, X0
@@ -927,37 +951,38 @@ columns:
 	MOVQ    R11, DX
 
 rows:
-	VPMOVZXWD (DI), Y5
-	VPSLLD    $0x10, Y5, Y5
-	VPSRAD    $0x1f, Y5, Y6
-	VPAND     Y0, Y6, Y6
-	VPXOR     Y6, Y5, Y5
-	VPMINSD   Y5, Y1, Y1
-	VPMAXSD   Y5, Y3, Y3
-	VPMOVZXWD 16(DI), Y7
-	VPSLLD    $0x10, Y7, Y7
-	VPSRAD    $0x1f, Y7, Y8
-	VPAND     Y0, Y8, Y8
-	VPXOR     Y8, Y7, Y7
-	VPMINSD   Y7, Y2, Y2
-	VPMAXSD   Y7, Y4, Y4
-	ADDQ      R10, DI
-	DECQ      DX
-	JNZ       rows
-	VMOVDQU   Y1, (R8)
-	VMOVDQU   Y3, (R9)
-	VMOVDQU   Y2, 32(R8)
-	VMOVDQU   Y4, 32(R9)
-	ADDQ      $0x00000020, SI
-	ADDQ      $0x40, R8
-	ADDQ      $0x40, R9
-	SUBQ      $0x10, CX
-	JNZ       columns
+	PREFETCHT0 1024(DI)
+	VPMOVZXWD  (DI), Y5
+	VPSLLD     $0x10, Y5, Y5
+	VPSRAD     $0x1f, Y5, Y6
+	VPAND      Y0, Y6, Y6
+	VPXOR      Y6, Y5, Y5
+	VPMINSD    Y5, Y1, Y1
+	VPMAXSD    Y5, Y3, Y3
+	VPMOVZXWD  16(DI), Y7
+	VPSLLD     $0x10, Y7, Y7
+	VPSRAD     $0x1f, Y7, Y8
+	VPAND      Y0, Y8, Y8
+	VPXOR      Y8, Y7, Y7
+	VPMINSD    Y7, Y2, Y2
+	VPMAXSD    Y7, Y4, Y4
+	ADDQ       R10, DI
+	DECQ       DX
+	JNZ        rows
+	VMOVDQU    Y1, (R8)
+	VMOVDQU    Y3, (R9)
+	VMOVDQU    Y2, 32(R8)
+	VMOVDQU    Y4, 32(R9)
+	ADDQ       $0x00000020, SI
+	ADDQ       $0x40, R8
+	ADDQ       $0x40, R9
+	SUBQ       $0x10, CX
+	JNZ        columns
 	VZEROUPPER
 	RET
 
 // func extremesSharedFloat32AVX2(s *sweep)
-// Requires: AVX, AVX2
+// Requires: AVX, AVX2, MMX+
 TEXT ·extremesSharedFloat32AVX2(SB), NOSPLIT, $0-8
 	MOVL         $0x7fffffff, AX
 	VMOVD        AX, X0
@@ -971,6 +996,7 @@ TEXT ·extremesSharedFloat32AVX2(SB), NOSPLIT, $0-8
 	VPBROADCASTD (R9), Y2
 
 next:
+	PREFETCHT0   1024(SI)
 	VMOVUPS      (SI), Y3
 	VPSRAD       $0x1f, Y3, Y4
 	VPAND        Y0, Y4, Y4
@@ -1004,7 +1030,7 @@ next:
 	RET
 
 // func extremesSharedFloat64AVX2(s *sweep)
-// Requires: AVX, AVX2
+// Requires: AVX, AVX2, MMX+
 TEXT ·extremesSharedFloat64AVX2(SB), NOSPLIT, $0-8
 	MOVL         $0x7fffffff, AX
 	VMOVD        AX, X0
@@ -1018,6 +1044,8 @@ TEXT ·extremesSharedFloat64AVX2(SB), NOSPLIT, $0-8
 	VPBROADCASTD (R9), Y2
 
 next:
+	PREFETCHT0   1024(SI)
+	PREFETCHT0   1088(SI)
 	VCVTPD2PSY   (SI), X3
 	VCVTPD2PSY   32(SI), X4
 	VINSERTF128  $0x01, X4, Y3, Y3
@@ -1055,7 +1083,7 @@ next:
 	RET
 
 // func extremesSharedFloat16AVX2(s *sweep)
-// Requires: AVX, AVX2, F16C
+// Requires: AVX, AVX2, F16C, MMX+
 TEXT ·extremesSharedFloat16AVX2(SB), NOSPLIT, $0-8
 	MOVL         $0x7fffffff, AX
 	VMOVD        AX, X0
@@ -1069,6 +1097,7 @@ TEXT ·extremesSharedFloat16AVX2(SB), NOSPLIT, $0-8
 	VPBROADCASTD (R9), Y2
 
 next:
+	PREFETCHT0   1024(SI)
 	VCVTPH2PS    (SI), Y3
 	VPSRAD       $0x1f, Y3, Y4
 	VPAND        Y0, Y4, Y4
@@ -1102,7 +1131,7 @@ next:
 	RET
 
 // func extremesSharedBFloat16AVX2(s *sweep)
-// Requires: AVX, AVX2
+// Requires: AVX, AVX2, MMX+
 TEXT ·extremesSharedBFloat16AVX2(SB), NOSPLIT, $0-8
 	MOVL         $0x7fffffff, AX
 	VMOVD        AX, X0
@@ -1116,6 +1145,7 @@ TEXT ·extremesSharedBFloat16AVX2(SB), NOSPLIT, $0-8
 	VPBROADCASTD (R9), Y2
 
 next:
+	PREFETCHT0   1024(SI)
 	VPMOVZXWD    (SI), Y3
 	VPSLLD       $0x10, Y3, Y3
 	VPSRAD       $0x1f, Y3, Y4
@@ -1151,7 +1181,7 @@ next:
 	RET
 
 // func quantizeEachFloat32AVX2(s *sweep)
-// Requires: AVX, AVX2, FMA3
+// Requires: AVX, AVX2, FMA3, MMX+
 TEXT ·quantizeEachFloat32AVX2(SB), NOSPLIT, $0-8
 	MOVL         $0x4a800000, AX
 	VMOVD        AX, X0
@@ -1170,6 +1200,7 @@ TEXT ·quantizeEachFloat32AVX2(SB), NOSPLIT, $0-8
 	VPBROADCASTD 204(AX), Y3
 
 next:
+	PREFETCHT0   1024(SI)
 	VMOVUPS      (SI), Y9
 	VMOVUPS      (R8), Y4
 	VMOVUPS      (R10), Y5
@@ -1224,7 +1255,7 @@ next:
 	RET
 
 // func quantizeEachFloat64AVX2(s *sweep)
-// Requires: AVX, AVX2, FMA3
+// Requires: AVX, AVX2, FMA3, MMX+
 TEXT ·quantizeEachFloat64AVX2(SB), NOSPLIT, $0-8
 	MOVL         $0x4a800000, AX
 	VMOVD        AX, X0
@@ -1243,6 +1274,8 @@ TEXT ·quantizeEachFloat64AVX2(SB), NOSPLIT, $0-8
 	VPBROADCASTD 204(AX), Y3
 
 next:
+	PREFETCHT0   1024(SI)
+	PREFETCHT0   1088(SI)
 	VCVTPD2PSY   (SI), X9
 	VCVTPD2PSY   32(SI), X12
 	VINSERTF128  $0x01, X12, Y9, Y9
@@ -1301,7 +1334,7 @@ next:
 	RET
 
 // func quantizeEachFloat16AVX2(s *sweep)
-// Requires: AVX, AVX2, F16C, FMA3
+// Requires: AVX, AVX2, F16C, FMA3, MMX+
 TEXT ·quantizeEachFloat16AVX2(SB), NOSPLIT, $0-8
 	MOVL         $0x4a800000, AX
 	VMOVD        AX, X0
@@ -1320,6 +1353,7 @@ TEXT ·quantizeEachFloat16AVX2(SB), NOSPLIT, $0-8
 	VPBROADCASTD 204(AX), Y3
 
 next:
+	PREFETCHT0   1024(SI)
 	VCVTPH2PS    (SI), Y9
 	VMOVUPS      (R8), Y4
 	VMOVUPS      (R10), Y5
@@ -1374,7 +1408,7 @@ next:
 	RET
 
 // func quantizeEachBFloat16AVX2(s *sweep)
-// Requires: AVX, AVX2, FMA3
+// Requires: AVX, AVX2, FMA3, MMX+
 TEXT ·quantizeEachBFloat16AVX2(SB), NOSPLIT, $0-8
 	MOVL         $0x4a800000, AX
 	VMOVD        AX, X0
@@ -1393,6 +1427,7 @@ TEXT ·quantizeEachBFloat16AVX2(SB), NOSPLIT, $0-8
 	VPBROADCASTD 204(AX), Y3
 
 next:
+	PREFETCHT0   1024(SI)
 	VPMOVZXWD    (SI), Y9
 	VPSLLD       $0x10, Y9, Y9
 	VMOVUPS      (R8), Y4
@@ -1449,7 +1484,7 @@ next:
 	RET
 
 // func quantizeSharedFloat32AVX2(s *sweep)
-// Requires: AVX, AVX2, FMA3
+// Requires: AVX, AVX2, FMA3, MMX+
 TEXT ·quantizeSharedFloat32AVX2(SB), NOSPLIT, $0-8
 	MOVL         $0x4a800000, AX
 	VMOVD        AX, X0
@@ -1475,6 +1510,7 @@ TEXT ·quantizeSharedFloat32AVX2(SB), NOSPLIT, $0-8
 	VXORPS       Y1, Y6, Y7
 
 next:
+	PREFETCHT0   1024(SI)
 	VMOVUPS      (SI), Y9
 	VMINPS       Y6, Y9, Y9
 	VMAXPS       Y7, Y9, Y9
@@ -1516,7 +1552,7 @@ next:
 	RET
 
 // func quantizeSharedFloat64AVX2(s *sweep)
-// Requires: AVX, AVX2, FMA3
+// Requires: AVX, AVX2, FMA3, MMX+
 TEXT ·quantizeSharedFloat64AVX2(SB), NOSPLIT, $0-8
 	MOVL         $0x4a800000, AX
 	VMOVD        AX, X0
@@ -1542,6 +1578,8 @@ TEXT ·quantizeSharedFloat64AVX2(SB), NOSPLIT, $0-8
 	VXORPS       Y1, Y6, Y7
 
 next:
+	PREFETCHT0   1024(SI)
+	PREFETCHT0   1088(SI)
 	VCVTPD2PSY   (SI), X9
 	VCVTPD2PSY   32(SI), X12
 	VINSERTF128  $0x01, X12, Y9, Y9
@@ -1587,7 +1625,7 @@ next:
 	RET
 
 // func quantizeSharedFloat16AVX2(s *sweep)
-// Requires: AVX, AVX2, F16C, FMA3
+// Requires: AVX, AVX2, F16C, FMA3, MMX+
 TEXT ·quantizeSharedFloat16AVX2(SB), NOSPLIT, $0-8
 	MOVL         $0x4a800000, AX
 	VMOVD        AX, X0
@@ -1613,6 +1651,7 @@ TEXT ·quantizeSharedFloat16AVX2(SB), NOSPLIT, $0-8
 	VXORPS       Y1, Y6, Y7
 
 next:
+	PREFETCHT0   1024(SI)
 	VCVTPH2PS    (SI), Y9
 	VMINPS       Y6, Y9, Y9
 	VMAXPS       Y7, Y9, Y9
@@ -1654,7 +1693,7 @@ next:
 	RET
 
 // func quantizeSharedBFloat16AVX2(s *sweep)
-// Requires: AVX, AVX2, FMA3
+// Requires: AVX, AVX2, FMA3, MMX+
 TEXT ·quantizeSharedBFloat16AVX2(SB), NOSPLIT, $0-8
 	MOVL         $0x4a800000, AX
 	VMOVD        AX, X0
@@ -1680,6 +1719,7 @@ TEXT ·quantizeSharedBFloat16AVX2(SB), NOSPLIT, $0-8
 	VXORPS       Y1, Y6, Y7
 
 next:
+	PREFETCHT0   1024(SI)
 	VPMOVZXWD    (SI), Y9
 	VPSLLD       $0x10, Y9, Y9
 	VMINPS       Y6, Y9, Y9

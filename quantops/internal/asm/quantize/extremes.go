@@ -24,6 +24,7 @@ func (k *kernels) extremesEach(l level, t float) string {
 	k.MOVQ(data, row)
 	k.MOVQ(rows, left)
 	k.Label("rows")
+	k.prefetch(t, row)
 	for part := range parts {
 		value, spare := 5+2*part, 6+2*part
 		k.load(l, t, row, part, value, spare)
@@ -67,6 +68,7 @@ func (k *kernels) extremesShared(l level, t float) string {
 	k.VPBROADCASTD(at(low, 0), l.vectors[1])
 	k.VPBROADCASTD(at(high, 0), l.vectors[2])
 	k.Label("next")
+	k.prefetch(t, data)
 	for part := range l.parts() {
 		value, spare := 3+2*part, 4+2*part
 		k.load(l, t, data, part, value, spare)

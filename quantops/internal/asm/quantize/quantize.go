@@ -68,6 +68,7 @@ func (k *kernels) quantize(l level, t float, name string, each bool) string {
 		bounds()
 	}
 	k.Label("next")
+	k.prefetch(t, data)
 	for part := range l.parts() {
 		x, q, remainder := firstFree, firstFree+1, firstFree+3 // q of the first part stays
 		if part == 1 {

@@ -88,6 +88,17 @@ func (k *kernels) load(l level, t float, base reg.Register, part, i, spare int) 
 	}
 }
 
+// ahead is how many bytes before they are used floats are asked for. The
+// processor's own guesses end at each page of 4 KiB. Asking for what is not there
+// does no harm.
+const ahead = 1024
+
+func (k *kernels) prefetch(t float, base reg.Register) {
+	for offset := 0; offset < step*t.size; offset += 64 {
+		k.PREFETCHT0(at(base, ahead+offset))
+	}
+}
+
 // constant fills a register with a 32-bit number.
 func (k *kernels) constant(l level, bits uint32, i int) {
 	k.MOVL(operand.U32(bits), reg.EAX)
