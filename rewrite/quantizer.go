@@ -34,11 +34,16 @@ type quantizer struct {
 
 // New plans what a recipe does to a model. It reads no weights.
 func New(m *onnx.Model, recipe Recipe) (*Plan, error) {
-	index, err := onnx.NewIndex(m)
-	if err != nil {
-		return nil, fmt.Errorf("rewrite: %w", err)
-	}
-	return newPlan(m, index, recipe)
+	var plan *Plan
+	err := m.Guard(func() error {
+		index, err := onnx.NewIndex(m)
+		if err != nil {
+			return fmt.Errorf("rewrite: %w", err)
+		}
+		plan, err = newPlan(m, index, recipe)
+		return err
+	})
+	return plan, err
 }
 
 func newPlan(m *onnx.Model, index *onnx.Index, recipe Recipe) (*Plan, error) {

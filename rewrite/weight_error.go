@@ -1,7 +1,6 @@
 package rewrite
 
 import (
-	"context"
 	"fmt"
 	"math"
 )
@@ -15,11 +14,8 @@ func (s *Site) WeightSQNR() (float64, error) {
 	if w == nil {
 		return math.NaN(), nil
 	}
-	if err := w.prepare(context.Background()); err != nil {
-		return 0, err
-	}
-	if w.err != nil {
-		return 0, w.err
+	if _, err := w.measured(); err != nil {
+		return 0, fmt.Errorf("rewrite: %w", w.explained(err))
 	}
 	floats, err := w.source.Float32s()
 	if err != nil {
