@@ -240,7 +240,9 @@ func (a *app) rewrite(ctx context.Context, path string, f *rewriteFlags) error {
 		if err := result.Complete(); err != nil {
 			return err
 		}
-		r.Sites = reportSites(result.Sites)
+		for i := range r.Sites {
+			r.Sites[i].Note = result.Sites[i].Note
+		}
 	}
 	r.finish(begin)
 	if err := f.writeReport(r); err != nil {
