@@ -44,13 +44,11 @@ type Measurement struct {
 	err    error
 }
 
-// NewMeasurement begins measuring. It reads nothing yet.
+// NewMeasurement begins measuring. It reads nothing yet, and takes no memory.
 func NewMeasurement(w *Weights, scheme Scheme) *Measurement {
 	w.check()
 	scheme.check()
 	m := &Measurement{w: w, scheme: scheme, units: w.units(), level: fastestSweep, finished: make(chan struct{})}
-	channels, blocks := w.shape()
-	m.low, m.high = make([]int32, channels*blocks), make([]int32, channels*blocks)
 	return m
 }
 
@@ -71,7 +69,7 @@ var errAbandoned = errors.New("the weights could not be read to their end")
 func (m *Measurement) work() {
 	bands := m.units.bands()
 	s := &sweep{}
-	low, high := m.low, m.high
+	var low, high []int32
 	swept := int64(0)
 	completed := false
 	defer func() {
@@ -93,8 +91,11 @@ func (m *Measurement) work() {
 		if band >= bands {
 			break
 		}
-		if swept == 0 && m.units.shared {
-			low, high = make([]int32, len(m.low)), make([]int32, len(m.high))
+		if swept == 0 {
+			low, high = m.extremes()
+			if m.units.shared {
+				low, high = make([]int32, len(low)), make([]int32, len(high))
+			}
 		}
 		bytes := m.units.sweep(s, m.level, band, low, high)
 		swept++
@@ -106,6 +107,17 @@ func (m *Measurement) work() {
 		m.fold(low, high)
 	}
 	completed = true
+}
+
+// extremes are those that all goroutines widen.
+func (m *Measurement) extremes() (low, high []int32) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.low == nil {
+		channels, blocks := m.w.shape()
+		m.low, m.high = make([]int32, channels*blocks), make([]int32, channels*blocks)
+	}
+	return m.low, m.high
 }
 
 // fold widens the extremes by those that one goroutine has found.
