@@ -55,6 +55,14 @@ func (m *Model) Guard(f func() error) (err error) {
 	return f()
 }
 
+// passOn panics on the goroutine that waited for another with what that one
+// panicked with, if it did.
+func passOn(cause any) {
+	if cause != nil {
+		panic(cause)
+	}
+}
+
 // faultAddress is the address that could not be read, if that is what a panic is about.
 func faultAddress(cause any) (address uintptr, ok bool) {
 	err, _ := cause.(error)

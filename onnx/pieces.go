@@ -128,9 +128,7 @@ func (w *fileWriter) run() error {
 		defer w.next.Store(int64(len(w.pieces))) // if work panics, the others stop too
 		w.work()
 	}()
-	if w.fallen != nil {
-		panic(w.fallen)
-	}
+	passOn(w.fallen)
 	return w.err
 }
 
