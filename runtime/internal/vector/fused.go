@@ -8,11 +8,11 @@ import "math"
 func step(a, b, c float32) float32 { return float32(float64(a)*float64(b) + float64(c)) }
 
 // fused is step for operands that may have few digits, for which it is not rare
-// that the sum in float64 seems to lie half way between two float32.
-// (Subnormal results, whose halves lie elsewhere, may differ in the last place.)
+// that the sum in float64 seems to lie half way between two float32. (For
+// subnormal ones that may be anywhere.)
 func fused(a, b, c float32) float32 {
 	sum := float64(a)*float64(b) + float64(c)
-	if math.Float64bits(sum)<<35 == 1<<63 {
+	if math.Float64bits(sum)<<35 == 1<<63 || math.Abs(sum) < 0x1p-126 {
 		return oddSum(float64(a)*float64(b), float64(c))
 	}
 	return float32(sum)
