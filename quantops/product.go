@@ -42,11 +42,13 @@ type Epilogue struct {
 	Stop func() bool
 }
 
-// floatProduct is a product, or a batch of them, under way. The right operand
-// lies in panels, or is packed panel by panel.
+// floatProduct is a product, or a batch of them, whose results are float32, under
+// way. The right operand lies in panels, or is packed panel by panel.
 type floatProduct struct {
 	kernels *productKernels
 	tiles   *tileSet
+	// fixed, if not nil, is the left operand in bytes, for tiles of bytes.
+	fixed   *fixedRows
 	m, k, n int
 	dst, a  Rows
 	end     Epilogue
@@ -123,6 +125,7 @@ type productScratch struct {
 	tile   tile
 	finish finish
 	scaled finish
+	fixed  fixedSums
 	sums   [maxTilePanels * maxTileRows]panelRow
 	block  [maxTilePanels * maxTileRows]panelRow // sums of one block along k
 	scales panelRow
@@ -133,7 +136,7 @@ var productScratches = sync.Pool{New: func() any { return new(productScratch) }}
 
 // release gives the scratch back, without the matrices that it points to.
 func (s *productScratch) release() {
-	s.tile, s.finish, s.scaled = tile{}, finish{}, finish{}
+	s.tile, s.finish, s.scaled, s.fixed = tile{}, finish{}, finish{}, fixedSums{}
 	if cap(s.panel) > 1<<20 {
 		s.panel = nil
 	}
@@ -153,8 +156,13 @@ func (s *productScratch) piece(p *floatProduct, product, from, end, first, last 
 		dst, a, b = p.at(product)
 	}
 	s.begin(p)
-	count := (end - from + p.tiles.most - 1) / p.tiles.most
-	several := p.tiles.several[(end-from)/count]
+	most, lines := p.tiles.most, 1 // lines of a tile for each row
+	if p.fixed != nil {
+		lines = p.fixed.lines
+		most /= lines
+	}
+	count := (end - from + most - 1) / most
+	several := p.tiles.several[(end-from)/count*lines]
 	for ; first < last; first += groupPanels {
 		group := min(last, first+groupPanels)
 		for panel := first; panel < group; {
@@ -168,7 +176,11 @@ func (s *productScratch) piece(p *floatProduct, product, from, end, first, last 
 			s.take(p, product, b, panel, panels)
 			for i := range count {
 				row, next := from+i*(end-from)/count, from+(i+1)*(end-from)/count
-				s.sum(p, a+row*p.a.Stride, next-row, panel, panels)
+				if p.fixed != nil {
+					s.sumFixed(p, row, next-row, panel, panels)
+				} else {
+					s.sum(p, a+row*p.a.Stride, next-row, panel, panels)
+				}
 				for j := range panels {
 					s.store(p, dst, row, next-row, panel+j, j)
 				}
@@ -239,10 +251,10 @@ func (s *productScratch) sum(p *floatProduct, a, rows, panel, panels int) {
 	}
 	t.rows, t.k, t.sumsPanel = rows, p.k, rows*int(unsafe.Sizeof(panelRow{}))
 	if p.k > 0 {
-		t.a = &p.a.Data[a]
+		t.a = unsafe.Pointer(&p.a.Data[a])
 	}
 	if right.block == 0 {
-		t.sums = &s.sums[0][0]
+		t.sums = unsafe.Pointer(&s.sums)
 		if right.zeros != nil {
 			t.zeros = &right.zeros[panel*panelColumns]
 		}
@@ -254,8 +266,8 @@ func (s *productScratch) sum(p *floatProduct, a, rows, panel, panels int) {
 	b := t.b
 	for first := 0; first < p.k; first += right.block {
 		t.k = min(right.block, p.k-first)
-		t.a, t.b = &p.a.Data[a+first], unsafe.Add(b, first*t.bStride)
-		t.sums = &s.block[0][0]
+		t.a, t.b = unsafe.Pointer(&p.a.Data[a+first]), unsafe.Add(b, first*t.bStride)
+		t.sums = unsafe.Pointer(&s.block)
 		factors := first/right.block*width + panel*panelColumns
 		if right.zeros != nil {
 			t.zeros = &right.zeros[factors]

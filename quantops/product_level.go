@@ -18,14 +18,18 @@ func (l productLevel) String() string {
 // productKernels are the inner loops of a level.
 type productKernels struct {
 	float32, int8, shiftedInt8 *tileSet
+	dot                        *tileSet // of bytes
 	finish, addScaled          func(*finish)
 	// finishColumns is how many columns finish must be given; 1: any number.
 	finishColumns int
 	transpose     func(*transposition) // nil: there is none
+	fixBlock      func(*fixedBlock)
+	addFixed      func(*fixedSums)
 }
 
 var genericProduct = &productKernels{
 	float32: genericTiles(tileFloat32), int8: genericTiles(tileInt8), shiftedInt8: genericTiles(tileShiftedInt8),
+	dot: genericTiles(tileDot), fixBlock: fixBlockGeneric, addFixed: addFixedGeneric,
 	finish: finishGeneric, addScaled: addScaledGeneric, finishColumns: 1,
 }
 

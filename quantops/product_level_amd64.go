@@ -20,14 +20,21 @@ func detectProduct() productLevel {
 var (
 	avx2Product = &productKernels{
 		float32: newTileSet(tilesFloat32AVX2), int8: newTileSet(tilesInt8AVX2), shiftedInt8: newTileSet(tilesShiftedInt8AVX2),
+		dot: genericProduct.dot, fixBlock: fixBlockGeneric, addFixed: addFixedGeneric,
 		finish: finishAVX2, addScaled: addScaledAVX2, finishColumns: panelColumns, transpose: transpose8AVX2,
 	}
 	avx512Product = &productKernels{
 		float32: newTileSet(tilesFloat32AVX512), int8: newTileSet(tilesInt8AVX512), shiftedInt8: newTileSet(tilesShiftedInt8AVX512),
+		dot: genericProduct.dot, fixBlock: fixBlockAVX512, addFixed: addFixedAVX512,
+		finish: finishAVX512, addScaled: addScaledAVX512, finishColumns: 1, transpose: transpose8AVX2,
+	}
+	vnniProduct = &productKernels{
+		float32: avx512Product.float32, int8: avx512Product.int8, shiftedInt8: avx512Product.shiftedInt8,
+		dot: newTileSet(tilesDotVNNI), fixBlock: fixBlockAVX512, addFixed: addFixedAVX512,
 		finish: finishAVX512, addScaled: addScaledAVX512, finishColumns: 1, transpose: transpose8AVX2,
 	}
 )
 
 func (l productLevel) kernels() *productKernels {
-	return [...]*productKernels{genericProduct, avx2Product, avx512Product, avx512Product}[l]
+	return [...]*productKernels{genericProduct, avx2Product, avx512Product, vnniProduct}[l]
 }

@@ -7,11 +7,10 @@ import "unsafe"
 const panelColumns = 32
 
 // tile is one call of an inner loop: some rows of the left operand times some
-// panels of the right one, over k, in float32. The sums fill, for each panel,
-// rows of 32. Strides are in bytes. The assembly knows where the fields lie.
+// panels of the right one, over k. The sums fill, for each panel, rows of 32. Strides are in bytes. The assembly knows where the fields lie.
 type tile struct {
-	sums      *float32
-	a         *float32
+	sums      unsafe.Pointer // rows of 32 float32, or int32
+	a         unsafe.Pointer // float32, or bytes
 	b         unsafe.Pointer
 	zeros     *int32 // zero points of the panels' columns, if the weights have such
 	k         int
@@ -69,7 +68,7 @@ type panelRow = [panelColumns]float32
 
 // sumsRow is the i-th row of a tile's sums.
 func (t *tile) sumsRow(i int) *panelRow {
-	return (*panelRow)(unsafe.Add(unsafe.Pointer(t.sums), i*int(unsafe.Sizeof(panelRow{}))))
+	return (*panelRow)(unsafe.Add(t.sums, i*int(unsafe.Sizeof(panelRow{}))))
 }
 
 // tileFloat32 is the inner loop for float32:
@@ -113,7 +112,7 @@ func (t *tile) sweep(row func(k int, wide *panelRow) *panelRow) {
 		}
 	}
 	left := func(i int) []float32 {
-		return unsafe.Slice((*float32)(unsafe.Add(unsafe.Pointer(t.a), i*t.aStride)), t.k)
+		return unsafe.Slice((*float32)(unsafe.Add(t.a, i*t.aStride)), t.k)
 	}
 	var wide [4]panelRow
 	k := 0

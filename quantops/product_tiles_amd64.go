@@ -227,6 +227,60 @@ func tile5x32ShiftedInt8AVX2(t *tile)
 //go:noescape
 func tile6x32ShiftedInt8AVX2(t *tile)
 
+//go:noescape
+func tile1x32DotVNNI(t *tile)
+
+//go:noescape
+func tile1x128DotVNNI(t *tile)
+
+//go:noescape
+func tile2x32DotVNNI(t *tile)
+
+//go:noescape
+func tile2x128DotVNNI(t *tile)
+
+//go:noescape
+func tile3x32DotVNNI(t *tile)
+
+//go:noescape
+func tile3x64DotVNNI(t *tile)
+
+//go:noescape
+func tile4x32DotVNNI(t *tile)
+
+//go:noescape
+func tile4x64DotVNNI(t *tile)
+
+//go:noescape
+func tile5x32DotVNNI(t *tile)
+
+//go:noescape
+func tile5x64DotVNNI(t *tile)
+
+//go:noescape
+func tile6x32DotVNNI(t *tile)
+
+//go:noescape
+func tile6x64DotVNNI(t *tile)
+
+//go:noescape
+func tile7x32DotVNNI(t *tile)
+
+//go:noescape
+func tile8x32DotVNNI(t *tile)
+
+//go:noescape
+func tile9x32DotVNNI(t *tile)
+
+//go:noescape
+func tile10x32DotVNNI(t *tile)
+
+//go:noescape
+func tile11x32DotVNNI(t *tile)
+
+//go:noescape
+func tile12x32DotVNNI(t *tile)
+
 // tilesFloat32AVX512 are the tiles of weights in float32.
 var tilesFloat32AVX512 = []tileKernel{
 	{rows: 1, panels: 1, run: tile1x32Float32AVX512},
@@ -324,4 +378,26 @@ var tilesShiftedInt8AVX2 = []tileKernel{
 	{rows: 4, panels: 1, run: tile4x32ShiftedInt8AVX2},
 	{rows: 5, panels: 1, run: tile5x32ShiftedInt8AVX2},
 	{rows: 6, panels: 1, run: tile6x32ShiftedInt8AVX2},
+}
+
+// tilesDotVNNI are the tiles of weights in int8, four k at a time, for a left operand of uint8.
+var tilesDotVNNI = []tileKernel{
+	{rows: 1, panels: 1, run: tile1x32DotVNNI},
+	{rows: 1, panels: 4, run: tile1x128DotVNNI},
+	{rows: 2, panels: 1, run: tile2x32DotVNNI},
+	{rows: 2, panels: 4, run: tile2x128DotVNNI},
+	{rows: 3, panels: 1, run: tile3x32DotVNNI},
+	{rows: 3, panels: 2, run: tile3x64DotVNNI},
+	{rows: 4, panels: 1, run: tile4x32DotVNNI},
+	{rows: 4, panels: 2, run: tile4x64DotVNNI},
+	{rows: 5, panels: 1, run: tile5x32DotVNNI},
+	{rows: 5, panels: 2, run: tile5x64DotVNNI},
+	{rows: 6, panels: 1, run: tile6x32DotVNNI},
+	{rows: 6, panels: 2, run: tile6x64DotVNNI},
+	{rows: 7, panels: 1, run: tile7x32DotVNNI},
+	{rows: 8, panels: 1, run: tile8x32DotVNNI},
+	{rows: 9, panels: 1, run: tile9x32DotVNNI},
+	{rows: 10, panels: 1, run: tile10x32DotVNNI},
+	{rows: 11, panels: 1, run: tile11x32DotVNNI},
+	{rows: 12, panels: 1, run: tile12x32DotVNNI},
 }

@@ -23,16 +23,19 @@ const (
 
 // weight is how the right operand of a product is stored.
 type weight struct {
-	name  string
-	size  int // bytes
-	zeros bool
-	doc   string
+	name   string
+	size   int // bytes of a column, in one step of k
+	zeros  bool
+	dot    bool // a step is four k: bytes times bytes, summed in int32
+	doc    string
+	levels []level
 }
 
 var weights = []weight{
-	{"Float32", 4, false, "float32"},
-	{"Int8", 1, false, "int8"},
-	{"ShiftedInt8", 1, true, "int8 with zero points"},
+	{"Float32", 4, false, false, "float32", []level{avx512, avx2}},
+	{"Int8", 1, false, false, "int8", []level{avx512, avx2}},
+	{"ShiftedInt8", 1, true, false, "int8 with zero points", []level{avx512, avx2}},
+	{"Dot", 4, false, true, "int8, four k at a time, for a left operand of uint8", []level{vnni}},
 }
 
 // shape is a tile of sums that are kept in registers.
@@ -56,11 +59,11 @@ func (l level) shapes() []shape {
 	return list
 }
 
-// tiles makes the inner loops of the products in float32.
+// tiles makes the inner loops of the products.
 func tiles() *part {
 	p := newPart("product_tiles")
 	for _, w := range weights {
-		for _, l := range []level{avx512, avx2} {
+		for _, l := range w.levels {
 			table := fmt.Sprintf("tiles%s%s", w.name, l.name)
 			fmt.Fprintf(&p.tables, "// %s are the tiles of weights in %s.\nvar %s = []tileKernel{\n", table, w.doc, table)
 			for _, s := range l.shapes() {
@@ -168,7 +171,11 @@ func (p *part) tile(l level, w weight, s shape) string {
 		load := func(panelIndex, vector int) reg.VecPhysical {
 			r := right[(panelIndex*vectors+vector)%len(right)]
 			m := source(panelIndex, vector)
-			if w.size == 4 {
+			switch {
+			case w.dot:
+				p.VMOVDQU32(m, r)
+				return r
+			case w.size == 4:
 				p.VMOVUPS(m, r)
 				return r
 			}
@@ -179,15 +186,19 @@ func (p *part) tile(l level, w weight, s shape) string {
 			p.VCVTDQ2PS(r, r)
 			return r
 		}
+		broadcast, add := p.VBROADCASTSS, p.VFMADD231PS
+		if w.dot {
+			broadcast, add = p.VPBROADCASTD, p.VPDPBUSD
+		}
 		if s.panels > 1 {
 			for row := range s.rows {
-				p.VBROADCASTSS(left(row), factors[row])
+				broadcast(left(row), factors[row])
 			}
 			for panelIndex := range s.panels {
 				for vector := range vectors {
 					r := load(panelIndex, vector)
 					for row := range s.rows {
-						p.VFMADD231PS(r, factors[row], sum(row, panelIndex, vector))
+						add(r, factors[row], sum(row, panelIndex, vector))
 					}
 				}
 			}
@@ -197,9 +208,9 @@ func (p *part) tile(l level, w weight, s shape) string {
 			}
 			for row := range s.rows {
 				factor := factors[row%len(factors)]
-				p.VBROADCASTSS(left(row), factor)
+				broadcast(left(row), factor)
 				for vector := range vectors {
-					p.VFMADD231PS(right[vector], factor, sum(row, 0, vector))
+					add(right[vector], factor, sum(row, 0, vector))
 				}
 			}
 		}

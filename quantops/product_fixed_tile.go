@@ -1,0 +1,103 @@
+package quantops
+
+import (
+	"math"
+	"unsafe"
+)
+
+// A panel of bytes has, for every four k, 32 columns of four bytes each. A step
+// of its inner loop is so many k.
+const dotStep = 4
+
+// tileDot is the inner loop for bytes, unsigned ones on the left and signed ones
+// on the right, summed in int32, which wraps around; k counts steps of four:
+//
+//	sums[i][j] = Σₖ Σᵢ₌₀…₃ a[i][4k+i]·b[k][j][i]
+func tileDot(t *tile) {
+	type row = [panelColumns]int32
+	for i := range t.rows {
+		sums := (*row)(unsafe.Add(t.sums, i*int(unsafe.Sizeof(row{}))))
+		if t.resume == 0 {
+			*sums = row{}
+		}
+		a := unsafe.Slice((*uint8)(unsafe.Add(t.a, i*t.aStride)), dotStep*t.k)
+		for k := range t.k {
+			b := (*[dotStep * panelColumns]int8)(unsafe.Add(t.b, k*t.bStride))
+			a0, a1, a2, a3 := int32(a[dotStep*k]), int32(a[dotStep*k+1]), int32(a[dotStep*k+2]), int32(a[dotStep*k+3])
+			for j := range sums {
+				sums[j] += a0*int32(b[dotStep*j]) + a1*int32(b[dotStep*j+1]) + a2*int32(b[dotStep*j+2]) + a3*int32(b[dotStep*j+3])
+			}
+		}
+	}
+}
+
+const (
+	// fixedLength is how many neighbours of a row share a scale as fixed point:
+	// sums of so many products of bytes are below 2²⁴.
+	fixedLength = 256
+	// fixedMost is what the largest of them becomes.
+	fixedMost = 127 * 256
+	// fixedLeast keeps the reciprocal of a scale finite; values far below it
+	// become 0.
+	fixedLeast = 0x1p-100
+)
+
+// fixedBlock is one call of what makes 256 values fixed point:
+//
+//	largest = max(2⁻¹⁰⁰, |src|)
+//	q       = roundHalfEven(src·(32512/largest)) + 32768
+//	high, low = the bytes of q
+//
+// largest is what is infinite or no number if there is such a value.
+type fixedBlock struct {
+	high, low *uint8
+	src       *float32
+	largest   float32
+}
+
+// fixBlockGeneric is fixedBlock in Go.
+func fixBlockGeneric(f *fixedBlock) {
+	src := (*[fixedLength]float32)(unsafe.Pointer(f.src))
+	high, low := (*[fixedLength]uint8)(unsafe.Pointer(f.high)), (*[fixedLength]uint8)(unsafe.Pointer(f.low))
+	const least = float32(fixedLeast)
+	largest := math.Float32bits(least)
+	for _, v := range src {
+		largest = max(largest, math.Float32bits(v)&0x7fffffff)
+	}
+	f.largest = math.Float32frombits(largest)
+	factor := fixedMost / f.largest
+	for i, v := range src {
+		q := uint32(roundHalfEven(v*factor) + 32768)
+		high[i], low[i] = uint8(q>>8), uint8(q)
+	}
+}
+
+// fixedSums is one call of what adds the sums of one block along k to sums in
+// float32. sums are rows in twos, of the high bytes and of the low ones;
+// correction is −128·Σ of the weights:
+//
+//	dst[i][j] += scales[i]·float32(256·(sums[2i][j] + correction[j]) + sums[2i+1][j])
+//
+// in which all but the last two steps are exact. The stride is in bytes.
+type fixedSums struct {
+	dst         *float32
+	sums        unsafe.Pointer
+	correction  *int32
+	scales      *float32
+	scaleStride int
+	rows        int
+}
+
+// addFixedGeneric is fixedSums in Go.
+func addFixedGeneric(f *fixedSums) {
+	correction := (*[panelColumns]int32)(unsafe.Pointer(f.correction))
+	for i := range f.rows {
+		sums := (*[2 * panelColumns]int32)(unsafe.Add(f.sums, i*2*int(unsafe.Sizeof(panelRow{}))))
+		dst := (*panelRow)(unsafe.Add(unsafe.Pointer(f.dst), i*int(unsafe.Sizeof(panelRow{}))))
+		scale := *(*float32)(unsafe.Add(unsafe.Pointer(f.scales), i*f.scaleStride))
+		for j := range dst {
+			// The conversion keeps the product from being fused with the sum.
+			dst[j] += float32(scale * float32((sums[j]+correction[j])<<8+sums[panelColumns+j]))
+		}
+	}
+}
