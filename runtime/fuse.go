@@ -2,6 +2,7 @@ package runtime
 
 import (
 	"slices"
+	"sync/atomic"
 
 	"github.com/onnx-tinyq/onnx-tinyq/onnx"
 	"github.com/onnx-tinyq/onnx-tinyq/runtime/internal/ops"
@@ -63,15 +64,32 @@ func (s *scope) fuse() {
 	f.chains()
 }
 
-// pack lays the weights of the products out, several at a time.
+// pack lays the weights of the products out, several at a time. Products in 16
+// bit may take fixed point, which is finer than that; those in float32 do if the
+// options say so.
 func (f *fuser) pack() {
-	var matrices []*ops.Int8Matrix
+	type matrix struct {
+		*ops.Int8Matrix
+		wide bool // multiplied in float32
+	}
+	var matrices []matrix
 	for _, w := range f.stored {
-		if w != nil {
-			matrices = append(matrices, w.Weights...)
+		if w == nil {
+			continue
+		}
+		for _, m := range w.Weights {
+			matrices = append(matrices, matrix{m, w.Type == onnx.Float})
 		}
 	}
-	f.scope.compiler.workers.Each(len(matrices), func(i int) { matrices[i].Pack() })
+	compiler := f.scope.compiler
+	var fast atomic.Bool
+	compiler.workers.Each(len(matrices), func(i int) {
+		m := matrices[i]
+		if fixed := m.Pack(!m.wide || compiler.fast); fixed && m.wide {
+			fast.Store(true)
+		}
+	})
+	compiler.session.fast = compiler.session.fast || fast.Load()
 }
 
 // product puts a product on integers in the place of one on floats.

@@ -27,6 +27,16 @@ type integerWeight struct {
 // can be multiplied as integers.
 func (f *fuser) weight(use weightUse) *ops.Int8Product {
 	slot, turned := use.slot, use.turned
+	computed := onnx.Undefined // the type that the weight is made, by the last step that says
+	typed := func(p *ops.Int8Product, t onnx.DType) *ops.Int8Product {
+		if p != nil {
+			p.Type = t
+			if computed != onnx.Undefined {
+				p.Type = computed
+			}
+		}
+		return p
+	}
 	for slot != absent {
 		st := f.makers[slot]
 		if st == nil {
@@ -36,10 +46,16 @@ func (f *fuser) weight(use weightUse) *ops.Int8Product {
 		case st.node.Domain != "" && st.node.Domain != "ai.onnx" || st.product != nil:
 			return nil
 		case op == "DequantizeLinear":
-			return f.dequantized(st).product(turned)
+			w := f.dequantized(st)
+			return typed(w.product(turned), w.floatType(st))
 		case op == "Mul":
-			return f.multiplied(st).product(turned)
-		case op == "Cast" && narrowFloat(castTarget(st.node)), op == "Identity":
+			w := f.multiplied(st)
+			return typed(w.product(turned), w.floatType(st))
+		case op == "Cast" && narrowFloat(castTarget(st.node)):
+			if computed == onnx.Undefined {
+				computed = castTarget(st.node)
+			}
+		case op == "Identity":
 		case op == "Transpose" && exchangesTwo(st.node):
 			turned = !turned
 		default:
@@ -48,6 +64,17 @@ func (f *fuser) weight(use weightUse) *ops.Int8Product {
 		slot = slotAt(st.in, 0)
 	}
 	return nil
+}
+
+// floatType is the type of the floats that a step makes of a weight.
+func (w *integerWeight) floatType(st *step) onnx.DType {
+	if w == nil {
+		return onnx.Undefined
+	}
+	if a := st.node.Attr("output_dtype"); a != nil && a.I != 0 {
+		return onnx.DType(a.I)
+	}
+	return w.scales.DType()
 }
 
 // narrowFloat says whether products of a type are summed in float32.

@@ -142,19 +142,24 @@ func TestRunInSeveralGoroutines(t *testing.T) {
 	group.Wait()
 }
 
-// TestCancel ends long runs: of many nodes, of a loop, and of one large product.
+// TestCancel ends long runs: of a loop, and of large products.
 func TestCancel(t *testing.T) {
 	x := []*onnx.Value{value("x", nil)}
 	forever := graphOf([]*onnx.Value{value("i", nil), value("c", nil)}, "c", nil)
-	tests := map[string]*onnx.Graph{
-		"a loop without an end": graphOf(x, "x", []*onnx.Node{node("Loop", "", "", onnx.GraphAttr("body", forever))}),
-		"products of large matrices": graphOf(x, "y", []*onnx.Node{
-			node("Expand", "x,size", "a"), node("MatMul", "a,a", "b"), node("MatMul", "b,b", "d"), node("MatMul", "d,d", "y"),
-		}, onnx.Int64Tensor("size", []int64{2}, []int64{3000, 3000})),
+	const size = 3000
+	large := tensor.New([]int{size, size}, make([]float32, size*size))
+	tests := map[string]struct {
+		graph *onnx.Graph
+		x     *tensor.Tensor
+	}{
+		"a loop without an end": {graphOf(x, "x", []*onnx.Node{node("Loop", "", "", onnx.GraphAttr("body", forever))}), floats([]int{1, 1}, 1)},
+		"products of large matrices": {graphOf(x, "y", []*onnx.Node{
+			node("MatMul", "x,x", "b"), node("MatMul", "b,b", "d"), node("MatMul", "d,d", "y"),
+		}), large},
 	}
-	for name, g := range tests {
+	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			s, err := Compile(modelOf(17, g), Options{})
+			s, err := Compile(modelOf(17, test.graph), Options{})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -164,11 +169,11 @@ func TestCancel(t *testing.T) {
 				stopped = time.Now()
 				cancel()
 			})
-			_, err = s.Run(ctx, feeds{"x": floats([]int{1, 1}, 1)})
+			_, err = s.Run(ctx, feeds{"x": test.x})
 			if !errors.Is(err, context.Canceled) {
 				t.Fatalf("it ended with %v, want that it was cancelled", err)
 			}
-			if took := time.Since(stopped); took > slowdown*100*time.Millisecond {
+			if took := time.Since(stopped); took > slowdown*250*time.Millisecond {
 				t.Errorf("it went on for %v", took)
 			}
 		})

@@ -20,11 +20,16 @@ type Session struct {
 	trace   traceFunc
 	threads int
 	memory  int64 // see Options
+	fast    bool
 
 	resting   sync.Mutex
 	rooms     []*room // that no run is in
 	overwrite bool    // see ops.Memory
 }
+
+// Fast says whether products of float32 are computed in 16-bit fixed point: as
+// Options.Fast allows, if the model has any for which it can be done.
+func (s *Session) Fast() bool { return s.fast }
 
 // Port is an input or output of a model.
 type Port struct {

@@ -23,11 +23,12 @@ type benchReport struct {
 	P95MS        number `json:"p95_ms"`
 	LoadMS       number `json:"load_ms"` // opening and compiling
 	PeakRSSBytes int64  `json:"peak_rss_bytes"`
+	Fast         bool   `json:"fast,omitempty"` // --fast was given, and made a difference
 }
 
 func (a *app) benchCommand() *cobra.Command {
 	var f feedFlags
-	runs := 0
+	runs, fast := 0, false
 	command := &cobra.Command{
 		Use:   "bench MODEL",
 		Short: "Time the built-in executor",
@@ -36,22 +37,23 @@ func (a *app) benchCommand() *cobra.Command {
 			if runs < 1 {
 				return usagef("--runs %d: at least one run is needed to time it", runs)
 			}
-			return a.bench(command.Context(), args[0], &f, runs)
+			return a.bench(command.Context(), args[0], &f, runs, fast)
 		},
 	}
 	command.Flags().IntVarP(&runs, "runs", "n", 20, "how often to run the model; a first run is not counted")
 	f.register(command.Flags())
+	registerFast(command.Flags(), &fast)
 	return command
 }
 
-func (a *app) bench(ctx context.Context, path string, f *feedFlags, runs int) error {
+func (a *app) bench(ctx context.Context, path string, f *feedFlags, runs int, fast bool) error {
 	begin := time.Now()
 	m, _, err := a.open(path)
 	if err != nil {
 		return err
 	}
 	defer m.Close()
-	session, err := runtime.Compile(m, runtime.Options{Threads: f.threads, Memory: f.memoryLimit(m)})
+	session, err := runtime.Compile(m, runtime.Options{Threads: f.threads, Fast: fast, Memory: f.memoryLimit(m)})
 	if err != nil {
 		return err
 	}
@@ -78,7 +80,7 @@ func (a *app) bench(ctx context.Context, path string, f *feedFlags, runs int) er
 	report := benchReport{
 		Model: path, Threads: f.threads, Runs: runs,
 		MedianMS: number(quantile(times, 0.5)), MinMS: number(times[0]), P95MS: number(quantile(times, 0.95)),
-		LoadMS: number(milliseconds(loaded)), PeakRSSBytes: peakMemory(),
+		LoadMS: number(milliseconds(loaded)), PeakRSSBytes: peakMemory(), Fast: session.Fast(),
 	}
 	if report.Threads <= 0 {
 		report.Threads = goruntime.GOMAXPROCS(0)
@@ -91,7 +93,7 @@ func (a *app) bench(ctx context.Context, path string, f *feedFlags, runs int) er
 			report.Runs, report.Threads, milli(report.MedianMS), milli(report.MinMS), milli(report.P95MS),
 			milli(report.LoadMS), grouped(report.PeakRSSBytes),
 		})
-		fmt.Fprint(a.out, render(t))
+		fmt.Fprint(a.out, render(t)+fastNote(fast, session.Fast()))
 	})
 }
 

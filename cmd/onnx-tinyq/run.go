@@ -18,6 +18,7 @@ import (
 
 type runReport struct {
 	Model   string        `json:"model"`
+	Fast    bool          `json:"fast,omitempty"` // --fast was given, and made a difference
 	Outputs []valueReport `json:"outputs"`
 }
 
@@ -33,28 +34,29 @@ type valueReport struct {
 
 func (a *app) runCommand() *cobra.Command {
 	var f feedFlags
-	folder := ""
+	folder, fast := "", false
 	command := &cobra.Command{
 		Use:     "run MODEL",
 		Short:   "Run a model in the built-in executor",
 		Example: "  onnx-tinyq run model.onnx -i image=image.npy -o results",
 		Args:    arguments("MODEL"),
 		RunE: func(command *cobra.Command, args []string) error {
-			return a.run(command.Context(), args[0], &f, folder)
+			return a.run(command.Context(), args[0], &f, folder, fast)
 		},
 	}
 	command.Flags().StringVarP(&folder, "output", "o", "", "write each output to this `DIR` as NAME.npy")
 	f.register(command.Flags())
+	registerFast(command.Flags(), &fast)
 	return command
 }
 
-func (a *app) run(ctx context.Context, path string, f *feedFlags, folder string) error {
+func (a *app) run(ctx context.Context, path string, f *feedFlags, folder string, fast bool) error {
 	m, _, err := a.open(path)
 	if err != nil {
 		return err
 	}
 	defer m.Close()
-	session, err := runtime.Compile(m, runtime.Options{Threads: f.threads, Memory: f.memoryLimit(m)})
+	session, err := runtime.Compile(m, runtime.Options{Threads: f.threads, Fast: fast, Memory: f.memoryLimit(m)})
 	if err != nil {
 		return err
 	}
@@ -66,7 +68,7 @@ func (a *app) run(ctx context.Context, path string, f *feedFlags, folder string)
 	if err != nil {
 		return err
 	}
-	report := &runReport{Model: path, Outputs: []valueReport{}}
+	report := &runReport{Model: path, Fast: session.Fast(), Outputs: []valueReport{}}
 	for _, port := range session.Outputs() {
 		report.add(port.Name, outputs[port.Name])
 	}
@@ -84,7 +86,7 @@ func (a *app) run(ctx context.Context, path string, f *feedFlags, folder string)
 			}
 			t.AppendRow([]any{shorten(o.Name, nameWidth), o.Type, product(o.Dims), what})
 		}
-		fmt.Fprint(a.out, render(t))
+		fmt.Fprint(a.out, render(t)+fastNote(fast, session.Fast()))
 	})
 }
 

@@ -12,7 +12,8 @@ import (
 // Int8Product is a MatMul or Gemm whose weight is stored in 8 bits or less and
 // is multiplied as it is: the floats that it stands for are never made whole.
 // Products are summed in float32 and stored in the activation's type. In 16 bit
-// that leaves out one rounding, of the weight, which is never stored so.
+// that leaves out one rounding, of the weight, which is never stored so, and the
+// activations may be multiplied as 16-bit block fixed point: see Int8Matrix.Pack.
 type Int8Product struct {
 	// Batch and Weights are the weight's matrices, K×N as the right operand of a
 	// product; all have the same K and N. Without a batch there is one.
@@ -30,6 +31,8 @@ type Int8Product struct {
 	End *Int8ProductEnd
 	// Bias, if not nil, is added to each row of the product: N float32.
 	Bias []float32
+	// Type is the float type that the model multiplies in.
+	Type onnx.DType
 }
 
 // Int8Matrix is a weight's matrix: as the model stores it, until it is packed
@@ -37,7 +40,12 @@ type Int8Product struct {
 type Int8Matrix struct {
 	K, N   int
 	stored *quantops.Int8Weights
-	packed *quantops.PackedInt8
+	packed packedMatrix
+}
+
+// packedMatrix is a matrix that was packed in one way or another.
+type packedMatrix interface {
+	MatMul(dst, a quantops.Rows, m int, end quantops.Epilogue, workers *quantops.Workers)
 }
 
 // NewInt8Matrix keeps the weights until they are packed.
@@ -46,11 +54,19 @@ func NewInt8Matrix(w *quantops.Int8Weights) *Int8Matrix {
 }
 
 // Pack lays the matrix out for products and lets go of the stored weights. It is
-// to be called before the product runs.
-func (m *Int8Matrix) Pack() {
-	if m.packed == nil {
-		m.packed, m.stored = quantops.PackInt8(m.stored), nil
+// to be called before the product runs. With fixed, activations will be made
+// 16-bit block fixed point, if that is fast on this processor and the weights are
+// such that it can be done; Pack says whether.
+func (m *Int8Matrix) Pack(fixed bool) bool {
+	defer func() { m.stored = nil }()
+	if fixed && quantops.FixedIsFast() {
+		if packed := quantops.PackFixed(m.stored); packed != nil {
+			m.packed = packed
+			return true
+		}
 	}
+	m.packed = quantops.PackInt8(m.stored)
+	return false
 }
 
 // Int8ProductEnd holds Gemm's factors.
