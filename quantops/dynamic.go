@@ -10,23 +10,53 @@ package quantops
 // dst is as long as x. Infinities and NaNs give no useful result.
 // (ONNX DynamicQuantizeLinear.)
 func DynamicQuantize(dst []uint8, x []float32) (scale float32, zero uint8) {
+	return dynamicQuantize(fastestProduct, dst, x)
+}
+
+func dynamicQuantize(level productLevel, dst []uint8, x []float32) (scale float32, zero uint8) {
 	if len(dst) != len(x) {
 		panic("quantops: the destination is not as long as the values")
 	}
-	var low, high float32
-	for _, v := range x {
-		if v < low {
-			low = v
-		} else if v > high {
-			high = v
+	kernels := level.kernels()
+	row := dynamicRow{}
+	whole := 0
+	if len(x) >= dynamicStep && kernels.dynamicRange != nil {
+		whole = len(x) / dynamicStep * dynamicStep
+		row.dst, row.src, row.count = &dst[0], &x[0], whole
+		kernels.dynamicRange(&row)
+	}
+	for _, v := range x[whole:] {
+		if v < row.low {
+			row.low = v
+		} else if v > row.high {
+			row.high = v
 		}
 	}
-	scale, zero = DynamicScale(low, high)
+	scale, zero = DynamicScale(row.low, row.high)
+	if whole > 0 {
+		row.scale, row.zero = scale, int32(zero)
+		kernels.dynamicBytes(&row)
+	}
 	shift := int32(zero)
-	for i, v := range x {
-		dst[i] = uint8(max(0, min(255, roundHalfEven(v/scale)+shift)))
+	rest := dst[whole:]
+	for i, v := range x[whole:] {
+		rest[i] = uint8(max(0, min(255, roundHalfEven(v/scale)+shift)))
 	}
 	return scale, zero
+}
+
+// dynamicStep is of how many values assembly takes a multiple.
+const dynamicStep = 16
+
+// dynamicRow is one call of what finds the range of values, which low and high
+// are widened to, and of what quantizes them.
+type dynamicRow struct {
+	dst       *uint8
+	src       *float32
+	count     int
+	low, high float32
+	scale     float32
+	zero      int32
 }
 
 // DynamicScale is the scale and zero point of DynamicQuantize for values from

@@ -169,6 +169,7 @@ func checkInteger[A, B int8 | uint8](t *testing.T) {
 				aZeros, bZeros := randomBytes[A](random, aCount), randomBytes[B](random, bCount)
 				got := make([]int32, m*n)
 				MatMulInteger(got, a, b, m, k, n, aZeros, bZeros, workers)
+				checkPackedInteger(t, got, a, b, m, k, n, aZeros, bZeros, workers)
 				for i := range m {
 					for j := range n {
 						want := int64(0)

@@ -48,11 +48,13 @@ type floatProduct struct {
 	kernels *productKernels
 	tiles   *tileSet
 	// fixed, if not nil, is the left operand in bytes, for tiles of bytes.
-	fixed   *fixedRows
-	m, k, n int
-	dst, a  Rows
-	end     Epilogue
-	right   panels
+	fixed *fixedRows
+	// integers, if not nil, is the left operand in integers.
+	integers *integerRows
+	m, k, n  int
+	dst, a   Rows
+	end      Epilogue
+	right    panels
 	// count is how many products there are, at says where each begins in dst, a,
 	// and b; nil: there is one, and it begins at the beginning.
 	count int
@@ -176,9 +178,12 @@ func (s *productScratch) piece(p *floatProduct, product, from, end, first, last 
 			s.take(p, product, b, panel, panels)
 			for i := range count {
 				row, next := from+i*(end-from)/count, from+(i+1)*(end-from)/count
-				if p.fixed != nil {
+				switch {
+				case p.fixed != nil:
 					s.sumFixed(p, row, next-row, panel, panels)
-				} else {
+				case p.integers != nil:
+					s.sumIntegers(p, row, next-row, panel, panels)
+				default:
 					s.sum(p, a+row*p.a.Stride, next-row, panel, panels)
 				}
 				for j := range panels {
@@ -204,6 +209,9 @@ func (s *productScratch) begin(p *floatProduct) {
 	f.low, f.high = float32(math.Inf(-1)), float32(math.Inf(1))
 	if p.end.Clip {
 		f.low, f.high = p.end.Low, p.end.High
+	}
+	if p.integers != nil {
+		f.integers = 1
 	}
 	if p.right.scales == nil || p.right.block > 0 {
 		f.scale = &onesRow[0]
@@ -285,6 +293,10 @@ func (s *productScratch) sum(p *floatProduct, a, rows, panel, panels int) {
 // store writes the sums of rows of a panel, the index-th of those in s.sums, to
 // the result that begins at dst.
 func (s *productScratch) store(p *floatProduct, dst, row, rows, panel, index int) {
+	if p.integers != nil && p.integers.dst != nil {
+		s.storeIntegers(p, row, rows, panel, index)
+		return
+	}
 	f, column := &s.finish, panel*panelColumns
 	f.rows, f.columns = rows, min(panelColumns, p.n-column)
 	f.sums = &s.sums[index*rows][0]

@@ -25,6 +25,8 @@ type productKernels struct {
 	transpose     func(*transposition) // nil: there is none
 	fixBlock      func(*fixedBlock)
 	addFixed      func(*fixedSums)
+	// dynamicRange and dynamicBytes are nil where there are none.
+	dynamicRange, dynamicBytes func(*dynamicRow)
 }
 
 var genericProduct = &productKernels{

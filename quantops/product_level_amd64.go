@@ -25,12 +25,12 @@ var (
 	}
 	avx512Product = &productKernels{
 		float32: newTileSet(tilesFloat32AVX512), int8: newTileSet(tilesInt8AVX512), shiftedInt8: newTileSet(tilesShiftedInt8AVX512),
-		dot: genericProduct.dot, fixBlock: fixBlockAVX512, addFixed: addFixedAVX512,
+		dot: genericProduct.dot, fixBlock: fixBlockAVX512, addFixed: addFixedAVX512, dynamicRange: dynamicRangeAVX512, dynamicBytes: dynamicBytesAVX512,
 		finish: finishAVX512, addScaled: addScaledAVX512, finishColumns: 1, transpose: transpose8AVX2,
 	}
 	vnniProduct = &productKernels{
 		float32: avx512Product.float32, int8: avx512Product.int8, shiftedInt8: avx512Product.shiftedInt8,
-		dot: newTileSet(tilesDotVNNI), fixBlock: fixBlockAVX512, addFixed: addFixedAVX512,
+		dot: newTileSet(tilesDotVNNI), fixBlock: fixBlockAVX512, addFixed: addFixedAVX512, dynamicRange: dynamicRangeAVX512, dynamicBytes: dynamicBytesAVX512,
 		finish: finishAVX512, addScaled: addScaledAVX512, finishColumns: 1, transpose: transpose8AVX2,
 	}
 )

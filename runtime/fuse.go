@@ -56,6 +56,7 @@ func (s *scope) fuse() {
 	if fused {
 		f.addBiases()
 	}
+	fused = f.integerProducts() || fused
 	fused = f.convolutions() || fused
 	if f.recurrences() || fused {
 		f.sweep()

@@ -3,6 +3,7 @@ package ops
 import (
 	"fmt"
 	"slices"
+	"sync"
 
 	"github.com/onnx-tinyq/onnx-tinyq/onnx"
 	"github.com/onnx-tinyq/onnx-tinyq/quantops"
@@ -14,11 +15,29 @@ var integerMatMulFamily = []Kernel{
 	{Op: "QLinearMatMul", Since: 10, Build: needs(8, Single(buildQLinearMatMul))},
 }
 
-func buildMatMulInteger(*Node) (single, error) {
+func buildMatMulInteger(n *Node) (single, error) {
+	constant := func(i int) (t *tensor.Tensor, known bool) {
+		if i >= len(n.Inputs) || n.Inputs[i] == "" {
+			return nil, true
+		}
+		t, known = n.Constants[i].(*tensor.Tensor)
+		return t, known && t != nil
+	}
+	weight, known := constant(1)
+	zeros, also := constant(3)
+	packed := sync.OnceValue(func() *packedIntegers { // in the first run: another step may have taken the node in
+		if !known || !also {
+			return nil
+		}
+		return packIntegers(weight, zeros)
+	})
 	return func(c *Call, in []*tensor.Tensor) (*tensor.Tensor, error) {
 		p, err := planMatMul(in[0].Shape(), in[1].Shape())
 		if err != nil {
 			return nil, err
+		}
+		if right := packed(); right != nil && in[1] == weight {
+			return right.product(c, p, in[0], operand(in, 2))
 		}
 		y, err := multiplyIntegers(c, p, in[0], in[1], operand(in, 2), operand(in, 3))
 		if err != nil {

@@ -1,5 +1,7 @@
 package ops
 
+import "github.com/onnx-tinyq/onnx-tinyq/quantops"
+
 // matrix is a row-major view: row i starts at i·stride.
 type matrix[T any] struct {
 	data   []T
@@ -16,9 +18,33 @@ func addScaled[T number](y, x []T, scale T) {
 	}
 }
 
+// worthPacking is from how many multiplications on a product in float32 is left
+// to the packed kernels.
+const worthPacking = 1 << 12
+
+// addFloats adds a·b, or a·bᵀ, to y if they are of float32 and large enough; it
+// reports whether it did.
+func addFloats[T number](y, a, b matrix[T], m, k, n int, transposed bool) bool {
+	sums, ok := any(y.data).([]float32)
+	if !ok || m*k*n < worthPacking {
+		return false
+	}
+	rows := func(m matrix[T]) quantops.Rows {
+		return quantops.Rows{Data: any(m.data).([]float32), Stride: m.stride}
+	}
+	product := quantops.Float32Products{
+		M: m, K: k, N: n, Dst: rows(y), A: rows(a), B: rows(b), Transposed: transposed, Count: 1, Epilogue: quantops.Epilogue{Add: sums},
+	}
+	product.Run(nil)
+	return true
+}
+
 // addProduct adds a·b to y, where a is m×k, b k×n and y m×n. Two rows of y and
 // four of b are in hand at once, so that most operands come from registers.
 func addProduct[T number](y, a, b matrix[T], m, k, n int) {
+	if addFloats(y, a, b, m, k, n, false) {
+		return
+	}
 	for i := 0; i+2 <= m; i += 2 {
 		a0, y0 := a.row(i, k), y.row(i, n)
 		a1, y1 := a.row(i+1, k), y.row(i+1, n)
@@ -65,6 +91,9 @@ func addRowProduct[T number](y, a []T, b matrix[T]) {
 // addProductTransposed adds a·bᵀ to y, where a is m×k, b n×k and y m×n: every
 // element is a dot product of two rows, four of which share one row of a.
 func addProductTransposed[T number](y, a, b matrix[T], m, n, k int) {
+	if addFloats(y, a, b, m, k, n, true) {
+		return
+	}
 	for i := range m {
 		row, out := a.row(i, k), y.row(i, n)
 		j := 0

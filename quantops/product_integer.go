@@ -1,0 +1,218 @@
+package quantops
+
+import (
+	"sync"
+	"unsafe"
+)
+
+// PackedInteger is a right operand of products of integers, k×n in 8 bits, laid
+// out as the inner loops read it. It is only read once made, so it may be used by
+// several goroutines at once.
+type PackedInteger struct {
+	level productLevel
+	bytes bytePanels
+	// sums are Σₖ b for each column, zeros the zero points, nil if all are 0; both
+	// are as wide as the panels. Unsigned integers are stored less 128, and so are
+	// their zero points.
+	sums, zeros []int32
+}
+
+// PackInteger packs a row-major k×n matrix. There is one zero point for each
+// column, or one for all, or none (nil: it is 0). It keeps nothing of b.
+func PackInteger[B int8 | uint8](b []B, k, n int, zeros []B) *PackedInteger {
+	return packInteger(fastestProduct, b, k, n, zeros)
+}
+
+// IntegerIsFast says whether products with a PackedInteger are faster than
+// MatMulInteger on this processor.
+func IntegerIsFast() bool { return fastestProduct == productVNNI }
+
+func packInteger[B int8 | uint8](level productLevel, b []B, k, n int, zeros []B) *PackedInteger {
+	if k < 0 || n < 0 || len(b) != k*n || !zerosFit(len(zeros), n) {
+		panic("quantops: the matrix and its zero points are not as large as k and n say")
+	}
+	q, ok := any(b).([]int8)
+	offset := int32(0)
+	if !ok {
+		offset = 128
+		q = make([]int8, len(b))
+		for i, v := range b {
+			q[i] = int8(int(v) - 128)
+		}
+	}
+	p := &PackedInteger{level: level, bytes: packBytes(&Int8Weights{K: k, N: n, Q: q})}
+	p.sums = p.bytes.sums(max(dotStep, (k+dotStep-1)/dotStep*dotStep))
+	if len(p.sums) == 0 {
+		p.sums = make([]int32, p.bytes.width())
+	}
+	shifted := make([]int32, p.bytes.width())
+	zero := true
+	for j := range n {
+		shifted[j] = -offset
+		switch {
+		case len(zeros) == 1:
+			shifted[j] += int32(zeros[0])
+		case len(zeros) > 1:
+			shifted[j] += int32(zeros[j])
+		}
+		zero = zero && shifted[j] == 0
+	}
+	if !zero {
+		p.zeros = shifted
+	}
+	return p
+}
+
+// K is the number of rows.
+func (b *PackedInteger) K() int { return b.bytes.k }
+
+// N is the number of columns.
+func (b *PackedInteger) N() int { return b.bytes.n }
+
+// MatMulPacked is MatMulInteger with a packed right operand: exactly the same
+// integers.
+func MatMulPacked[A int8 | uint8](dst []int32, a []A, m int, aZeros []A, b *PackedInteger, workers *Workers) {
+	if m < 0 || len(dst) != m*b.N() {
+		panic("quantops: the matrices are not as large as m, K and N say")
+	}
+	p := integerProduct(a, m, aZeros, b, workers)
+	p.integers.dst = dst
+	p.run(workers)
+	p.integers.release()
+}
+
+// MatMulScaled writes dst = scale·aᵢ·b, with aᵢ·b the product of integers that
+// MatMulPacked computes, as float32, and scales, as end says: scales has one for
+// each column, or one for all.
+//
+//	dst[i][j] = float32(Σₖ (a[i][k] − aZero[i])·(b[k][j] − bZero[j]))·scales[j]
+//
+// The sum is exact, unless it is beyond int32; a bias may be added with the same
+// rounding as the scale is applied with.
+func MatMulScaled[A int8 | uint8](dst Rows, a []A, m int, aZeros []A, b *PackedInteger, scales []float32, end Epilogue, workers *Workers) {
+	if !zerosFit(len(scales), b.N()) || len(scales) == 0 {
+		panic("quantops: there is not one scale for each column, or for all")
+	}
+	p := integerProduct(a, m, aZeros, b, workers)
+	p.dst, p.end = dst, end
+	p.right.scales = spread(scales, 1, b.N(), b.bytes.width(), func(v float32) float32 { return v })
+	if !dst.covers(m, b.N()) || end.Bias != nil && len(end.Bias) != b.N() || end.RowBias != nil && len(end.RowBias) != m ||
+		end.Add != nil && !(Rows{end.Add, dst.Stride}).covers(m, b.N()) {
+		panic("quantops: the matrices are not as large as m, K and N say")
+	}
+	p.run(workers)
+	p.integers.release()
+}
+
+// integerRows is the left operand of a product of integers.
+type integerRows struct {
+	weights *PackedInteger
+	dst     []int32 // nil: the result is float32
+	bytes   []uint8 // rows of stride; signed ones are stored plus 128
+	stride  int
+	zeros   []int32 // of each row
+	sums    []int32 // Σₖ (a − zero) of each row, if the weights have zero points
+}
+
+var integerOperands = sync.Pool{New: func() any { return new(integerRows) }}
+
+func (r *integerRows) release() {
+	r.weights, r.dst = nil, nil
+	integerOperands.Put(r)
+}
+
+// integerProduct prepares a product: rows of whole steps of k, with zero points.
+func integerProduct[A int8 | uint8](a []A, m int, zeros []A, b *PackedInteger, workers *Workers) *floatProduct {
+	k := b.K()
+	if m < 0 || len(a) != m*k {
+		panic("quantops: the matrices are not as large as m, K and N say")
+	}
+	if !zerosFit(len(zeros), m) {
+		panic("quantops: there is not one zero point for each row, or for all")
+	}
+	r := integerOperands.Get().(*integerRows)
+	r.weights = b
+	r.stride = (k + dotStep - 1) / dotStep * dotStep
+	r.bytes = atLeast(r.bytes, m*r.stride)
+	r.zeros = atLeast(r.zeros, m)
+	r.sums = atLeast(r.sums, m)
+	_, signed := any(a).([]int8)
+	inRanges(workers, m, 1, k, func(from, to int) {
+		for i := from; i < to; i++ {
+			row := r.bytes[i*r.stride:][:r.stride]
+			clear(row[k:])
+			line := unsafe.Slice((*uint8)(unsafe.Pointer(unsafe.SliceData(a[i*k:]))), k)
+			zero := int32(0)
+			switch {
+			case len(zeros) == 1:
+				zero = int32(zeros[0])
+			case len(zeros) > 1:
+				zero = int32(zeros[i])
+			}
+			if signed {
+				zero += 128
+				for j, v := range line {
+					row[j] = v ^ 128
+				}
+			} else {
+				copy(row, line)
+			}
+			r.zeros[i] = zero
+			if b.zeros != nil {
+				sum := -zero * int32(k)
+				for _, v := range row[:k] {
+					sum += int32(v)
+				}
+				r.sums[i] = sum
+			}
+		}
+	})
+	kernels := b.level.kernels()
+	return &floatProduct{
+		kernels: kernels, tiles: kernels.dot, m: m, k: k, n: b.N(), count: 1, integers: r,
+		right: panels{data: b.bytes.data(), panelStride: b.bytes.stride(), rowStride: dotStep * panelColumns},
+	}
+}
+
+// sumIntegers is sum for rows of integers. The sums begin with what the zero
+// points make of them, all modulo 2³²:
+//
+//	Σ(a−z)(b−c) = Σab − z·Σb − c·Σ(a−z)
+func (s *productScratch) sumIntegers(p *floatProduct, row, rows, panel, panels int) {
+	r, t := p.integers, &s.tile
+	run := p.tiles.one[rows].run
+	if panels > 1 {
+		run = p.tiles.several[rows].run
+	}
+	t.rows, t.k, t.aStride, t.sumsPanel = rows, r.stride/dotStep, r.stride, rows*int(unsafe.Sizeof(panelRow{}))
+	t.sums, t.resume = unsafe.Pointer(&s.sums), 1
+	if p.k > 0 {
+		t.a = unsafe.Pointer(&r.bytes[row*r.stride])
+	}
+	for j := range panels {
+		column := (panel + j) * panelColumns
+		sums := (*[panelColumns]int32)(r.weights.sums[column:])
+		for i := range rows {
+			to := (*[panelColumns]int32)(unsafe.Pointer(&s.sums[j*rows+i]))
+			zero := r.zeros[row+i]
+			for j := range to {
+				to[j] = -zero * sums[j]
+			}
+			if r.weights.zeros != nil {
+				for j, c := range (*[panelColumns]int32)(r.weights.zeros[column:]) {
+					to[j] -= c * r.sums[row+i]
+				}
+			}
+		}
+	}
+	run(t)
+}
+
+// storeIntegers writes the sums of rows of a panel to the result.
+func (s *productScratch) storeIntegers(p *floatProduct, row, rows, panel, index int) {
+	column := panel * panelColumns
+	for i := range rows {
+		sums := (*[panelColumns]int32)(unsafe.Pointer(&s.sums[index*rows+i]))
+		copy(p.integers.dst[(row+i)*p.n+column:][:min(panelColumns, p.n-column)], sums[:])
+	}
+}
