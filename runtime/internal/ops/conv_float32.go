@@ -112,7 +112,8 @@ func (w *convWork) multiply(c *Call, y, planes []float32, plane, first, last int
 		}
 	}
 	columns := (last - first) * w.outputs
-	panels := (columns + convolution.Columns - 1) / convolution.Columns
+	width := panelWidth(w.outputs)
+	panels := (columns + width - 1) / width
 	threads := c.Workers.Threads()
 	// A task is some panels by some blocks of maps. What it needs is to fit the
 	// cache, and there are to be some tasks for each thread.
@@ -125,9 +126,9 @@ func (w *convWork) multiply(c *Call, y, planes []float32, plane, first, last int
 		}
 	}
 	stretches := (panels + together - 1) / together
-	cost := max(1, depth*w.maps*min(columns, together*convolution.Columns)/parts)
+	cost := max(1, depth*w.maps*min(columns, together*width)/parts)
 	return c.parallel(w.groups*stretches*parts, worthTile/cost, func(from, to int) {
-		t := convTask{convWork: w, y: y, planes: planes, plane: plane, first: first, columns: columns, offsets: offsets}
+		t := convTask{convWork: w, y: y, planes: planes, plane: plane, first: first, columns: columns, width: width, offsets: offsets}
 		t.panels = buffer[float32](c, together*depth*convolution.Columns)
 		t.floats = buffer[float32](c, w.weights.scratch())
 		for i := from; i < to; i++ {
@@ -143,6 +144,17 @@ func (w *convWork) multiply(c *Call, y, planes []float32, plane, first, last int
 	})
 }
 
+// panelWidth is how many columns of a panel are used, for images of so many
+// outputs: as many as there are, or less if panels end with the images then.
+func panelWidth(outputs int) int {
+	for _, width := range []int{48, 32} {
+		if outputs%width == 0 {
+			return width
+		}
+	}
+	return convolution.Columns
+}
+
 // tasksPerThread is how many tasks there are to be for each thread, if there is
 // enough to do: a thread that is held up does not hold up the rest for long.
 const tasksPerThread = 4
@@ -153,6 +165,7 @@ type convTask struct {
 	y, planes      []float32
 	plane, first   int // elements of a plane, first image
 	columns        int // outputs of one map in all images
+	width          int // of a panel
 	offsets        []int
 	panels, floats []float32
 
@@ -165,7 +178,7 @@ func (t *convTask) gather(group, from, to int) {
 	t.group, t.from, t.to = group, from, to
 	for panel := from; panel < to; panel++ {
 		dst := t.panels[(panel-from)*len(t.offsets)*convolution.Columns:]
-		begin, end := panel*convolution.Columns, min(t.columns, (panel+1)*convolution.Columns)
+		begin, end := panel*t.width, min(t.columns, (panel+1)*t.width)
 		for column := begin; column < end; {
 			image, output := column/t.outputs, column%t.outputs
 			line, at := output/t.source.width, output%t.source.width
@@ -189,8 +202,8 @@ func (t *convTask) multiply(block int) {
 	depth := len(t.offsets)
 	for panel := t.from; panel < t.to; panel++ {
 		b := t.panels[(panel-t.from)*depth*convolution.Columns:]
-		column := panel * convolution.Columns
-		n := min(convolution.Columns, t.columns-column)
+		column := panel * t.width
+		n := min(t.width, t.columns-column)
 		image, output := t.first+column/t.outputs, column%t.outputs
 		if output+n <= t.outputs {
 			dst := t.y[(image*t.groups*t.maps+first)*t.outputs+output:]

@@ -3,6 +3,7 @@ package ops
 import (
 	"slices"
 
+	"github.com/onnx-tinyq/onnx-tinyq/runtime/internal/convolution"
 	"github.com/onnx-tinyq/onnx-tinyq/runtime/tensor"
 )
 
@@ -25,8 +26,14 @@ type convSource struct {
 	// padding is what fills planes where there is no input.
 	padding float32
 
-	rows []planeRow
-	runs []planeRun // of every row
+	blocks []planeBlock
+}
+
+// planeBlock is a part of a plane that is copied from the input: rows of n
+// elements, which lie step apart in the input.
+type planeBlock struct {
+	to, toStride, from, fromStride int
+	rows, n, step                  int
 }
 
 // planeRow is a line of a plane, and where the line of the input that it is made
@@ -93,9 +100,33 @@ func newConvSource(w *slidingWindow, widest int) *convSource {
 		}
 		return s
 	}
-	s.runs = axes[rank-1].runs
-	s.rows = planeRows(axes[:rank-1], w.input, shape)
+	s.addBlocks(planeRows(axes[:rank-1], w.input, shape), axes[rank-1].runs)
 	return s
+}
+
+// addBlocks finds the blocks of a plane: as many rows at once as lie at equal
+// distances.
+func (s *convSource) addBlocks(rows []planeRow, runs []planeRun) {
+	rows = slices.DeleteFunc(rows, func(r planeRow) bool { return r.from < 0 })
+	for first := 0; first < len(rows); {
+		last := first + 1
+		var to, from int
+		if last < len(rows) {
+			to, from = rows[last].to-rows[first].to, rows[last].from-rows[first].from
+		}
+		for from >= 0 && last < len(rows) && rows[last].to-rows[last-1].to == to && rows[last].from-rows[last-1].from == from {
+			last++
+		}
+		for _, run := range runs {
+			if run.lo < run.hi {
+				s.blocks = append(s.blocks, planeBlock{
+					to: rows[first].to + run.at + run.lo, toStride: to, from: rows[first].from + run.start, fromStride: from,
+					rows: last - first, n: run.hi - run.lo, step: run.stride,
+				})
+			}
+		}
+		first = last
+	}
 }
 
 // combined adds every one of some offsets to every one of others.
@@ -218,27 +249,21 @@ func (s *convSource) stretches(visit func(first, rows, stride int)) {
 
 // fill makes a plane of a channel of the input.
 func (s *convSource) fill(plane, channel []float32) {
-	for _, row := range s.rows {
-		for _, run := range s.runs {
-			to := plane[row.to+run.at:][:run.length]
-			if row.from < 0 {
-				fillWith(to, s.padding)
-				continue
-			}
-			fillWith(to[:run.lo], s.padding)
-			fillWith(to[run.hi:], s.padding)
-			if run.lo == run.hi {
-				continue
-			}
-			from := channel[row.from+run.start:]
-			to = to[run.lo:run.hi]
-			if run.stride == 1 {
-				copy(to, from)
-				continue
-			}
-			from = from[:(len(to)-1)*run.stride+1]
+	if s.padding == 0 {
+		clear(plane)
+	} else {
+		fillWith(plane, s.padding)
+	}
+	for _, b := range s.blocks {
+		if b.step <= 2 {
+			// The greatest of one number is that number.
+			convolution.Largest(plane[b.to:], b.toStride, channel[b.from:], b.fromStride, b.rows, b.n, []int{0}, b.step)
+			continue
+		}
+		for row := range b.rows {
+			to, from := plane[b.to+row*b.toStride:][:b.n], channel[b.from+row*b.fromStride:]
 			for i := range to {
-				to[i] = from[i*run.stride]
+				to[i] = from[i*b.step]
 			}
 		}
 	}

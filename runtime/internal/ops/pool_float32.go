@@ -21,12 +21,35 @@ func (p *pooling) largestByRows(c *Call, x []float32) (y []float32, ok bool, err
 		return nil, false, nil
 	}
 	s.padding = float32(math.Inf(-1))
+	if stride, ok := s.continued(); ok {
+		// The lines of all channels lie at equal distances.
+		y = buffer[float32](c, p.channels*p.outputs)
+		lines := len(s.lines)
+		return y, true, c.parallel(p.channels, worthSliding/max(1, p.inputs+p.outputs*len(s.taps)), func(from, to int) {
+			convolution.Largest(y[from*p.outputs:], s.width, x[from*p.inputs:], stride, (to-from)*lines, s.width, s.taps, s.step)
+		})
+	}
 	y, err = p.byRows(c, s, x, func(out, plane []float32) {
 		s.stretches(func(first, rows, stride int) {
 			convolution.Largest(out[first*s.width:], s.width, plane[s.lines[first]:], stride, rows, s.width, s.taps, s.step)
 		})
 	})
 	return y, true, err
+}
+
+// continued says whether the lines of a direct source go on at the same distance
+// in the next channel, and that distance.
+func (s *convSource) continued() (stride int, ok bool) {
+	if !s.direct || len(s.lines) == 0 || s.size%len(s.lines) != 0 {
+		return 0, false
+	}
+	stride = s.size / len(s.lines)
+	for i, line := range s.lines {
+		if line != i*stride {
+			return 0, false
+		}
+	}
+	return stride, true
 }
 
 // sumsByRows gives the sum of what lies under each window; ok is false if its
