@@ -1033,6 +1033,41 @@ TEXT ·largestAVX512(SB), NOSPLIT, $0-72
 	MOVQ    offsets+48(FP), BX
 	MOVQ    taps+56(FP), SI
 	MOVQ    step+64(FP), DI
+	MOVQ    n+40(FP), R10
+	MOVQ    R10, R8
+	XORQ    R9, R9
+	CMPQ    R8, R9
+	CMOVQLT R9, R8
+	MOVQ    $0x00000010, R9
+	CMPQ    R8, R9
+	CMOVQGT R9, R8
+	MOVL    $0xffffffff, R9
+	BZHIL   R8, R9, R9
+	KMOVW   R9, K1
+	MOVQ    R10, R8
+	ADDQ    R10, R8
+	SUBQ    $0x01, R8
+	XORQ    R9, R9
+	CMPQ    R8, R9
+	CMOVQLT R9, R8
+	MOVQ    $0x00000010, R9
+	CMPQ    R8, R9
+	CMOVQGT R9, R8
+	MOVL    $0xffffffff, R9
+	BZHIL   R8, R9, R9
+	KMOVW   R9, K2
+	MOVQ    R10, R8
+	ADDQ    R10, R8
+	SUBQ    $0x11, R8
+	XORQ    R9, R9
+	CMPQ    R8, R9
+	CMOVQLT R9, R8
+	MOVQ    $0x0000000f, R9
+	CMPQ    R8, R9
+	CMOVQGT R9, R8
+	MOVL    $0xffffffff, R9
+	BZHIL   R8, R9, R9
+	KMOVW   R9, K3
 
 row:
 	MOVQ AX, R8
@@ -1042,40 +1077,44 @@ row:
 	JEQ  second
 
 neighbour:
-	MOVQ      R10, R11
-	XORQ      R12, R12
-	CMPQ      R11, R12
-	CMOVQLT   R12, R11
-	MOVQ      $0x00000010, R12
-	CMPQ      R11, R12
-	CMOVQGT   R12, R11
-	MOVL      $0xffffffff, R12
-	BZHIL     R11, R12, R12
-	KMOVW     R12, K1
-	MOVQ      R10, R11
-	ADDQ      R10, R11
-	SUBQ      $0x01, R11
-	XORQ      R12, R12
-	CMPQ      R11, R12
-	CMOVQLT   R12, R11
-	MOVQ      $0x00000010, R12
-	CMPQ      R11, R12
-	CMOVQGT   R12, R11
-	MOVL      $0xffffffff, R12
-	BZHIL     R11, R12, R12
-	KMOVW     R12, K2
-	MOVQ      R10, R11
-	ADDQ      R10, R11
-	SUBQ      $0x11, R11
-	XORQ      R12, R12
-	CMPQ      R11, R12
-	CMOVQLT   R12, R11
-	MOVQ      $0x0000000f, R12
-	CMPQ      R11, R12
-	CMOVQGT   R12, R11
-	MOVL      $0xffffffff, R12
-	BZHIL     R11, R12, R12
-	KMOVW     R12, K3
+	CMPQ    n+40(FP), $0x10
+	JLE     neighbourPrepared
+	MOVQ    R10, R11
+	XORQ    R12, R12
+	CMPQ    R11, R12
+	CMOVQLT R12, R11
+	MOVQ    $0x00000010, R12
+	CMPQ    R11, R12
+	CMOVQGT R12, R11
+	MOVL    $0xffffffff, R12
+	BZHIL   R11, R12, R12
+	KMOVW   R12, K1
+	MOVQ    R10, R11
+	ADDQ    R10, R11
+	SUBQ    $0x01, R11
+	XORQ    R12, R12
+	CMPQ    R11, R12
+	CMOVQLT R12, R11
+	MOVQ    $0x00000010, R12
+	CMPQ    R11, R12
+	CMOVQGT R12, R11
+	MOVL    $0xffffffff, R12
+	BZHIL   R11, R12, R12
+	KMOVW   R12, K2
+	MOVQ    R10, R11
+	ADDQ    R10, R11
+	SUBQ    $0x11, R11
+	XORQ    R12, R12
+	CMPQ    R11, R12
+	CMOVQLT R12, R11
+	MOVQ    $0x0000000f, R12
+	CMPQ    R11, R12
+	CMOVQGT R12, R11
+	MOVL    $0xffffffff, R12
+	BZHIL   R11, R12, R12
+	KMOVW   R12, K3
+
+neighbourPrepared:
 	XORQ      R11, R11
 	MOVQ      (BX)(R11*8), R12
 	VMOVUPS.Z (R9)(R12*4), K1, Z1
@@ -1099,40 +1138,44 @@ neighbourStore:
 	JMP     next
 
 second:
-	MOVQ      R10, R11
-	XORQ      R12, R12
-	CMPQ      R11, R12
-	CMOVQLT   R12, R11
-	MOVQ      $0x00000010, R12
-	CMPQ      R11, R12
-	CMOVQGT   R12, R11
-	MOVL      $0xffffffff, R12
-	BZHIL     R11, R12, R12
-	KMOVW     R12, K1
-	MOVQ      R10, R11
-	ADDQ      R10, R11
-	SUBQ      $0x01, R11
-	XORQ      R12, R12
-	CMPQ      R11, R12
-	CMOVQLT   R12, R11
-	MOVQ      $0x00000010, R12
-	CMPQ      R11, R12
-	CMOVQGT   R12, R11
-	MOVL      $0xffffffff, R12
-	BZHIL     R11, R12, R12
-	KMOVW     R12, K2
-	MOVQ      R10, R11
-	ADDQ      R10, R11
-	SUBQ      $0x11, R11
-	XORQ      R12, R12
-	CMPQ      R11, R12
-	CMOVQLT   R12, R11
-	MOVQ      $0x0000000f, R12
-	CMPQ      R11, R12
-	CMOVQGT   R12, R11
-	MOVL      $0xffffffff, R12
-	BZHIL     R11, R12, R12
-	KMOVW     R12, K3
+	CMPQ    n+40(FP), $0x10
+	JLE     secondPrepared
+	MOVQ    R10, R11
+	XORQ    R12, R12
+	CMPQ    R11, R12
+	CMOVQLT R12, R11
+	MOVQ    $0x00000010, R12
+	CMPQ    R11, R12
+	CMOVQGT R12, R11
+	MOVL    $0xffffffff, R12
+	BZHIL   R11, R12, R12
+	KMOVW   R12, K1
+	MOVQ    R10, R11
+	ADDQ    R10, R11
+	SUBQ    $0x01, R11
+	XORQ    R12, R12
+	CMPQ    R11, R12
+	CMOVQLT R12, R11
+	MOVQ    $0x00000010, R12
+	CMPQ    R11, R12
+	CMOVQGT R12, R11
+	MOVL    $0xffffffff, R12
+	BZHIL   R11, R12, R12
+	KMOVW   R12, K2
+	MOVQ    R10, R11
+	ADDQ    R10, R11
+	SUBQ    $0x11, R11
+	XORQ    R12, R12
+	CMPQ    R11, R12
+	CMOVQLT R12, R11
+	MOVQ    $0x0000000f, R12
+	CMPQ    R11, R12
+	CMOVQGT R12, R11
+	MOVL    $0xffffffff, R12
+	BZHIL   R11, R12, R12
+	KMOVW   R12, K3
+
+secondPrepared:
 	XORQ      R11, R11
 	MOVQ      (BX)(R11*8), R12
 	VMOVUPS.Z (R9)(R12*4), K2, Z1
@@ -1189,12 +1232,31 @@ GLOBL even16<>(SB), RODATA|NOPTR, $64
 // func largestAVX2(dst *float32, dstStride int, src *float32, srcStride int, rows int, n int, offsets *int, taps int, step int)
 // Requires: AVX, AVX2, CMOV
 TEXT ·largestAVX2(SB), NOSPLIT, $0-72
-	MOVQ dst+0(FP), AX
-	MOVQ src+16(FP), CX
-	MOVQ rows+32(FP), DX
-	MOVQ offsets+48(FP), BX
-	MOVQ taps+56(FP), SI
-	MOVQ step+64(FP), DI
+	MOVQ         dst+0(FP), AX
+	MOVQ         src+16(FP), CX
+	MOVQ         rows+32(FP), DX
+	MOVQ         offsets+48(FP), BX
+	MOVQ         taps+56(FP), SI
+	MOVQ         step+64(FP), DI
+	MOVQ         n+40(FP), R10
+	VMOVD        R10, X5
+	VPBROADCASTD X5, Y5
+	VPCMPGTD     lanes<>+0(SB), Y5, Y5
+	MOVQ         R10, R8
+	ADDQ         R10, R8
+	SUBQ         $0x01, R8
+	XORQ         R9, R9
+	CMPQ         R8, R9
+	CMOVQLT      R9, R8
+	MOVQ         $0x00000040, R9
+	CMPQ         R8, R9
+	CMOVQGT      R9, R8
+	VMOVD        R8, X6
+	VPBROADCASTD X6, Y6
+	VPCMPGTD     lanes<>+0(SB), Y6, Y6
+	VMOVD        R8, X7
+	VPBROADCASTD X7, Y7
+	VPCMPGTD     lanes<>+32(SB), Y7, Y7
 
 row:
 	MOVQ AX, R8
@@ -1204,6 +1266,8 @@ row:
 	JEQ  second
 
 neighbour:
+	CMPQ         n+40(FP), $0x08
+	JLE          neighbourPrepared
 	VMOVD        R10, X5
 	VPBROADCASTD X5, Y5
 	VPCMPGTD     lanes<>+0(SB), Y5, Y5
@@ -1222,10 +1286,12 @@ neighbour:
 	VMOVD        R11, X7
 	VPBROADCASTD X7, Y7
 	VPCMPGTD     lanes<>+32(SB), Y7, Y7
-	XORQ         R11, R11
-	MOVQ         (BX)(R11*8), R12
-	VMASKMOVPS   (R9)(R12*4), Y5, Y1
-	VMOVAPS      Y1, Y0
+
+neighbourPrepared:
+	XORQ       R11, R11
+	MOVQ       (BX)(R11*8), R12
+	VMASKMOVPS (R9)(R12*4), Y5, Y1
+	VMOVAPS    Y1, Y0
 
 neighbourTap:
 	INCQ       R11
@@ -1245,6 +1311,8 @@ neighbourStore:
 	JMP        next
 
 second:
+	CMPQ         n+40(FP), $0x08
+	JLE          secondPrepared
 	VMOVD        R10, X5
 	VPBROADCASTD X5, Y5
 	VPCMPGTD     lanes<>+0(SB), Y5, Y5
@@ -1263,13 +1331,15 @@ second:
 	VMOVD        R11, X7
 	VPBROADCASTD X7, Y7
 	VPCMPGTD     lanes<>+32(SB), Y7, Y7
-	XORQ         R11, R11
-	MOVQ         (BX)(R11*8), R12
-	VMASKMOVPS   (R9)(R12*4), Y6, Y1
-	VMASKMOVPS   32(R9)(R12*4), Y7, Y2
-	VSHUFPS      $0x88, Y2, Y1, Y1
-	VPERMPD      $0xd8, Y1, Y1
-	VMOVAPS      Y1, Y0
+
+secondPrepared:
+	XORQ       R11, R11
+	MOVQ       (BX)(R11*8), R12
+	VMASKMOVPS (R9)(R12*4), Y6, Y1
+	VMASKMOVPS 32(R9)(R12*4), Y7, Y2
+	VSHUFPS    $0x88, Y2, Y1, Y1
+	VPERMPD    $0xd8, Y1, Y1
+	VMOVAPS    Y1, Y0
 
 secondTap:
 	INCQ       R11

@@ -247,6 +247,9 @@ func (s *convSource) stretches(visit func(first, rows, stride int)) {
 	}
 }
 
+// oneTap is where the only tap of a copy reads.
+var oneTap = []int{0}
+
 // fill makes a plane of a channel of the input.
 func (s *convSource) fill(plane, channel []float32) {
 	if s.padding == 0 {
@@ -257,7 +260,7 @@ func (s *convSource) fill(plane, channel []float32) {
 	for _, b := range s.blocks {
 		if b.step <= 2 {
 			// The greatest of one number is that number.
-			convolution.Largest(plane[b.to:], b.toStride, channel[b.from:], b.fromStride, b.rows, b.n, []int{0}, b.step)
+			convolution.Largest(plane[b.to:], b.toStride, channel[b.from:], b.fromStride, b.rows, b.n, oneTap, b.step)
 			continue
 		}
 		for row := range b.rows {

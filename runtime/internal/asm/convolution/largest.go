@@ -14,6 +14,8 @@ func largest(lanes int, prepare func(left GPVirtual), read, readSecond func(from
 	dst, src, rows := loadArgument("dst"), loadArgument("src"), loadArgument("rows")
 	offsets, taps, step := loadArgument("offsets"), loadArgument("taps"), loadArgument("step")
 	to, from, left, tap, at := GP64(), GP64(), GP64(), GP64(), GP64()
+	MOVQ(argument("n"), left)
+	prepare(left)
 	Label("row")
 	MOVQ(dst, to)
 	MOVQ(src, from)
@@ -26,7 +28,11 @@ func largest(lanes int, prepare func(left GPVirtual), read, readSecond func(from
 			name = "second"
 		}
 		Label(name)
+		// Short rows have one vector each, and the same masks.
+		CMPQ(argument("n"), U8(lanes))
+		JLE(LabelRef(name + "Prepared"))
 		prepare(left)
+		Label(name + "Prepared")
 		load := func() {
 			MOVQ(Mem{Base: offsets, Index: tap, Scale: 8}, at)
 			x := Mem{Base: from, Index: at, Scale: 4}
