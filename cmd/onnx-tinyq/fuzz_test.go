@@ -101,11 +101,7 @@ func FuzzRewrite(f *testing.F) {
 		}
 	}
 	f.Fuzz(func(t *testing.T, data []byte, recipe uint16) {
-		begin := time.Now()
-		fuzzedRewrite(t, data, fuzzedRecipe(recipe))
-		if took := time.Since(begin); took > 5*time.Second {
-			t.Errorf("it took %v", took)
-		}
+		fuzzedRewrite(t, data, fuzzedRecipe(recipe)) // what takes 10 s is a finding of the fuzzer itself
 	})
 }
 
