@@ -15,7 +15,7 @@ import (
 type contestant struct {
 	name string
 	// work does it once and gives the time that counts.
-	work func() (time.Duration, error)
+	work func(ctx context.Context) (time.Duration, error)
 
 	failure error           // why it takes no part any longer
 	times   []time.Duration // one for each round
@@ -57,14 +57,14 @@ func contest(ctx context.Context, list []*contestant, p pace) {
 				continue
 			}
 			rest()
-			c.failure = c.turn(p.turn)
+			c.failure = c.turn(ctx, p.turn)
 		}
 	}
 }
 
-func (c *contestant) turn(least time.Duration) error {
+func (c *contestant) turn(ctx context.Context, least time.Duration) error {
 	if n := len(c.times); n == 0 || c.times[n-1] < longWork {
-		if _, err := c.work(); err != nil {
+		if _, err := c.work(ctx); err != nil {
 			return err
 		}
 	}
@@ -73,7 +73,7 @@ func (c *contestant) turn(least time.Duration) error {
 	var times []time.Duration
 	used := processorTime()
 	for begin := time.Now(); len(times) < 3 && time.Since(begin) < 20*least || time.Since(begin) < least; {
-		t, err := c.work()
+		t, err := c.work(ctx)
 		if err != nil {
 			return err
 		}

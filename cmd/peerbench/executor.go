@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"regexp"
 	goruntime "runtime"
+	"slices"
 	"time"
 
 	"github.com/onnx-tinyq/onnx-tinyq/onnx"
@@ -89,7 +90,8 @@ type comparison struct {
 	folder   string // for the models
 	threads  []int
 	pace     pace
-	profiles string // folder for profiles; "": none
+	profiles string         // folder for profiles; "": none
+	ways     *regexp.Regexp // which of each work's; nil: all
 	only     *regexp.Regexp
 	log      io.Writer
 }
@@ -101,6 +103,7 @@ func (c *comparison) run(ctx context.Context, list []work) ([]result, error) {
 		if !c.only.MatchString(w.name) {
 			continue
 		}
+		w.ways = c.chosen(w.ways)
 		some, err := c.contests(ctx, w)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", w.name, err)
@@ -111,6 +114,24 @@ func (c *comparison) run(ctx context.Context, list []work) ([]result, error) {
 		return nil, fmt.Errorf("nothing that --only asks for: there are %q", names(list))
 	}
 	return results, nil
+}
+
+// chosen are the ways that are asked for, and those that they are held to.
+func (c *comparison) chosen(all []string) (list []string) {
+	for i := len(ways) - 1; i >= 0; i-- { // what a way is held to comes before it
+		name := ways[i].name
+		if !slices.Contains(all, name) {
+			continue
+		}
+		wanted := c.ways == nil || c.ways.MatchString(name)
+		for _, w := range ways {
+			wanted = wanted || w.agrees == name && slices.Contains(list, w.name)
+		}
+		if wanted {
+			list = append(list, name)
+		}
+	}
+	return list
 }
 
 func names(list []work) (names []string) {
@@ -136,11 +157,11 @@ func (c *comparison) contests(ctx context.Context, w work) (results []result, er
 		} else {
 			c.contest(ctx, w, files, &r)
 		}
+		r.print(c.log) // if this is the end, with what there is by now
+		results = append(results, r)
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		r.print(c.log)
-		results = append(results, r)
 	}
 	return results, nil
 }
@@ -158,7 +179,7 @@ func (c *comparison) contest(ctx context.Context, w work, files *modelFiles, r *
 		one := &contestant{name: way.name}
 		list = append(list, one)
 		if w.create {
-			one.work = func() (time.Duration, error) { return files.create(way, r.Threads) }
+			one.work = func(context.Context) (time.Duration, error) { return files.create(way, r.Threads) }
 			continue
 		}
 		s, err := files.open(way, r.Threads)
@@ -167,7 +188,7 @@ func (c *comparison) contest(ctx context.Context, w work, files *modelFiles, r *
 			continue
 		}
 		defer s.close()
-		one.work = func() (time.Duration, error) {
+		one.work = func(context.Context) (time.Duration, error) {
 			begin := time.Now()
 			err := s.run()
 			return time.Since(begin), err
@@ -184,12 +205,7 @@ func (c *comparison) contest(ctx context.Context, w work, files *modelFiles, r *
 }
 
 func (w work) has(name string) bool {
-	for _, n := range w.ways {
-		if n == name {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(w.ways, name)
 }
 
 // verify runs a session and holds its results to those of another way: a wrong

@@ -37,12 +37,12 @@ func inMemory(ctx context.Context, threads int, p pace) (result, error) {
 		group.Wait()
 	}
 	list := []*contestant{
-		{name: copiedInMemory, work: func() (time.Duration, error) {
+		{name: copiedInMemory, work: func(context.Context) (time.Duration, error) {
 			begin := time.Now()
 			share(len(data), func(from, to int) { copy(copies[from:to], data[from:to]) })
 			return time.Since(begin), nil
 		}},
-		{name: quantizedInMemory, work: func() (time.Duration, error) {
+		{name: quantizedInMemory, work: func(context.Context) (time.Duration, error) {
 			begin := time.Now()
 			w := &quantops.Weights{Data: data, Batch: 1, Rows: rows, Columns: columns, Axis: quantops.AlongColumns}
 			measurement := quantops.NewMeasurement(w, quantops.Scheme{})

@@ -38,7 +38,7 @@ func main() {
 }
 
 func executorCommand() *cobra.Command {
-	var library, only, folder, cases string
+	var library, only, ways, folder, cases string
 	var asJSON bool
 	c := comparison{}
 	command := &cobra.Command{
@@ -48,6 +48,9 @@ func executorCommand() *cobra.Command {
 		RunE: func(command *cobra.Command, _ []string) (err error) {
 			if c.only, err = regexp.Compile(only); err != nil {
 				return fmt.Errorf("--only: %w", err)
+			}
+			if c.ways, err = regexp.Compile(ways); err != nil {
+				return fmt.Errorf("--ways: %w", err)
 			}
 			path, err := findONNXRuntime(library)
 			if err != nil {
@@ -74,6 +77,7 @@ func executorCommand() *cobra.Command {
 	flags := command.Flags()
 	flags.StringVar(&library, "onnxruntime", "", "ONNX Runtime's library `FILE`, libonnxruntime.so* (default: that of TINYQ_PYTHON's package)")
 	flags.StringVar(&only, "only", "", "compare only in what matches this `REGEXP`")
+	flags.StringVar(&ways, "ways", "", "run models only in the ways that match this `REGEXP`, and in those whose results they are held to")
 	flags.StringVar(&folder, "folder", "", "the `FOLDER` in which models are made (default: the one for temporary files)")
 	flags.StringVar(&cases, "cases", os.Getenv("TINYQ_CASES"), "the `FOLDER` of the project's cases, for the models that are not made (default: TINYQ_CASES)")
 	flags.IntSliceVar(&c.threads, "threads", []int{1, 2}, "numbers of threads")
@@ -136,10 +140,10 @@ func rewritingCommand() *cobra.Command {
 				name := fmt.Sprintf("rewriting a transformer of %d GiB", gib)
 				fmt.Fprintln(r.log, name)
 				shown, err := r.run(command.Context(), name, transformerOf(gib).encoder(8), large(gib))
+				shown.print(r.log)
 				if err != nil {
 					return err
 				}
-				shown.print(r.log)
 				results = append(results, shown)
 			}
 			return printJSON(command.OutOrStdout(), asJSON, results)

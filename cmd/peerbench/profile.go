@@ -24,13 +24,13 @@ func (c *comparison) profile(ctx context.Context, w work, list []*contestant, th
 			continue
 		}
 		name := notForFiles.ReplaceAllString(fmt.Sprintf("%s %s %d", w.name, one.name, threads), "_") + ".pprof"
-		if err := one.profile(filepath.Join(c.profiles, name)); err != nil {
+		if err := one.profile(ctx, filepath.Join(c.profiles, name)); err != nil {
 			fmt.Fprintf(c.log, "no profile of %s: %v\n", one.name, err)
 		}
 	}
 }
 
-func (c *contestant) profile(path string) error {
+func (c *contestant) profile(ctx context.Context, path string) error {
 	file, err := os.Create(path)
 	if err != nil {
 		return err
@@ -42,7 +42,7 @@ func (c *contestant) profile(path string) error {
 	}
 	defer pprof.StopCPUProfile()
 	for begin := time.Now(); time.Since(begin) < profiled; {
-		if _, err := c.work(); err != nil {
+		if _, err := c.work(ctx); err != nil {
 			return err
 		}
 	}

@@ -97,13 +97,13 @@ func (r *rewriting) run(ctx context.Context, name string, m *onnx.Model, large b
 	for round := range r.rounds + 1 {
 		for i := range list {
 			c := list[(i+round)%len(list)]
-			if c.failure != nil || strings.HasPrefix(c.name, "Python") && (round == 0 || round > r.pythons) {
+			if c.failure != nil || ctx.Err() != nil || strings.HasPrefix(c.name, "Python") && (round == 0 || round > r.pythons) {
 				continue
 			}
-			if err := ctx.Err(); err != nil {
-				return shown, err
+			t, err := c.work(ctx)
+			if ctx.Err() != nil {
+				continue // what there is by now is shown
 			}
-			t, err := c.work()
 			if err != nil {
 				c.failure = err
 			} else if round > 0 {
@@ -120,7 +120,7 @@ func (r *rewriting) run(ctx context.Context, name string, m *onnx.Model, large b
 			shown.limit(c, 256<<20)
 		}
 	}
-	return shown, nil
+	return shown, ctx.Err()
 }
 
 // contestants are those that are asked for.
@@ -136,11 +136,11 @@ func (r *rewriting) contestants(model, folder string, large bool) (list []*conte
 			return
 		}
 		c := &contestant{name: name}
-		c.work = func() (time.Duration, error) {
+		c.work = func(ctx context.Context) (time.Duration, error) {
 			if err := errors.Join(os.RemoveAll(outputs), os.Mkdir(outputs, 0o755)); err != nil {
 				return 0, err
 			}
-			one, err := runChildren(context.Background(), commands)
+			one, err := runChildren(ctx, commands)
 			c.peak = max(c.peak, one.peak)
 			if _, missing := os.Stat(output); err == nil && missing != nil {
 				err = missing
