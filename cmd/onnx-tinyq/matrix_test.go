@@ -55,6 +55,8 @@ var variants = []variant{
 		flags: []string{"--asymmetric"}},
 	{name: "nbits", targets: []string{"ort"}, sites: inFloat, tolerance: exactTolerance,
 		flags: []string{"--ort-accuracy-level", "1"}},
+	{name: "nbits-asymmetric", targets: []string{"ort"}, sites: inFloat, tolerance: exactTolerance,
+		flags: []string{"--ort-accuracy-level", "1", "--asymmetric", "--block", "64"}},
 	// One flipped rounding of an activation is quantized again further on.
 	{name: "w8a8", targets: []string{"portable"}, sites: inFloat, tolerance: 2e-2,
 		flags: []string{"--recipe", "w8a8"}},
