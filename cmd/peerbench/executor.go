@@ -33,6 +33,7 @@ type way struct {
 	name    string
 	recipe  rewrite.Activations // "": the original
 	engine  engine
+	fast    bool              // ours: Options.Fast
 	entries map[string]string // of the peer's session options
 	agrees  string            // the way whose results these have to be close to; it comes before
 	apart   float64           // how close: relative L2 distance
@@ -49,6 +50,7 @@ const (
 	peerGomlx    = "gomlx float32"
 	oursFloat    = "ours float32"
 	oursExact    = "ours exact"
+	oursFast     = "ours fast"
 	oursV16      = "ours W8A16"
 	oursW8A8     = "ours W8A8"
 )
@@ -64,6 +66,7 @@ var ways = []way{
 	{name: peerGomlx, engine: gomlxEngine, agrees: peerFloat, apart: 1e-4},
 	{name: oursFloat, agrees: peerFloat, apart: 1e-4},
 	{name: oursExact, recipe: rewrite.W8A32, agrees: peerFolded, apart: 1e-4},
+	{name: oursFast, recipe: rewrite.W8A32, fast: true, agrees: peerFolded, apart: 1e-2},
 	{name: oursV16, recipe: rewrite.W8A16, agrees: peerFolded, apart: 2e-2},
 	{name: oursW8A8, recipe: rewrite.W8A8, agrees: peerW8A8, apart: 5e-2},
 }
@@ -321,7 +324,7 @@ func (f *modelFiles) open(w way, threads int) (session, error) {
 		}
 		return s, nil
 	}
-	s, err := newOurSession(path, runtime.Options{Threads: threads})
+	s, err := newOurSession(path, runtime.Options{Threads: threads, Fast: w.fast})
 	if err != nil {
 		return nil, err
 	}
@@ -340,6 +343,6 @@ func (f *modelFiles) create(w way, threads int) (time.Duration, error) {
 		defer s.close()
 		return time.Since(begin), nil
 	}
-	_, err := newOurSession(f.paths[w.recipe], runtime.Options{Threads: threads})
+	_, err := newOurSession(f.paths[w.recipe], runtime.Options{Threads: threads, Fast: w.fast})
 	return time.Since(begin), err
 }

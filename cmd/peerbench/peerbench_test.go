@@ -52,7 +52,7 @@ func TestLayersAreCompared(t *testing.T) {
 	needONNXRuntime(t)
 	var log bytes.Buffer
 	c := comparison{folder: t.TempDir(), threads: []int{1, 2}, pace: pace{rounds: 1, turn: time.Millisecond}, only: regexp.MustCompile(""), log: &log}
-	everyone := []string{peerFloat, peerFolded, peerInt8, peerW8A8, oursFloat, oursExact, oursV16, oursW8A8}
+	everyone := []string{peerFloat, peerFolded, peerInt8, peerW8A8, oursFloat, oursExact, oursFast, oursV16, oursW8A8}
 	results, err := c.run(t.Context(), []work{
 		{
 			name: "small", model: made(product{1, 5, 64, 48}.model), ways: everyone,

@@ -32,9 +32,10 @@ func layers() (list []work) {
 	} {
 		list = append(list, work{
 			name: "layer " + p.product.String(), model: made(p.product.model),
-			ways: []string{peerFloat, peerFolded, peerInt8, oursExact, oursV16},
+			ways: []string{peerFloat, peerFolded, peerInt8, oursExact, oursFast, oursV16},
 			marks: []mark{
 				{oursExact, peerFloat, p.exact}, {oursExact, peerInt8, p.exactInt8},
+				{oursFast, peerFloat, p.v16}, {oursFast, peerInt8, p.v16Int8},
 				{oursV16, peerFloat, p.v16}, {oursV16, peerInt8, p.v16Int8},
 			},
 		})
@@ -67,9 +68,10 @@ func goPeers() (list []work) {
 			name: fmt.Sprintf("perceptron %d×784-1024-1024-1024-10", m), model: made(func() *onnx.Model { return perceptron(m) }),
 			ways: []string{peerFloat, peerFolded, peerGorgonia, peerGomlx, oursFloat, oursExact},
 		}
-		for _, ours := range []string{oursFloat, oursExact} {
-			w.marks = append(w.marks, mark{ours, peerGorgonia, 8}, mark{ours, peerGomlx, 8}, mark{ours, peerFloat, 0})
+		for _, peer := range []string{peerGorgonia, peerGomlx} {
+			w.marks = append(w.marks, mark{oursExact, peer, 8}, mark{oursFloat, peer, 0})
 		}
+		w.marks = append(w.marks, mark{oursExact, peerFloat, 0}, mark{oursFloat, peerFloat, 0})
 		list = append(list, w)
 	}
 	return list
@@ -109,8 +111,8 @@ func wholeModels(cases string) (list []work) {
 			},
 		}
 		if m.v16 > 0 {
-			w.ways = append(w.ways, oursV16, peerW8A8, oursW8A8)
-			w.marks = append(w.marks, mark{oursV16, peerFloat, m.v16}, mark{oursW8A8, peerW8A8, 0})
+			w.ways = append(w.ways, oursFast, oursV16, peerW8A8, oursW8A8)
+			w.marks = append(w.marks, mark{oursFast, peerFloat, 0}, mark{oursV16, peerFloat, m.v16}, mark{oursW8A8, peerW8A8, 0})
 		}
 		list = append(list, w, work{
 			name: "creation " + m.name, model: m.model, shapes: m.shapes, ops: m.ops, create: true,
