@@ -64,11 +64,10 @@ type floatProduct struct {
 }
 
 // panels are a right operand of a product: element k, j of panel p is at
-// p·panelStride + k·rowStride + j·size bytes.
+// p·panelStride + k·rowStride bytes, and so many elements further.
 type panels struct {
 	data                   unsafe.Pointer
 	panelStride, rowStride int
-	size                   int // of an element, in bytes
 	// scales and zeros are 32 for each block of each panel: scales may be nil, and
 	// zeros are if the tiles do not read them.
 	scales []float32

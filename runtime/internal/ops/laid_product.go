@@ -19,12 +19,11 @@ type LaidProduct struct {
 	Factor *tensor.Tensor
 }
 
-// LeftLies, RightLies and ResultLies say whether a product reads or writes
-// matrices whose axes have been brought into an order: rows of them must have
-// their elements side by side, or, on the right, columns.
+// LeftLies says whether a product reads, as its left operand, a matrix whose axes
+// have been brought into an order: its rows must have their elements side by side.
 func LeftLies(order []int) bool { return len(order) >= 2 && order[len(order)-1] == len(order)-1 }
 
-// RightLies is LeftLies of the right operand.
+// RightLies is LeftLies of the right operand, where it may be the columns.
 func RightLies(order []int) bool {
 	return LeftLies(order) || len(order) >= 2 && order[len(order)-2] == len(order)-1
 }
