@@ -3,7 +3,7 @@ package convolution
 import "unsafe"
 
 // generic are the kernels in Go, which say what the others compute.
-var generic = kernels{"generic", tileGeneric, tapsGeneric, gatherGeneric, rampGeneric, widenGeneric, largestGeneric}
+var generic = kernels{"generic", tileGeneric, tapsGeneric, gatherGeneric, gatherPatternGeneric, rampGeneric, widenGeneric, largestGeneric}
 
 func slice[T any](p *T, n int) []T { return unsafe.Slice(p, n) }
 
@@ -95,6 +95,16 @@ func gatherGeneric(panel, src *float32, offsets *int, depth, n int) {
 	to := slice(panel, (depth-1)*Columns+n)
 	for k, offset := range slice(offsets, depth) {
 		copy(to[k*Columns:], slice(moved(src, offset), n))
+	}
+}
+
+func gatherPatternGeneric(panel, src *float32, offsets *int, depth int, pattern *[16]int32, span, n int) {
+	to := slice(panel, (depth-1)*Columns+n)
+	for k, offset := range slice(offsets, depth) {
+		from := slice(moved(src, offset), span)
+		for j, at := range pattern[:n] {
+			to[k*Columns+j] = from[at]
+		}
 	}
 }
 

@@ -34,6 +34,11 @@ func gatherAVX512(panel *float32, src *float32, offsets *int, depth int, n int)
 //go:noescape
 func gatherAVX2(panel *float32, src *float32, offsets *int, depth int, n int)
 
+// gatherPatternAVX512 is gatherPatternGeneric in AVX-512.
+//
+//go:noescape
+func gatherPatternAVX512(panel *float32, src *float32, offsets *int, depth int, pattern *[16]int32, span int, n int)
+
 // rampAVX512 is rampGeneric in AVX-512.
 //
 //go:noescape

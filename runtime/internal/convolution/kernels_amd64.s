@@ -846,6 +846,55 @@ rest:
 	VZEROUPPER
 	RET
 
+// func gatherPatternAVX512(panel *float32, src *float32, offsets *int, depth int, pattern *[16]int32, span int, n int)
+// Requires: AVX, AVX512F, BMI2, CMOV
+TEXT ·gatherPatternAVX512(SB), NOSPLIT, $0-56
+	MOVQ      panel+0(FP), AX
+	MOVQ      src+8(FP), CX
+	MOVQ      offsets+16(FP), DX
+	MOVQ      depth+24(FP), BX
+	MOVQ      pattern+32(FP), SI
+	MOVQ      span+40(FP), DI
+	MOVQ      n+48(FP), R8
+	VMOVDQU32 (SI), Z5
+	MOVL      $0xffffffff, SI
+	BZHIL     R8, SI, SI
+	KMOVW     SI, K1
+	MOVQ      DI, SI
+	XORQ      R8, R8
+	CMPQ      SI, R8
+	CMOVQLT   R8, SI
+	MOVQ      $0x00000010, R8
+	CMPQ      SI, R8
+	CMOVQGT   R8, SI
+	MOVL      $0xffffffff, R8
+	BZHIL     SI, R8, R8
+	KMOVW     R8, K2
+	MOVQ      DI, SI
+	SUBQ      $0x10, SI
+	XORQ      DI, DI
+	CMPQ      SI, DI
+	CMOVQLT   DI, SI
+	MOVQ      $0x00000010, DI
+	CMPQ      SI, DI
+	CMOVQGT   DI, SI
+	MOVL      $0xffffffff, DI
+	BZHIL     SI, DI, DI
+	KMOVW     DI, K3
+
+row:
+	MOVQ      (DX), SI
+	VMOVUPS.Z (CX)(SI*4), K2, Z0
+	VMOVUPS.Z 64(CX)(SI*4), K3, Z1
+	VPERMT2PS Z1, Z5, Z0
+	VMOVUPS   Z0, K1, (AX)
+	ADDQ      $0x08, DX
+	ADDQ      $0x000000c0, AX
+	DECQ      BX
+	JNZ       row
+	VZEROUPPER
+	RET
+
 // func rampAVX512(dst *float32, stride int, rows int, n int, numbers *[6]float32, step int, gate int)
 // Requires: AVX, AVX512F, BMI2
 TEXT ·rampAVX512(SB), NOSPLIT, $0-56

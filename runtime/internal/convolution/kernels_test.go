@@ -127,6 +127,37 @@ func TestGather(t *testing.T) {
 	})
 }
 
+func TestGatherPattern(t *testing.T) {
+	eachKernels(t, func(t *testing.T, k *kernels, r *rand.Rand) {
+		for span := 1; span <= PatternSpan; span++ {
+			for n := 1; n <= PatternColumns; n++ {
+				depth := 1 + r.IntN(5)
+				_, src := guarded(r, span+20)
+				offsets := make([]int, depth)
+				for i := range offsets {
+					offsets[i] = r.IntN(len(src) - span + 1)
+				}
+				offsets[0] = len(src) - span
+				var pattern [PatternColumns]int32
+				for j := range n {
+					pattern[j] = int32(r.IntN(span))
+				}
+				pattern[n-1] = int32(span - 1)
+				all, panel := guarded(r, (depth-1)*Columns+n)
+				want := append([]float32(nil), panel...)
+				for i, at := range offsets {
+					for j := range n {
+						want[i*Columns+j] = src[at+int(pattern[j])]
+					}
+				}
+				k.gatherPattern(panel, src, offsets, &pattern, span, n)
+				near(t, fmt.Sprintf("%d columns of %d", n, span), panel, want, 0)
+				checkGuards(t, "panel", all, len(panel))
+			}
+		}
+	})
+}
+
 func TestTaps(t *testing.T) {
 	eachKernels(t, func(t *testing.T, k *kernels, r *rand.Rand) {
 		for n := 1; n <= 230; n += 1 + n/40 {

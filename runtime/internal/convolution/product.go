@@ -50,6 +50,33 @@ func (k *kernels) gatherRows(panel, src []float32, offsets []int, n int) {
 	k.gather(&panel[0], &src[0], &offsets[0], len(offsets), n)
 }
 
+// PatternColumns is how many columns a pattern has at most, and PatternSpan how
+// far its elements lie apart.
+const (
+	PatternColumns = 16
+	PatternSpan    = 32
+)
+
+// GatherPattern is Gather of n ≤ PatternColumns columns that are no neighbours
+// in src:
+//
+//	panel[k·Columns + j] = src[offsets[k] + pattern[j]]
+//
+// where 0 ≤ pattern[j] < span ≤ PatternSpan.
+func GatherPattern(panel, src []float32, offsets []int, pattern *[PatternColumns]int32, span, n int) {
+	best.gatherPattern(panel, src, offsets, pattern, span, n)
+}
+
+func (k *kernels) gatherPattern(panel, src []float32, offsets []int, pattern *[PatternColumns]int32, span, n int) {
+	if len(offsets) == 0 || n == 0 {
+		return
+	}
+	_, _ = pattern[n-1], [PatternSpan]struct{}{}[span-1]
+	_ = panel[(len(offsets)-1)*Columns+n-1]
+	_, _ = src[offsets[0]+span-1], src[offsets[len(offsets)-1]+span-1]
+	k.pattern(&panel[0], &src[0], &offsets[0], len(offsets), pattern, span, n)
+}
+
 // Widen makes weights of integers, a block of Rows for each of len(q)/Rows steps:
 //
 //	dst[k·Rows + r] = (q[k·Rows + r] − zeros[r])·scales[r]

@@ -180,14 +180,37 @@ func (t *convTask) gather(group, from, to int) {
 		dst := t.panels[(panel-from)*len(t.offsets)*convolution.Columns:]
 		begin, end := panel*t.width, min(t.columns, (panel+1)*t.width)
 		for column := begin; column < end; {
-			image, output := column/t.outputs, column%t.outputs
-			line, at := output/t.source.width, output%t.source.width
-			n := min(end-column, t.source.width-at)
-			base := (image*t.groups+group)*t.channels*t.plane + t.source.lines[line]
-			convolution.Gather(dst[column-begin:], t.planes[base+at:], t.offsets, n)
-			column += n
+			column += t.gatherSome(dst[column-begin:], column, end)
 		}
 	}
+}
+
+// gatherSome fills columns of a panel from one on, which lie in one image and in
+// a line of it or in several short ones, and says how many.
+func (t *convTask) gatherSome(panel []float32, column, end int) int {
+	s := t.source
+	image, output := column/t.outputs, column%t.outputs
+	line, at := output/s.width, output%s.width
+	base := (image*t.groups+t.group)*t.channels*t.plane + s.lines[line]
+	n := min(end-column, s.width-at)
+	if s.width >= convolution.PatternColumns || n == min(end-column, t.outputs-output) {
+		convolution.Gather(panel, t.planes[base+at:], t.offsets, n)
+		return n
+	}
+	most := min(convolution.PatternColumns, end-column, t.outputs-output)
+	first := s.lines[line] + at
+	var pattern [convolution.PatternColumns]int32
+	span := 0
+	for n = 0; n < most; n++ {
+		line, at := (output+n)/s.width, (output+n)%s.width
+		distance := s.lines[line] + at - first
+		if distance < 0 || distance >= convolution.PatternSpan {
+			break
+		}
+		pattern[n], span = int32(distance), distance+1
+	}
+	convolution.GatherPattern(panel, t.planes[base+at:], t.offsets, &pattern, span, n)
+	return n
 }
 
 // multiply computes a block of maps for the panels at hand.

@@ -12,6 +12,7 @@ func main() {
 	tapsAVX2()
 	gatherAVX512()
 	gatherAVX2()
+	gatherPatternAVX512()
 	rampAVX512()
 	rampAVX2()
 	widenAVX2()

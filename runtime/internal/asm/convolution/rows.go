@@ -82,6 +82,36 @@ func gatherAVX2() {
 	RET()
 }
 
+// gatherPatternAVX512 reads 32 neighbours and stores those of them that the
+// pattern names.
+func gatherPatternAVX512() {
+	TEXT("gatherPatternAVX512", NOSPLIT, "func(panel *float32, src *float32, offsets *int, depth int, pattern *[16]int32, span int, n int)")
+	Doc("gatherPatternAVX512 is gatherPatternGeneric in AVX-512.")
+	Pragma("noescape")
+	panel, src, offsets := loadArgument("panel"), loadArgument("src"), loadArgument("offsets")
+	depth, pattern, span, n := loadArgument("depth"), loadArgument("pattern"), loadArgument("span"), loadArgument("n")
+	VMOVDQU32(Mem{Base: pattern}, Z5)
+	maskOf(n, K1)
+	count := GP64()
+	clamped(span, false, 0, 16, count)
+	maskOf(count, K2)
+	clamped(span, false, 16, 16, count)
+	maskOf(count, K3)
+	at := GP64()
+	Label("row")
+	MOVQ(Mem{Base: offsets}, at)
+	VMOVUPS_Z(Mem{Base: src, Index: at, Scale: 4}, K2, Z0)
+	VMOVUPS_Z(Mem{Base: src, Index: at, Scale: 4, Disp: 64}, K3, Z1)
+	VPERMT2PS(Z1, Z5, Z0)
+	VMOVUPS(Z0, K1, Mem{Base: panel})
+	ADDQ(U8(8), offsets)
+	ADDQ(U32(4*tileColumns), panel)
+	DECQ(depth)
+	JNZ(LabelRef("row"))
+	VZEROUPPER()
+	RET()
+}
+
 const rampSignature = "func(dst *float32, stride int, rows int, n int, numbers *[6]float32, step int, gate int)"
 
 // ramp writes the loop over rows; the operands of the maximum and the minimum
