@@ -37,7 +37,6 @@ func runChild(ctx context.Context, args []string) (child, error) {
 	command := exec.CommandContext(ctx, args[0], args[1:]...)
 	var said bytes.Buffer
 	command.Stderr = &said
-	own := highWater(os.Getpid())
 	begin := time.Now()
 	if err := command.Start(); err != nil {
 		return child{}, err
@@ -54,7 +53,8 @@ func runChild(ctx context.Context, args []string) (child, error) {
 	}
 	// The system's own figure is exact, but it starts with the high-water mark
 	// of this process, which the child had until it became another program.
-	if usage, ok := command.ProcessState.SysUsage().(*syscall.Rusage); ok && usage.Maxrss<<10 > own {
+	// That is no more than the mark is now.
+	if usage, ok := command.ProcessState.SysUsage().(*syscall.Rusage); ok && usage.Maxrss<<10 > highWater(os.Getpid()) {
 		peak = max(peak, usage.Maxrss<<10)
 	}
 	return child{elapsed, peak}, nil

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 
@@ -66,6 +67,9 @@ func (r *result) fill(list []*contestant, marks []mark) {
 	byName := map[string]*contestant{}
 	for _, c := range list {
 		byName[c.name] = c
+		if c.failure == nil && len(c.times) == 0 {
+			c.failure = errors.New("it completed no round")
+		}
 		shown := entry{Name: c.name, Rounds: len(c.times), HeapPerRun: c.bytes, PeakBytes: c.peak, Apart: c.apart, ComparedWith: c.agrees}
 		if c.failure != nil {
 			shown.Failure = c.failure.Error()
