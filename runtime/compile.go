@@ -78,6 +78,7 @@ func compile(flat *inlined, o Options, how judged) (*Session, error) {
 	if err != nil {
 		return nil, fmt.Errorf("runtime: %w", err)
 	}
+	c.workers.Each(len(c.later), func(i int) { c.later[i]() })
 	c.session.plan = main.plan
 	c.session.declare(flat.model)
 	return c.session, nil
@@ -94,6 +95,8 @@ type compiler struct {
 	missed  map[Unsupported]bool // those in missing, without a node
 	literal bool                 // see judged
 	fast    bool                 // see Options
+	later   []func()             // see ops.Node
+	stored  storedTensors
 }
 
 // scope is a graph under compilation.
@@ -120,6 +123,7 @@ func (c *compiler) graph(g *onnx.Graph, parent *scope) (*scope, error) {
 	for _, t := range g.Initializers {
 		s.initializers[t.Name] = t
 	}
+	c.stored.read(s, g.Initializers)
 	for _, v := range g.Inputs {
 		slot, err := s.input(v.Name)
 		if err != nil {
@@ -189,7 +193,7 @@ func (s *scope) resolve(name string) (int, error) {
 		return slot, nil
 	}
 	if t := s.stored(name); t != nil {
-		v, err := tensor.FromONNX(t)
+		v, err := s.compiler.stored.value(t)
 		if err != nil {
 			return absent, err
 		}
@@ -293,6 +297,7 @@ func (s *scope) build(st *step, constants []tensor.Value) error {
 	}
 	run, err := kernel.Build(&ops.Node{
 		Node: n, Opset: int(opset), Constants: constants,
+		Later: func(work func()) { s.compiler.later = append(s.compiler.later, work) },
 		Body: func(attr string) (ops.Body, error) {
 			a := n.Attr(attr)
 			if a == nil || a.G == nil {
@@ -341,5 +346,6 @@ func (s *scope) finish() {
 		if !read[slot] {
 			s.plan.initial[slot] = nil
 		}
+		s.plan.initial[slot] = s.compiler.stored.keep(s.plan.initial[slot])
 	}
 }

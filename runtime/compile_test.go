@@ -2,6 +2,7 @@ package runtime
 
 import (
 	"errors"
+	"slices"
 	"testing"
 
 	"github.com/onnx-tinyq/onnx-tinyq/onnx"
@@ -140,5 +141,54 @@ func TestSessionOutlivesTheModel(t *testing.T) {
 	}
 	if _, err := s.Run(t.Context(), in); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestLargeWeightsOutliveTheModel: weights that are not copied while the model is
+// compiled are packed or copied before it is closed.
+func TestLargeWeightsOutliveTheModel(t *testing.T) {
+	const k, n = 512, 256
+	q := quantized(k, n)
+	unsigned := unsignedOf(q)
+	dequantize := func(w, scales, out string) *onnx.Node {
+		return node("DequantizeLinear", w+","+scales, out, onnx.IntAttr("axis", 1))
+	}
+	m := modelOf(17, graphOf([]*onnx.Value{value("x", floatType(3, k)), value("i", typed(onnx.Int64, 2)), value("b", typed(onnx.Bool))}, "y,rows,z,whole", []*onnx.Node{
+		dequantize("fused", "s", "f"), node("MatMul", "x,f", "y"), // packed
+		dequantize("table", "s", "d"), node("Gather", "d,i", "rows"), // dequantized in every run
+		dequantize("unsigned", "s", "u"), node("MatMul", "x,u", "z"),
+		node("If", "b", "whole", onnx.GraphAttr("then_branch", graphOf(nil, "r", []*onnx.Node{dequantize("captured", "s", "r")})),
+			onnx.GraphAttr("else_branch", graphOf(nil, "r", []*onnx.Node{dequantize("captured", "s", "e"), node("Neg", "e", "r")}))),
+	}, stored(t, "fused", q), stored(t, "table", q), stored(t, "unsigned", unsigned), stored(t, "captured", q), stored(t, "s", scalesOf(n))))
+	in := feeds{"x": ramp(3, k), "i": tensor.New([]int{2}, []int64{5, 300}), "b": tensor.Scalar(true)}
+	want := run(t, m, in)
+	payloads := [][]byte{}
+	for _, init := range m.Graph.Initializers {
+		b, err := init.RawBytes()
+		if err != nil {
+			t.Fatal(err)
+		}
+		payloads = append(payloads, b)
+	}
+	for _, threads := range []int{1, 2} {
+		s, err := Compile(m, Options{Threads: threads})
+		if err != nil {
+			t.Fatal(err)
+		}
+		before := slices.Clone(payloads)
+		for i, b := range payloads { // as if the file were no more
+			before[i] = slices.Clone(b)
+			clear(b)
+		}
+		got, err := s.Run(t.Context(), in)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for name := range want {
+			same(t, name, got[name], want[name])
+		}
+		for i, b := range payloads {
+			copy(b, before[i])
+		}
 	}
 }

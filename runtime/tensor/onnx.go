@@ -16,15 +16,9 @@ import (
 // A payload that is not as long as dims and type ask for is an error, found
 // before anything is allocated.
 func FromONNX(t *onnx.Tensor) (*Tensor, error) {
-	shape := make([]int, len(t.Dims))
-	for i, d := range t.Dims {
-		if d < 0 || d > math.MaxInt {
-			return nil, fmt.Errorf("tensor %q: dims %v: a dimension is out of range", t.Name, t.Dims)
-		}
-		shape[i] = int(d)
-	}
-	if _, err := CheckedCount(shape); err != nil {
-		return nil, fmt.Errorf("tensor %q: %w", t.Name, err)
+	shape, err := shapeOf(t)
+	if err != nil {
+		return nil, err
 	}
 	if t.Type == onnx.String {
 		if err := t.CheckSize(); err != nil {
@@ -44,6 +38,21 @@ func FromONNX(t *onnx.Tensor) (*Tensor, error) {
 		return v, nil
 	}
 	return nil, fmt.Errorf("tensor %q: type %v cannot be computed with", t.Name, t.Type)
+}
+
+// shapeOf is a stored tensor's shape, if there can be such a tensor.
+func shapeOf(t *onnx.Tensor) ([]int, error) {
+	shape := make([]int, len(t.Dims))
+	for i, d := range t.Dims {
+		if d < 0 || d > math.MaxInt {
+			return nil, fmt.Errorf("tensor %q: dims %v: a dimension is out of range", t.Name, t.Dims)
+		}
+		shape[i] = int(d)
+	}
+	if _, err := CheckedCount(shape); err != nil {
+		return nil, fmt.Errorf("tensor %q: %w", t.Name, err)
+	}
+	return shape, nil
 }
 
 // fromBytes decodes elements as a payload holds them; nil for a type without an Element.
@@ -291,4 +300,24 @@ func pack[T ~int8 | ~uint8](data []T, width int) []byte {
 		out = append(out, byte(held))
 	}
 	return out
+}
+
+// ViewOfONNX is FromONNX of a tensor of type Int8 or Uint8 without copying: the
+// result shares the payload's bytes, and is good for as long as they are.
+func ViewOfONNX(t *onnx.Tensor) (*Tensor, error) {
+	if t.Type != onnx.Int8 && t.Type != onnx.Uint8 {
+		return nil, fmt.Errorf("tensor %q: elements of type %v cannot be shared", t.Name, t.Type)
+	}
+	shape, err := shapeOf(t)
+	if err != nil {
+		return nil, err
+	}
+	b, err := t.RawBytes()
+	if err != nil {
+		return nil, err
+	}
+	if t.Type == onnx.Uint8 {
+		return New(shape, b[:len(b):len(b)]), nil
+	}
+	return New(shape, unsafe.Slice((*int8)(unsafe.Pointer(unsafe.SliceData(b))), len(b))), nil
 }

@@ -41,6 +41,9 @@ type Node struct {
 	// Constants holds, for each input, its value if it is known when the graph
 	// is compiled, else nil.
 	Constants []tensor.Value
+	// Later takes work that is to be done before the node runs for the first time,
+	// if it does: several such pieces of work are done at once. nil: do it now.
+	Later func(work func())
 	// Body compiles the graph attribute of that name.
 	Body func(attr string) (Body, error)
 }

@@ -208,7 +208,7 @@ func (c *Call) stopped() bool { return c.Context.Err() != nil }
 // packedConstant is a right operand of products that is known when the graph is
 // compiled, packed once.
 type packedConstant struct {
-	packed *quantops.PackedFloat32
+	packed *quantops.PackedFloat32 // nil while the graph is being compiled
 	source *tensor.Tensor
 }
 
@@ -222,22 +222,24 @@ func packConstant(n *Node, operand int, transposed bool) *packedConstant {
 	if !ok || t == nil || t.Rank() != 2 || t.DType() == onnx.Double {
 		return nil
 	}
-	data, err := reals[float32](t)
-	if err != nil {
-		return nil
-	}
 	w := &packedConstant{source: t}
-	if rows, columns := t.Shape()[0], t.Shape()[1]; transposed {
-		w.packed = quantops.PackFloat32Transposed(data, columns, rows)
-	} else {
-		w.packed = quantops.PackFloat32(data, rows, columns)
-	}
+	n.later(func() {
+		data, err := reals[float32](t)
+		if err != nil {
+			return // the product says so when it runs
+		}
+		if rows, columns := t.Shape()[0], t.Shape()[1]; transposed {
+			w.packed = quantops.PackFloat32Transposed(data, columns, rows)
+		} else {
+			w.packed = quantops.PackFloat32(data, rows, columns)
+		}
+	})
 	return w
 }
 
 // fits says whether b is what was packed, and a can be multiplied by it.
 func (w *packedConstant) fits(a, b *tensor.Tensor) bool {
-	return w != nil && w.source == b && a.DType() == b.DType()
+	return w != nil && w.packed != nil && w.source == b && a.DType() == b.DType()
 }
 
 // multiply is the planned product of a and the constant.

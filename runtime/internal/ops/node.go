@@ -16,6 +16,15 @@ func (n *Node) attr(name string, kind onnx.AttrType) *onnx.Attr {
 	return nil
 }
 
+// later has work done when the node has its place in the graph.
+func (n *Node) later(work func()) {
+	if n.Later == nil {
+		work()
+		return
+	}
+	n.Later(work)
+}
+
 // Has says whether the node states the attribute, of whatever type.
 func (n *Node) Has(name string) bool {
 	for _, a := range n.Attrs {
