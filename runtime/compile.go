@@ -151,6 +151,7 @@ func (c *compiler) graph(g *onnx.Graph, parent *scope) (*scope, error) {
 	if !c.literal {
 		s.fuse()
 	}
+	s.findMemos()
 	s.finish()
 	return s, nil
 }

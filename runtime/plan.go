@@ -20,6 +20,7 @@ type plan struct {
 	steps    []*step
 	outputs  []int
 	names    []string // of the outputs
+	memos    int      // how many steps have one
 }
 
 // capture brings a value of the graph around into a body's slot.
@@ -32,6 +33,7 @@ type step struct {
 	in, out  []int // slots
 	captured []int // slots that the node's bodies read
 	free     []int // slots that no later step reads
+	memo     int   // the number of the step's memo, from 1 on; 0: none
 
 	product *ops.Int8Product // what the step computes instead of its node, if it is fused
 	packed  bool             // another step does the step's work as well, or this one that of others
@@ -43,6 +45,7 @@ type frame struct {
 	blocks   []*ops.Block   // that the values of steps lie in
 	operands []tensor.Value // of the step at hand
 	charged  []int64        // bytes that the values of steps count for; nil: none yet
+	memos    []memo         // of the runs before; nil in a body
 }
 
 func (p *plan) newFrame() *frame {
@@ -104,9 +107,13 @@ func (p *plan) step(st *step, call *ops.Call, f *frame) error {
 	}
 	f.operands = operands
 	taken := call.Memory.Begin()
-	results, err := st.call(call, operands)
-	if err != nil {
-		return &NodeError{Node: st.node, Operands: describeAll(operands), Err: err}
+	results, known := f.recall(st, operands)
+	if !known {
+		var err error
+		if results, err = st.call(call, operands); err != nil {
+			return &NodeError{Node: st.node, Operands: describeAll(operands), Err: err}
+		}
+		f.remember(st, operands, results, call.Memory)
 	}
 	for i, slot := range st.out {
 		if slot == absent {

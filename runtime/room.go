@@ -23,6 +23,7 @@ func (s *Session) enter() *room {
 		s.rooms = s.rooms[:last]
 	} else {
 		r = &room{frame: s.plan.newFrame()}
+		r.frame.memos = make([]memo, s.plan.memos)
 		if s.observe == nil && s.trace == nil {
 			r.memory = &ops.Memory{Overwrite: s.overwrite}
 		}

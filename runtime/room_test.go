@@ -217,3 +217,20 @@ func TestMemoryOfSequences(t *testing.T) {
 		t.Errorf("%d elements, the first %v", len(data), data[0])
 	}
 }
+
+// BenchmarkSmallTransformer is a run of which the arithmetic is next to nothing:
+// what it shows is what a node costs.
+func BenchmarkSmallTransformer(b *testing.B) {
+	s, err := Compile(encoder(b, 12, 64, 4), Options{Threads: 1})
+	if err != nil {
+		b.Fatal(err)
+	}
+	in := feeds{"x": ramp(1, 1, 64)}
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := s.Run(b.Context(), in); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*len(s.plan.steps)), "ns/step")
+}
