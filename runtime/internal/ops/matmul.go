@@ -58,6 +58,9 @@ type batchedProduct struct {
 	finish *productEnd
 }
 
+// oneMatrix numbers the matrices of an operand of which there is one.
+var oneMatrix = []int{0}
+
 // planMatMul lays out NumPy's matmul.
 func planMatMul(a, b []int) (*batchedProduct, error) {
 	if len(a) == 0 || len(b) == 0 {
@@ -73,6 +76,15 @@ func planMatMul(a, b []int) (*batchedProduct, error) {
 	p := &batchedProduct{m: left[len(left)-2], k: left[len(left)-1], n: right[len(right)-1]}
 	if right[len(right)-2] != p.k {
 		return nil, fmt.Errorf("operands of shape %v and %v: %d columns cannot be multiplied by %d rows", a, b, p.k, right[len(right)-2])
+	}
+	if len(a) > 1 && len(b) == 2 { // a layer's activations and weight
+		p.shape = slices.Clone(a)
+		p.shape[len(a)-1] = p.n
+		if _, err := checkedCount(p.shape); err != nil {
+			return nil, err
+		}
+		p.m, p.a, p.b = tensor.Count(a[:len(a)-1]), oneMatrix, oneMatrix
+		return p, nil
 	}
 	leftBatch, rightBatch := left[:len(left)-2], right[:len(right)-2]
 	batch, err := broadcastShapes(leftBatch, rightBatch)
@@ -92,7 +104,7 @@ func planMatMul(a, b []int) (*batchedProduct, error) {
 	if len(rightBatch) == 0 || tensor.Count(rightBatch) == 1 {
 		// One matrix on the right: all of the left is one tall matrix.
 		p.m *= tensor.Count(batch)
-		p.a, p.b = []int{0}, []int{0}
+		p.a, p.b = oneMatrix, oneMatrix
 		return p, nil
 	}
 	p.a = batchOffsets(leftBatch, batch)
