@@ -12,8 +12,8 @@ type sweep struct {
 	dst    []byte    // quantized weights; for transpose the columns
 	scales []float32 // of each float, or one for all
 	// reciprocals are the scales' own: the assembly divides with their help, and
-	// does what a division does. nil: leave
-	// it to the loops in Go, which can with any scale.
+	// its quotients are those of a division. nil: leave it to the loops in Go,
+	// which can with any scale.
 	reciprocals []float32
 	zeros       []int8  // zero points, as many as scales
 	low         []int32 // the keys of the least weights, of each column, or one for all

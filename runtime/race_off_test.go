@@ -2,5 +2,5 @@
 
 package runtime
 
-// slowdown is how much longer kernels may take: see race_on_test.go.
-const slowdown = 1
+// raceDetector says whether the tests run under the race detector.
+const raceDetector = false

@@ -2,6 +2,5 @@
 
 package runtime
 
-// slowdown is how much longer kernels may take where the race detector watches
-// each of their steps.
-const slowdown = 20
+// raceDetector says whether the tests run under the race detector.
+const raceDetector = true

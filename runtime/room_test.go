@@ -82,7 +82,7 @@ func encoder(t testing.TB, layers, width, heads int) *onnx.Model {
 // TestSteadyState: a second run on the same shapes allocates what it returns, and
 // for each node a little that does not grow with its tensors.
 func TestSteadyState(t *testing.T) {
-	if slowdown > 1 {
+	if raceDetector {
 		t.Skip("under the race detector pools let go of what they hold")
 	}
 	const perNode = 1500

@@ -13,8 +13,8 @@
 //
 // Layouts in blocks of 16 channels, which other runtimes use, save the panels,
 // which cost one pass in Rows·maps/8 multiplications, but have to be made and
-// undone around every operator that does not know them. The two were not far
-// enough apart to be worth that.
+// undone around every operator that does not know them; so tensors keep the
+// layout that all other operators read.
 //
 // Each function has a loop in Go that says what it computes, and twins of it in
 // AVX-512 and AVX2, which multiply and add in one rounding. A result depends on
