@@ -54,7 +54,8 @@ func (s *scope) fuse() {
 	}
 	fused = f.layProducts() || fused
 	if fused {
-		f.addBiases()
+		f.takeCasts()
+		f.endProducts()
 	}
 	fused = f.integerProducts() || fused
 	fused = f.convolutions() || fused
@@ -164,46 +165,6 @@ func runProduct(w *ops.Int8Product) ops.Run {
 		}
 		return []tensor.Value{y}, nil
 	}
-}
-
-// addBiases takes the Add of a constant bias into the product before it, where
-// nobody else reads that. In 16 bit the product is rounded before the bias is
-// added, so the two stay apart.
-func (f *fuser) addBiases() {
-	for _, st := range f.scope.plan.steps {
-		if st.node.OpType != "Add" || st.node.Domain != "" && st.node.Domain != "ai.onnx" || len(st.in) != 2 {
-			continue
-		}
-		for i, slot := range st.in {
-			before, other := f.makers[slot], st.in[1-i]
-			if before == nil || before.product == nil || before.product.End != nil || before.product.Left || before.product.Vector ||
-				f.readers[slot] != 1 || !f.scope.fixed[other] {
-				continue
-			}
-			bias := biasOf(f.scope.plan.initial[other], before.product.Weights[0].N)
-			if bias == nil {
-				continue
-			}
-			product := *before.product
-			product.Bias = bias
-			st.in = []int{before.in[0], absent}
-			st.product, st.run = &product, runProduct(&product)
-			f.readers[slot]--
-			f.readers[other]--
-			f.readers[before.in[0]]++
-			break
-		}
-	}
-}
-
-// biasOf is a bias for each of n columns, nil if the value is something else.
-func biasOf(v tensor.Value, n int) []float32 {
-	t, ok := v.(*tensor.Tensor)
-	if !ok || t.Len() != n || t.Rank() == 0 || t.Shape()[t.Rank()-1] != n || t.Rank() > 1 {
-		return nil
-	}
-	bias, _ := tensor.Data[float32](t)
-	return bias
 }
 
 // sweep leaves out the steps that only made what a product does not read any more.

@@ -58,7 +58,7 @@ func (f *fuser) integerProducts() bool {
 		if add := next(mul, "Add"); add != nil {
 			other := otherSlot(add.in, mul.out[0])
 			if f.scope.fixed[other] {
-				if product.Bias = biasOf(f.scope.plan.initial[other], product.N()); product.Bias != nil {
+				if product.Bias = biasOf(f.scope.plan.initial[other], onnx.Float, product.N()); product.Bias != nil {
 					last, taken = add, append(taken, mul)
 				}
 			}

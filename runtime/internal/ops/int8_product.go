@@ -29,10 +29,17 @@ type Int8Product struct {
 	Turned bool
 	// End, if not nil, is Gemm's: alpha and beta, for a result of rank 2.
 	End *Int8ProductEnd
-	// Bias, if not nil, is added to each row of the product: N float32.
+	// Bias, if not nil, is added to each row of the product: N float32. A product
+	// in 16 bit is rounded before.
 	Bias []float32
+	// BiasWide says that the bias is added in float32, to a product that is
+	// Widened; else the sum is rounded in 16 bit too.
+	BiasWide bool
 	// Type is the float type that the model multiplies in.
 	Type onnx.DType
+	// Rounded says that the activation is cast to Type first, Widened that the
+	// result is cast from it to float32; both only where Type has 16 bits.
+	Rounded, Widened bool
 }
 
 // Int8Matrix is a weight's matrix: as the model stores it, until it is packed
@@ -75,7 +82,7 @@ type Int8ProductEnd struct{ Alpha, Beta float32 }
 // Run multiplies x, of type float, float16 or bfloat16, by the weight; addend is
 // Gemm's third operand, or nil.
 func (w *Int8Product) Run(c *Call, x, addend *tensor.Tensor) (*tensor.Tensor, error) {
-	wide, err := w.widened(x)
+	wide, t, err := w.widened(c, x)
 	if err != nil {
 		return nil, err
 	}
@@ -96,11 +103,18 @@ func (w *Int8Product) Run(c *Call, x, addend *tensor.Tensor) (*tensor.Tensor, er
 		}
 	}
 	y := buffer[float32](c, len(p.a)*p.m*p.n)
-	end, after := quantops.Epilogue{Bias: w.Bias}, false
+	end, after := quantops.Epilogue{}, false
+	if t == onnx.Float {
+		end.Bias = w.Bias
+	}
 	if w.End != nil && !w.Left {
 		end, after = p.epilogue(values)
 	}
-	if err := w.multiply(c, p, y, left, end); err != nil {
+	if t != onnx.Float && !w.Left && !after {
+		result := w.narrowResult(c, t, p.shape, y)
+		return result.stored, w.multiply(c, p, y, left, end, result.finish)
+	}
+	if err := w.multiply(c, p, y, left, end, nil); err != nil {
 		return nil, err
 	}
 	if w.Left && wide.Rank() > 1 {
@@ -115,21 +129,36 @@ func (w *Int8Product) Run(c *Call, x, addend *tensor.Tensor) (*tensor.Tensor, er
 	if after {
 		scaleAndAdd(p, y, values)
 	}
-	return ofReals(x.DType(), p.shape, y)
+	if t == onnx.Float {
+		return tensor.New(p.shape, y), nil
+	}
+	result := w.narrowResult(c, t, p.shape, y)
+	return result.stored, c.parallel(len(y), blockGrain, func(lo, hi int) { result.finish(lo, y[lo:hi]) })
 }
 
-// widened is x in float32.
-func (w *Int8Product) widened(x *tensor.Tensor) (*tensor.Tensor, error) {
-	switch x.DType() {
+// widened is x in float32, with the values that the model multiplies, and the
+// type that it does so in.
+func (w *Int8Product) widened(c *Call, x *tensor.Tensor) (*tensor.Tensor, onnx.DType, error) {
+	var err error
+	if w.Rounded && x.DType() != onnx.Float {
+		if x, err = cast(c, x, w.Type, rounding{}); err != nil {
+			return nil, 0, err
+		}
+	}
+	t, rounded := x.DType(), onnx.Undefined
+	if w.Rounded {
+		t, rounded = w.Type, w.Type
+	}
+	switch t {
 	case onnx.Float, onnx.Float16, onnx.BFloat16:
 	default:
-		return nil, fmt.Errorf("operand of type %v: want float, float16 or bfloat16", x.DType())
+		return nil, 0, fmt.Errorf("operand of type %v: want float, float16 or bfloat16", t)
 	}
 	if w.End != nil && x.Rank() != 2 {
-		return nil, fmt.Errorf("operand of shape %v: want a matrix", x.Shape())
+		return nil, 0, fmt.Errorf("operand of shape %v: want a matrix", x.Shape())
 	}
-	data, err := reals[float32](x)
-	return tensor.New(x.Shape(), data), err
+	wide, err := widenInto(c, x, rounded)
+	return wide, t, err
 }
 
 // shape is the weight's as the right operand.
@@ -154,10 +183,14 @@ func exchanged(t *tensor.Tensor) (*tensor.Tensor, error) {
 	return transpose(nil, t, order)
 }
 
-// multiply computes the planned products.
-func (w *Int8Product) multiply(c *Call, p *batchedProduct, y, x []float32, end quantops.Epilogue) error {
+// multiply computes the planned products. finish, if not nil, sees every piece of
+// them, from an element of y on.
+func (w *Int8Product) multiply(c *Call, p *batchedProduct, y, x []float32, end quantops.Epilogue, finish func(at int, y []float32)) error {
 	end.Stop = c.stopped
 	for i, matrix := range p.a {
+		if finish != nil {
+			end.Each = func(_, row, column int, piece []float32) { finish((i*p.m+row)*p.n+column, piece) }
+		}
 		left, to := quantops.Rows{Data: x[matrix*p.m*p.k:], Stride: p.k}, quantops.Rows{Data: y[i*p.m*p.n:], Stride: p.n}
 		w.Weights[p.b[i]].packed.MatMul(to, left, p.m, end, c.Workers)
 	}

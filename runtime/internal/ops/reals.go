@@ -100,28 +100,18 @@ func narrowReals[T real, To tensor.Element](data []T, narrow func(to []To, from 
 // roundTo rounds data in place to what a float type can hold, for operators
 // that store intermediate results.
 func roundTo[T real](t onnx.DType, data []T) {
-	switch t {
-	case onnx.Float16:
-		roundThrough(data, quantops.NarrowFloat16, quantops.WidenFloat16, quantops.Float16FromFloat64)
-	case onnx.BFloat16:
-		roundThrough(data, quantops.NarrowBFloat16, quantops.WidenBFloat16, quantops.BFloat16FromFloat64)
-	}
-}
-
-// roundThrough narrows data and widens it again.
-func roundThrough[T real, Narrow interface{ Float32() float32 }](data []T, narrow func(to []Narrow, from []float32), widen func(to []float32, from []Narrow), one func(float64) Narrow) {
-	floats, ok := any(data).([]float32)
-	if !ok {
+	floats, single := any(data).([]float32)
+	switch {
+	case t != onnx.Float16 && t != onnx.BFloat16:
+	case single:
+		roundFloats(t, floats, floats)
+	case t == onnx.Float16:
 		for i, v := range data {
-			data[i] = T(one(float64(v)).Float32())
+			data[i] = T(quantops.Float16FromFloat64(float64(v)).Float32())
 		}
-		return
-	}
-	var piece [256]Narrow
-	for len(floats) > 0 {
-		n := min(len(floats), len(piece))
-		narrow(piece[:n], floats[:n])
-		widen(floats[:n], piece[:n])
-		floats = floats[n:]
+	default:
+		for i, v := range data {
+			data[i] = T(quantops.BFloat16FromFloat64(float64(v)).Float32())
+		}
 	}
 }
