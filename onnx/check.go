@@ -37,6 +37,12 @@ func Check(m *Model) (warnings []string, err error) {
 	if err != nil {
 		return nil, err
 	}
+	return ix.Check()
+}
+
+// Check is the function of that name for a model that has an index already.
+func (ix *Index) Check() (warnings []string, err error) {
+	m := ix.model
 	c := &checker{ix: ix, ready: make([]bool, len(ix.definitions)), domains: map[string]bool{}}
 	c.model(m)
 	next := 0

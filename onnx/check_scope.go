@@ -63,7 +63,7 @@ func (c *checker) scope(s *Scope) {
 		outputs = s.Function.Outputs
 	}
 	for _, name := range outputs {
-		if d := s.find(name); d == nil || !c.ready[d.scope.names[name]] {
+		if d := s.find(name); d == nil || !c.ready[d.id] {
 			c.fail(s.place(), "output %q is not defined", name)
 		}
 	}
@@ -141,7 +141,7 @@ func (c *checker) node(s *Scope, n *Node) {
 		switch d := s.find(name); {
 		case d == nil:
 			c.fail(place(), "input %d, %q, is defined nowhere", i, name)
-		case !c.ready[d.scope.names[name]]:
+		case !c.ready[d.id]:
 			c.fail(place(), "input %d, %q, is used before it is defined", i, name)
 		}
 	}

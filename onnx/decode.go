@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"strings"
 	"unsafe"
 
 	"google.golang.org/protobuf/encoding/protowire"
@@ -69,7 +70,30 @@ type fielder interface{ fields(*fields) }
 type decoder struct {
 	taken  int64 // bytes, by views
 	source *source
-	frames []*fields // one for each depth, reused
+	frames []*fields       // one for each depth, reused
+	text   strings.Builder // that strings are parts of
+}
+
+// Strings are kept together, in runs that grow with the model: one by one they
+// would be most of what the garbage collector has to look after.
+const (
+	leastText = 1 << 10
+	mostText  = 64 << 10
+)
+
+// string is a copy of bytes of the file.
+func (d *decoder) string(b []byte) string {
+	if len(b) >= leastText {
+		return string(b)
+	}
+	if d.text.Cap()-d.text.Len() < len(b) {
+		next := max(leastText, min(mostText, 2*d.text.Cap()))
+		d.text = strings.Builder{}
+		d.text.Grow(next)
+	}
+	from := d.text.Len()
+	d.text.Write(b)
+	return d.text.String()[from:]
 }
 
 // charge counts the size of what is about to be made of the record at hand.

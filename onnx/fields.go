@@ -53,7 +53,7 @@ func (f *fields) reading(number protowire.Number) bool {
 func (f *fields) string(number protowire.Number, name string, p *string) {
 	if f.writer == nil {
 		if f.takes(number, protowire.BytesType, name) {
-			*p = string(f.bytes)
+			*p = f.decoder.string(f.bytes)
 		}
 		return
 	}
@@ -93,7 +93,7 @@ func (f *fields) strings(number protowire.Number, name string, p *[]string) {
 	if f.writer == nil {
 		if f.takes(number, protowire.BytesType, name) {
 			if f.err = f.charge(2 * unsafe.Sizeof("")); f.err == nil {
-				*p = append(*p, string(f.bytes))
+				*p = append(*p, f.decoder.string(f.bytes))
 			}
 		}
 		return

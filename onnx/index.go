@@ -3,6 +3,7 @@ package onnx
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 )
 
@@ -29,6 +30,7 @@ type functionKey struct{ domain, name, overload string }
 // value, by an input and an initializer); the first of its kind counts.
 type definition struct {
 	name        string
+	id          int32 // its place in Index.definitions
 	scope       *Scope
 	input       int32 // its position among the inputs, -1: none
 	producer    *Node
@@ -82,7 +84,9 @@ func (ix *Index) add(s *Scope, depth int) error {
 	s.index = ix
 	ix.scopes = append(ix.scopes, s)
 	nodes := s.Nodes()
-	s.names = make(map[string]int32, len(nodes))
+	names := s.countNames()
+	s.names = make(map[string]int32, names)
+	ix.definitions = slices.Grow(ix.definitions, names)
 	s.outputs = map[string]bool{}
 	if g := s.Graph; g != nil {
 		if ix.byGraph[g] == nil {
@@ -138,6 +142,20 @@ func (ix *Index) add(s *Scope, depth int) error {
 	return nil
 }
 
+// countNames is how many names a scope defines, if it defines none twice.
+func (s *Scope) countNames() int {
+	count := 0
+	if g := s.Graph; g != nil {
+		count = len(g.Inputs) + len(g.Initializers) + len(g.SparseInitializers)
+	} else {
+		count = len(s.Function.Inputs)
+	}
+	for _, n := range s.Nodes() {
+		count += len(n.Outputs)
+	}
+	return count
+}
+
 func (ix *Index) input(s *Scope, name string, position int) {
 	if d := ix.define(s, name); d != nil && d.input < 0 {
 		d.input = int32(position)
@@ -154,7 +172,7 @@ func (ix *Index) define(s *Scope, name string) *definition {
 	if !ok {
 		id = int32(len(ix.definitions))
 		s.names[name] = id
-		ix.definitions = append(ix.definitions, definition{name: name, scope: s, input: -1})
+		ix.definitions = append(ix.definitions, definition{name: name, id: id, scope: s, input: -1})
 	}
 	return &ix.definitions[id]
 }
@@ -163,7 +181,13 @@ func (ix *Index) define(s *Scope, name string) *definition {
 // of each definition in the order of the scopes and nodes.
 func (ix *Index) connect() {
 	const unresolved = -1
-	var read []int32 // for each node input in turn, what it reads
+	inputs := 0
+	for _, s := range ix.scopes {
+		for _, n := range s.Nodes() {
+			inputs += len(n.Inputs)
+		}
+	}
+	read := make([]int32, 0, inputs) // for each node input in turn, what it reads
 	counts := make([]int32, len(ix.definitions))
 	total := int32(0)
 	for _, s := range ix.scopes {
@@ -171,7 +195,7 @@ func (ix *Index) connect() {
 			for _, name := range n.Inputs {
 				id := int32(unresolved)
 				if d := s.find(name); d != nil {
-					id = d.scope.names[name]
+					id = d.id
 					counts[id]++
 					total++
 				}

@@ -49,20 +49,21 @@ type quantizer struct {
 	s     *Scales
 	level sweepLevel
 	sweep
-	noZeros [scaleRun]int8
 	// Scales of neighbours that do not lie beside each other, brought together:
 	// of so many columns, from one on, in a block of rows.
-	gathered            [scaleRun]float32
-	gatheredReciprocals [scaleRun]float32
-	gatheredZeros       [scaleRun]int8
-	column, block       int
-	columns             int
+	gathered, gatheredReciprocals []float32
+	gatheredZeros                 []int8
+	column, block                 int
+	columns                       int
 
 	tile []byte // what is being transposed
 }
 
 // scaleRun is how many scales are handled at once.
 const scaleRun = 1024
+
+// noZeros are the zero points of a symmetric scheme.
+var noZeros [scaleRun]int8
 
 func newQuantizer(w *Weights, s *Scales) *quantizer {
 	q := &quantizer{w: w, s: s, level: fastestSweep}
@@ -129,6 +130,9 @@ func (q *quantizer) each(row, column, first int) {
 		return
 	}
 	block := row / max(1, q.w.Block)
+	if q.gathered == nil {
+		q.gathered, q.gatheredReciprocals, q.gatheredZeros = make([]float32, scaleRun), make([]float32, scaleRun), make([]int8, scaleRun)
+	}
 	if q.columns < q.count || q.column != column || q.block != block {
 		for i := range q.count {
 			q.gathered[i] = q.s.Values[first+i*step]
@@ -141,15 +145,15 @@ func (q *quantizer) each(row, column, first int) {
 		}
 		q.column, q.block, q.columns = column, block, q.count
 	}
-	q.scales, q.reciprocals, q.zeros = q.gathered[:], nil, q.gatheredZeros[:]
+	q.scales, q.reciprocals, q.zeros = q.gathered, nil, q.gatheredZeros
 	if q.s.reciprocals != nil {
-		q.reciprocals = q.gatheredReciprocals[:]
+		q.reciprocals = q.gatheredReciprocals
 	}
 }
 
 // at takes the scales as they lie, from one on.
 func (q *quantizer) at(scale int) {
-	q.scales, q.reciprocals, q.zeros = q.s.Values[scale:], nil, q.noZeros[:]
+	q.scales, q.reciprocals, q.zeros = q.s.Values[scale:], nil, noZeros[:]
 	if q.s.reciprocals != nil {
 		q.reciprocals = q.s.reciprocals[scale:]
 	}

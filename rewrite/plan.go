@@ -221,14 +221,16 @@ func (p *Plan) apply(ctx context.Context) (*Result, error) {
 	if result.Model == p.Model {
 		return result, nil
 	}
-	if _, err := onnx.Check(result.Model); err != nil {
-		if _, before := onnx.Check(p.Model); before == nil {
+	index, err := onnx.NewIndex(result.Model)
+	if err != nil {
+		return nil, fmt.Errorf("rewrite: %w", err)
+	}
+	if _, err := index.Check(); err != nil {
+		if _, before := p.index.Check(); before == nil {
 			return nil, fmt.Errorf("rewrite: the rewritten model is not valid, and nothing was written: %w", err)
 		}
 	}
-	if err := result.judge(emissions); err != nil {
-		return nil, fmt.Errorf("rewrite: %w", err)
-	}
+	result.judge(index, emissions)
 	return result, nil
 }
 

@@ -93,22 +93,8 @@ type emission struct {
 
 // judge fills in the verdicts of the sites from the graph that was emitted. A
 // site whose reader a later pass has made unrecognizable has none.
-func (r *Result) judge(emissions []emission) error {
-	index, err := onnx.NewIndex(r.Model)
-	if err != nil {
-		return err
-	}
-	type named struct{ name, op string }
-	exact := map[*onnx.Node]place{}
-	byName := map[named][]place{}
-	for _, scope := range index.Scopes() {
-		for _, node := range scope.Nodes() {
-			p := place{scope: scope, node: node}
-			exact[node] = p
-			key := named{nodeName(node), node.OpType}
-			byName[key] = append(byName[key], p)
-		}
-	}
+func (r *Result) judge(index *onnx.Index, emissions []emission) {
+	readers := findReaders(index, emissions)
 	look := newLook(index)
 	next := 0
 	for _, e := range emissions {
@@ -116,11 +102,7 @@ func (r *Result) judge(emissions []emission) error {
 		next += e.sites
 		var found []*facts
 		for _, node := range e.nodes {
-			p, ok := exact[node]
-			if same := byName[named{nodeName(node), node.OpType}]; !ok && len(same) == 1 {
-				p, ok = same[0], true // a pass over the whole graph has copied it
-			}
-			if ok {
+			if p, ok := readers[node]; ok {
 				found = append(found, look.weights(p, e.at.Node)...)
 			}
 		}
@@ -131,7 +113,54 @@ func (r *Result) judge(emissions []emission) error {
 			sites[i].Verdicts = verdictsOn(f)
 		}
 	}
-	return nil
+}
+
+// findReaders finds where nodes that were emitted stand in the new graph: those
+// that a pass over the whole graph has copied by their names, if only one has it.
+func findReaders(index *onnx.Index, emissions []emission) map[*onnx.Node]place {
+	total := 0
+	for _, e := range emissions {
+		total += len(e.nodes)
+	}
+	found := make(map[*onnx.Node]place, total)
+	for _, e := range emissions {
+		for _, node := range e.nodes {
+			found[node] = place{}
+		}
+	}
+	left := len(found)
+	for _, scope := range index.Scopes() {
+		for _, node := range scope.Nodes() {
+			if p, ok := found[node]; ok {
+				if p.node == nil {
+					left--
+				}
+				found[node] = place{scope: scope, node: node}
+			}
+		}
+	}
+	if left == 0 {
+		return found
+	}
+	type named struct{ name, op string }
+	byName := map[named][]place{}
+	for _, scope := range index.Scopes() {
+		for _, node := range scope.Nodes() {
+			key := named{nodeName(node), node.OpType}
+			byName[key] = append(byName[key], place{scope: scope, node: node})
+		}
+	}
+	for node, p := range found {
+		if p.node != nil {
+			continue
+		}
+		if same := byName[named{nodeName(node), node.OpType}]; len(same) == 1 {
+			found[node] = same[0]
+		} else {
+			delete(found, node)
+		}
+	}
+	return found
 }
 
 // kind is the shape of the nodes that write the form.

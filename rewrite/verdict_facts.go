@@ -67,12 +67,14 @@ type look struct {
 	functions map[*onnx.Function]*onnx.Scope
 	types     map[*onnx.Scope]map[string]*onnx.Type
 	ranks     map[rankKey]int
+	ranked    map[*onnx.Scope]bool // whose nodes' outputs all have ranks
+	depth     int                  // of rank in itself
 }
 
 func newLook(index *onnx.Index) *look {
 	l := &look{
 		index: index, functions: map[*onnx.Function]*onnx.Scope{},
-		types: map[*onnx.Scope]map[string]*onnx.Type{}, ranks: map[rankKey]int{},
+		types: map[*onnx.Scope]map[string]*onnx.Type{}, ranks: map[rankKey]int{}, ranked: map[*onnx.Scope]bool{},
 	}
 	for _, scope := range index.Scopes() {
 		if scope.Function != nil && scope.Parent == nil {

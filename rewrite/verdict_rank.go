@@ -16,6 +16,10 @@ type rankKey struct {
 // unknownRank is the rank of a value that nothing here tells.
 const unknownRank = -1
 
+// deepestRank is how many values are looked through at once: nodes out of order,
+// and those in functions, could otherwise be a longer chain than a stack holds.
+const deepestRank = 10_000
+
 // rank is a value's rank as far as types that the model states and simple
 // operators tell: enough for the layers that runtimes treat differently.
 func (l *look) rank(p place, name string) int {
@@ -34,8 +38,26 @@ func (l *look) rank(p place, name string) int {
 	if rank, ok := l.ranks[key]; ok {
 		return rank
 	}
+	if p.via == nil && !l.ranked[defining] {
+		// In the order of the nodes every rank rests on ranks that are known, however
+		// long the way back to the inputs is.
+		l.ranked[defining] = true
+		for _, node := range defining.Nodes() {
+			for _, output := range node.Outputs {
+				l.rank(p, output)
+			}
+		}
+		if rank, ok := l.ranks[key]; ok {
+			return rank
+		}
+	}
 	l.ranks[key] = unknownRank // what a cycle would find
+	if l.depth >= deepestRank {
+		return unknownRank
+	}
+	l.depth++
 	rank := l.findRank(p, name)
+	l.depth--
 	l.ranks[key] = rank
 	return rank
 }
