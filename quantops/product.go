@@ -80,7 +80,9 @@ const (
 	// next panel's turn: it, and as much of the left operand, is in the
 	// second-level cache then.
 	blockRows  = 252
-	blockBytes = 512 << 10
+	blockBytes = 768 << 10
+	// fewestAhead is of how many tiles on a panel each brings a share of the next.
+	fewestAhead = 3
 	// groupPanels is of how many panels rows are finished before Each sees them.
 	groupPanels = 8
 	// worthPart is about how many multiplications make up for calling a worker.
@@ -177,6 +179,7 @@ func (s *productScratch) piece(p *floatProduct, product, from, end, first, last 
 			s.take(p, product, b, panel, panels)
 			for i := range count {
 				row, next := from+i*(end-from)/count, from+(i+1)*(end-from)/count
+				s.fetchAhead(p, panel+panels < last, i, count)
 				switch {
 				case p.fixed != nil:
 					s.sumFixed(p, row, next-row, panel, panels)
@@ -246,6 +249,22 @@ func (s *productScratch) take(p *floatProduct, product, b, panel, panels int) {
 	}
 	t.b = unsafe.Pointer(unsafe.SliceData(s.panel))
 	t.bStride, t.bPanel = 4*panelColumns, 4*size
+}
+
+// fetchAhead has the tile, the index-th of count that a panel is for, bring its
+// share of the next panel nearer, if there is a next one: the processor itself
+// does not look so far ahead, and would wait for every panel.
+func (s *productScratch) fetchAhead(p *floatProduct, next bool, index, count int) {
+	t := &s.tile
+	t.ahead, t.aheadStride = t.b, 0
+	steps := count * p.k
+	if !next || p.pack != nil || p.right.block != 0 || count < fewestAhead || steps == 0 {
+		return
+	}
+	stride := (p.right.panelStride + steps - 1) / steps
+	if from := index * p.k * stride; from < p.right.panelStride {
+		t.ahead, t.aheadStride = unsafe.Add(t.b, p.right.panelStride+from), stride
+	}
 }
 
 // sum leaves in s.sums the product of so many rows, which begin at a, and the

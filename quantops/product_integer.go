@@ -111,6 +111,7 @@ type integerRows struct {
 	bytes   []uint8 // rows of stride; signed ones are stored plus 128
 	stride  int
 	zeros   []int32 // of each row
+	alike   bool    // the sums of all rows begin with the same
 	sums    []int32 // Σₖ (a − zero) of each row, if the weights have zero points
 }
 
@@ -132,6 +133,7 @@ func integerProduct[A int8 | uint8](a []A, m int, zeros []A, b *PackedInteger, w
 	}
 	r := integerOperands.Get().(*integerRows)
 	r.weights = b
+	r.alike = len(zeros) <= 1 && b.zeros == nil
 	r.stride = (k + dotStep - 1) / dotStep * dotStep
 	r.bytes = atLeast(r.bytes, m*r.stride)
 	r.zeros = atLeast(r.zeros, m)
@@ -194,6 +196,10 @@ func (s *productScratch) sumIntegers(p *floatProduct, row, rows, panel, panels i
 		sums := (*[panelColumns]int32)(r.weights.sums[column:])
 		for i := range rows {
 			to := (*[panelColumns]int32)(unsafe.Pointer(&s.sums[j*rows+i]))
+			if r.alike && i > 0 {
+				*to = *(*[panelColumns]int32)(unsafe.Pointer(&s.sums[j*rows]))
+				continue
+			}
 			zero := r.zeros[row+i]
 			for j := range to {
 				to[j] = -zero * sums[j]

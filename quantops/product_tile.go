@@ -20,6 +20,10 @@ type tile struct {
 	sumsPanel int // from the sums of a panel to those of the next
 	resume    int // not 0: the sums are added to, else they are written
 	rows      int
+	// ahead is what some loops bring into the second-level cache on the way, and
+	// aheadStride how far they go with each step of k.
+	ahead       unsafe.Pointer
+	aheadStride int
 }
 
 // tileKernel is an inner loop for exactly so many rows and panels.

@@ -3,13 +3,15 @@
 #include "textflag.h"
 
 // func tile1x32Float32AVX512(t *tile)
-// Requires: AVX, AVX512DQ, AVX512F
+// Requires: AVX, AVX512DQ, AVX512F, MMX+
 TEXT ·tile1x32Float32AVX512(SB), NOSPLIT, $0-8
 	MOVQ   t+0(FP), AX
 	MOVQ   (AX), DI
 	MOVQ   16(AX), R10
 	MOVQ   48(AX), R11
 	MOVQ   40(AX), R12
+	MOVQ   88(AX), R15
+	MOVQ   96(AX), DX
 	MOVQ   32(AX), CX
 	MOVQ   8(AX), SI
 	CMPQ   72(AX), $0x00
@@ -32,6 +34,8 @@ next0:
 	VBROADCASTSS (SI), Z4
 	VFMADD231PS  Z2, Z4, Z0
 	VFMADD231PS  Z3, Z4, Z1
+	PREFETCHT1   (R15)
+	ADDQ         DX, R15
 	ADDQ         $0x04, SI
 	ADDQ         R11, R10
 	DECQ         CX
@@ -125,13 +129,15 @@ store0:
 	RET
 
 // func tile2x32Float32AVX512(t *tile)
-// Requires: AVX, AVX512DQ, AVX512F
+// Requires: AVX, AVX512DQ, AVX512F, MMX+
 TEXT ·tile2x32Float32AVX512(SB), NOSPLIT, $0-8
 	MOVQ   t+0(FP), AX
 	MOVQ   (AX), DI
 	MOVQ   16(AX), R10
 	MOVQ   48(AX), R11
 	MOVQ   40(AX), R12
+	MOVQ   88(AX), R15
+	MOVQ   96(AX), DX
 	MOVQ   32(AX), CX
 	MOVQ   8(AX), SI
 	CMPQ   72(AX), $0x00
@@ -161,6 +167,8 @@ next0:
 	VBROADCASTSS (SI)(R12*1), Z7
 	VFMADD231PS  Z4, Z7, Z2
 	VFMADD231PS  Z5, Z7, Z3
+	PREFETCHT1   (R15)
+	ADDQ         DX, R15
 	ADDQ         $0x04, SI
 	ADDQ         R11, R10
 	DECQ         CX
@@ -289,13 +297,15 @@ store0:
 	RET
 
 // func tile3x32Float32AVX512(t *tile)
-// Requires: AVX, AVX512DQ, AVX512F
+// Requires: AVX, AVX512DQ, AVX512F, MMX+
 TEXT ·tile3x32Float32AVX512(SB), NOSPLIT, $0-8
 	MOVQ   t+0(FP), AX
 	MOVQ   (AX), DI
 	MOVQ   16(AX), R10
 	MOVQ   48(AX), R11
 	MOVQ   40(AX), R12
+	MOVQ   88(AX), R15
+	MOVQ   96(AX), DX
 	MOVQ   32(AX), CX
 	MOVQ   8(AX), SI
 	CMPQ   72(AX), $0x00
@@ -332,6 +342,8 @@ next0:
 	VBROADCASTSS (SI)(R12*2), Z10
 	VFMADD231PS  Z6, Z10, Z4
 	VFMADD231PS  Z7, Z10, Z5
+	PREFETCHT1   (R15)
+	ADDQ         DX, R15
 	ADDQ         $0x04, SI
 	ADDQ         R11, R10
 	DECQ         CX
@@ -438,13 +450,15 @@ store0:
 	RET
 
 // func tile4x32Float32AVX512(t *tile)
-// Requires: AVX, AVX512DQ, AVX512F
+// Requires: AVX, AVX512DQ, AVX512F, MMX+
 TEXT ·tile4x32Float32AVX512(SB), NOSPLIT, $0-8
 	MOVQ   t+0(FP), AX
 	MOVQ   (AX), DI
 	MOVQ   16(AX), R10
 	MOVQ   48(AX), R11
 	MOVQ   40(AX), R12
+	MOVQ   88(AX), R15
+	MOVQ   96(AX), DX
 	MOVQ   32(AX), CX
 	MOVQ   8(AX), SI
 	LEAQ   (SI)(R12*2), BX
@@ -490,6 +504,8 @@ next0:
 	VBROADCASTSS (BX), Z13
 	VFMADD231PS  Z8, Z13, Z6
 	VFMADD231PS  Z9, Z13, Z7
+	PREFETCHT1   (R15)
+	ADDQ         DX, R15
 	ADDQ         $0x04, SI
 	ADDQ         $0x04, BX
 	ADDQ         R11, R10
@@ -619,13 +635,15 @@ store0:
 	RET
 
 // func tile5x32Float32AVX512(t *tile)
-// Requires: AVX, AVX512DQ, AVX512F
+// Requires: AVX, AVX512DQ, AVX512F, MMX+
 TEXT ·tile5x32Float32AVX512(SB), NOSPLIT, $0-8
 	MOVQ   t+0(FP), AX
 	MOVQ   (AX), DI
 	MOVQ   16(AX), R10
 	MOVQ   48(AX), R11
 	MOVQ   40(AX), R12
+	MOVQ   88(AX), R15
+	MOVQ   96(AX), DX
 	MOVQ   32(AX), CX
 	MOVQ   8(AX), SI
 	LEAQ   (SI)(R12*2), BX
@@ -678,6 +696,8 @@ next0:
 	VBROADCASTSS (BX)(R12*1), Z16
 	VFMADD231PS  Z10, Z16, Z8
 	VFMADD231PS  Z11, Z16, Z9
+	PREFETCHT1   (R15)
+	ADDQ         DX, R15
 	ADDQ         $0x04, SI
 	ADDQ         $0x04, BX
 	ADDQ         R11, R10
@@ -826,13 +846,15 @@ store0:
 	RET
 
 // func tile6x32Float32AVX512(t *tile)
-// Requires: AVX, AVX512DQ, AVX512F
+// Requires: AVX, AVX512DQ, AVX512F, MMX+
 TEXT ·tile6x32Float32AVX512(SB), NOSPLIT, $0-8
 	MOVQ   t+0(FP), AX
 	MOVQ   (AX), DI
 	MOVQ   16(AX), R10
 	MOVQ   48(AX), R11
 	MOVQ   40(AX), R12
+	MOVQ   88(AX), R15
+	MOVQ   96(AX), DX
 	MOVQ   32(AX), CX
 	MOVQ   8(AX), SI
 	LEAQ   (SI)(R12*2), BX
@@ -892,6 +914,8 @@ next0:
 	VBROADCASTSS (BX)(R12*2), Z19
 	VFMADD231PS  Z12, Z19, Z10
 	VFMADD231PS  Z13, Z19, Z11
+	PREFETCHT1   (R15)
+	ADDQ         DX, R15
 	ADDQ         $0x04, SI
 	ADDQ         $0x04, BX
 	ADDQ         R11, R10
@@ -1059,13 +1083,15 @@ store0:
 	RET
 
 // func tile7x32Float32AVX512(t *tile)
-// Requires: AVX, AVX512DQ, AVX512F
+// Requires: AVX, AVX512DQ, AVX512F, MMX+
 TEXT ·tile7x32Float32AVX512(SB), NOSPLIT, $0-8
 	MOVQ   t+0(FP), AX
 	MOVQ   (AX), DI
 	MOVQ   16(AX), R10
 	MOVQ   48(AX), R11
 	MOVQ   40(AX), R12
+	MOVQ   88(AX), R15
+	MOVQ   96(AX), DX
 	MOVQ   32(AX), CX
 	MOVQ   8(AX), SI
 	LEAQ   (SI)(R12*2), BX
@@ -1134,6 +1160,8 @@ next0:
 	VBROADCASTSS (R8), Z22
 	VFMADD231PS  Z14, Z22, Z12
 	VFMADD231PS  Z15, Z22, Z13
+	PREFETCHT1   (R15)
+	ADDQ         DX, R15
 	ADDQ         $0x04, SI
 	ADDQ         $0x04, BX
 	ADDQ         $0x04, R8
@@ -1160,13 +1188,15 @@ store0:
 	RET
 
 // func tile8x32Float32AVX512(t *tile)
-// Requires: AVX, AVX512DQ, AVX512F
+// Requires: AVX, AVX512DQ, AVX512F, MMX+
 TEXT ·tile8x32Float32AVX512(SB), NOSPLIT, $0-8
 	MOVQ   t+0(FP), AX
 	MOVQ   (AX), DI
 	MOVQ   16(AX), R10
 	MOVQ   48(AX), R11
 	MOVQ   40(AX), R12
+	MOVQ   88(AX), R15
+	MOVQ   96(AX), DX
 	MOVQ   32(AX), CX
 	MOVQ   8(AX), SI
 	LEAQ   (SI)(R12*2), BX
@@ -1242,6 +1272,8 @@ next0:
 	VBROADCASTSS (R8)(R12*1), Z25
 	VFMADD231PS  Z16, Z25, Z14
 	VFMADD231PS  Z17, Z25, Z15
+	PREFETCHT1   (R15)
+	ADDQ         DX, R15
 	ADDQ         $0x04, SI
 	ADDQ         $0x04, BX
 	ADDQ         $0x04, R8
@@ -1270,13 +1302,15 @@ store0:
 	RET
 
 // func tile9x32Float32AVX512(t *tile)
-// Requires: AVX, AVX512DQ, AVX512F
+// Requires: AVX, AVX512DQ, AVX512F, MMX+
 TEXT ·tile9x32Float32AVX512(SB), NOSPLIT, $0-8
 	MOVQ   t+0(FP), AX
 	MOVQ   (AX), DI
 	MOVQ   16(AX), R10
 	MOVQ   48(AX), R11
 	MOVQ   40(AX), R12
+	MOVQ   88(AX), R15
+	MOVQ   96(AX), DX
 	MOVQ   32(AX), CX
 	MOVQ   8(AX), SI
 	LEAQ   (SI)(R12*2), BX
@@ -1359,6 +1393,8 @@ next0:
 	VBROADCASTSS (R8)(R12*2), Z28
 	VFMADD231PS  Z18, Z28, Z16
 	VFMADD231PS  Z19, Z28, Z17
+	PREFETCHT1   (R15)
+	ADDQ         DX, R15
 	ADDQ         $0x04, SI
 	ADDQ         $0x04, BX
 	ADDQ         $0x04, R8
@@ -1389,13 +1425,15 @@ store0:
 	RET
 
 // func tile10x32Float32AVX512(t *tile)
-// Requires: AVX, AVX512DQ, AVX512F
+// Requires: AVX, AVX512DQ, AVX512F, MMX+
 TEXT ·tile10x32Float32AVX512(SB), NOSPLIT, $0-8
 	MOVQ   t+0(FP), AX
 	MOVQ   (AX), DI
 	MOVQ   16(AX), R10
 	MOVQ   48(AX), R11
 	MOVQ   40(AX), R12
+	MOVQ   88(AX), R15
+	MOVQ   96(AX), DX
 	MOVQ   32(AX), CX
 	MOVQ   8(AX), SI
 	LEAQ   (SI)(R12*2), BX
@@ -1487,6 +1525,8 @@ next0:
 	VBROADCASTSS (R9), Z31
 	VFMADD231PS  Z20, Z31, Z18
 	VFMADD231PS  Z21, Z31, Z19
+	PREFETCHT1   (R15)
+	ADDQ         DX, R15
 	ADDQ         $0x04, SI
 	ADDQ         $0x04, BX
 	ADDQ         $0x04, R8
@@ -1520,13 +1560,15 @@ store0:
 	RET
 
 // func tile11x32Float32AVX512(t *tile)
-// Requires: AVX, AVX512DQ, AVX512F
+// Requires: AVX, AVX512DQ, AVX512F, MMX+
 TEXT ·tile11x32Float32AVX512(SB), NOSPLIT, $0-8
 	MOVQ   t+0(FP), AX
 	MOVQ   (AX), DI
 	MOVQ   16(AX), R10
 	MOVQ   48(AX), R11
 	MOVQ   40(AX), R12
+	MOVQ   88(AX), R15
+	MOVQ   96(AX), DX
 	MOVQ   32(AX), CX
 	MOVQ   8(AX), SI
 	LEAQ   (SI)(R12*2), BX
@@ -1625,6 +1667,8 @@ next0:
 	VBROADCASTSS (R9)(R12*1), Z26
 	VFMADD231PS  Z22, Z26, Z20
 	VFMADD231PS  Z23, Z26, Z21
+	PREFETCHT1   (R15)
+	ADDQ         DX, R15
 	ADDQ         $0x04, SI
 	ADDQ         $0x04, BX
 	ADDQ         $0x04, R8
@@ -1660,13 +1704,15 @@ store0:
 	RET
 
 // func tile12x32Float32AVX512(t *tile)
-// Requires: AVX, AVX512DQ, AVX512F
+// Requires: AVX, AVX512DQ, AVX512F, MMX+
 TEXT ·tile12x32Float32AVX512(SB), NOSPLIT, $0-8
 	MOVQ   t+0(FP), AX
 	MOVQ   (AX), DI
 	MOVQ   16(AX), R10
 	MOVQ   48(AX), R11
 	MOVQ   40(AX), R12
+	MOVQ   88(AX), R15
+	MOVQ   96(AX), DX
 	MOVQ   32(AX), CX
 	MOVQ   8(AX), SI
 	LEAQ   (SI)(R12*2), BX
@@ -1772,6 +1818,8 @@ next0:
 	VBROADCASTSS (R9)(R12*2), Z31
 	VFMADD231PS  Z24, Z31, Z22
 	VFMADD231PS  Z25, Z31, Z23
+	PREFETCHT1   (R15)
+	ADDQ         DX, R15
 	ADDQ         $0x04, SI
 	ADDQ         $0x04, BX
 	ADDQ         $0x04, R8
@@ -2570,13 +2618,15 @@ store1:
 	RET
 
 // func tile1x32Int8AVX512(t *tile)
-// Requires: AVX, AVX512DQ, AVX512F
+// Requires: AVX, AVX512DQ, AVX512F, MMX+
 TEXT ·tile1x32Int8AVX512(SB), NOSPLIT, $0-8
 	MOVQ   t+0(FP), AX
 	MOVQ   (AX), DI
 	MOVQ   16(AX), R10
 	MOVQ   48(AX), R11
 	MOVQ   40(AX), R12
+	MOVQ   88(AX), R15
+	MOVQ   96(AX), DX
 	MOVQ   32(AX), CX
 	MOVQ   8(AX), SI
 	CMPQ   72(AX), $0x00
@@ -2601,6 +2651,8 @@ next0:
 	VBROADCASTSS (SI), Z4
 	VFMADD231PS  Z2, Z4, Z0
 	VFMADD231PS  Z3, Z4, Z1
+	PREFETCHT1   (R15)
+	ADDQ         DX, R15
 	ADDQ         $0x04, SI
 	ADDQ         R11, R10
 	DECQ         CX
@@ -2702,13 +2754,15 @@ store0:
 	RET
 
 // func tile2x32Int8AVX512(t *tile)
-// Requires: AVX, AVX512DQ, AVX512F
+// Requires: AVX, AVX512DQ, AVX512F, MMX+
 TEXT ·tile2x32Int8AVX512(SB), NOSPLIT, $0-8
 	MOVQ   t+0(FP), AX
 	MOVQ   (AX), DI
 	MOVQ   16(AX), R10
 	MOVQ   48(AX), R11
 	MOVQ   40(AX), R12
+	MOVQ   88(AX), R15
+	MOVQ   96(AX), DX
 	MOVQ   32(AX), CX
 	MOVQ   8(AX), SI
 	CMPQ   72(AX), $0x00
@@ -2740,6 +2794,8 @@ next0:
 	VBROADCASTSS (SI)(R12*1), Z7
 	VFMADD231PS  Z4, Z7, Z2
 	VFMADD231PS  Z5, Z7, Z3
+	PREFETCHT1   (R15)
+	ADDQ         DX, R15
 	ADDQ         $0x04, SI
 	ADDQ         R11, R10
 	DECQ         CX
@@ -2876,13 +2932,15 @@ store0:
 	RET
 
 // func tile3x32Int8AVX512(t *tile)
-// Requires: AVX, AVX512DQ, AVX512F
+// Requires: AVX, AVX512DQ, AVX512F, MMX+
 TEXT ·tile3x32Int8AVX512(SB), NOSPLIT, $0-8
 	MOVQ   t+0(FP), AX
 	MOVQ   (AX), DI
 	MOVQ   16(AX), R10
 	MOVQ   48(AX), R11
 	MOVQ   40(AX), R12
+	MOVQ   88(AX), R15
+	MOVQ   96(AX), DX
 	MOVQ   32(AX), CX
 	MOVQ   8(AX), SI
 	CMPQ   72(AX), $0x00
@@ -2921,6 +2979,8 @@ next0:
 	VBROADCASTSS (SI)(R12*2), Z10
 	VFMADD231PS  Z6, Z10, Z4
 	VFMADD231PS  Z7, Z10, Z5
+	PREFETCHT1   (R15)
+	ADDQ         DX, R15
 	ADDQ         $0x04, SI
 	ADDQ         R11, R10
 	DECQ         CX
@@ -3031,13 +3091,15 @@ store0:
 	RET
 
 // func tile4x32Int8AVX512(t *tile)
-// Requires: AVX, AVX512DQ, AVX512F
+// Requires: AVX, AVX512DQ, AVX512F, MMX+
 TEXT ·tile4x32Int8AVX512(SB), NOSPLIT, $0-8
 	MOVQ   t+0(FP), AX
 	MOVQ   (AX), DI
 	MOVQ   16(AX), R10
 	MOVQ   48(AX), R11
 	MOVQ   40(AX), R12
+	MOVQ   88(AX), R15
+	MOVQ   96(AX), DX
 	MOVQ   32(AX), CX
 	MOVQ   8(AX), SI
 	LEAQ   (SI)(R12*2), BX
@@ -3085,6 +3147,8 @@ next0:
 	VBROADCASTSS (BX), Z13
 	VFMADD231PS  Z8, Z13, Z6
 	VFMADD231PS  Z9, Z13, Z7
+	PREFETCHT1   (R15)
+	ADDQ         DX, R15
 	ADDQ         $0x04, SI
 	ADDQ         $0x04, BX
 	ADDQ         R11, R10
@@ -3218,13 +3282,15 @@ store0:
 	RET
 
 // func tile5x32Int8AVX512(t *tile)
-// Requires: AVX, AVX512DQ, AVX512F
+// Requires: AVX, AVX512DQ, AVX512F, MMX+
 TEXT ·tile5x32Int8AVX512(SB), NOSPLIT, $0-8
 	MOVQ   t+0(FP), AX
 	MOVQ   (AX), DI
 	MOVQ   16(AX), R10
 	MOVQ   48(AX), R11
 	MOVQ   40(AX), R12
+	MOVQ   88(AX), R15
+	MOVQ   96(AX), DX
 	MOVQ   32(AX), CX
 	MOVQ   8(AX), SI
 	LEAQ   (SI)(R12*2), BX
@@ -3279,6 +3345,8 @@ next0:
 	VBROADCASTSS (BX)(R12*1), Z16
 	VFMADD231PS  Z10, Z16, Z8
 	VFMADD231PS  Z11, Z16, Z9
+	PREFETCHT1   (R15)
+	ADDQ         DX, R15
 	ADDQ         $0x04, SI
 	ADDQ         $0x04, BX
 	ADDQ         R11, R10
@@ -3431,13 +3499,15 @@ store0:
 	RET
 
 // func tile6x32Int8AVX512(t *tile)
-// Requires: AVX, AVX512DQ, AVX512F
+// Requires: AVX, AVX512DQ, AVX512F, MMX+
 TEXT ·tile6x32Int8AVX512(SB), NOSPLIT, $0-8
 	MOVQ   t+0(FP), AX
 	MOVQ   (AX), DI
 	MOVQ   16(AX), R10
 	MOVQ   48(AX), R11
 	MOVQ   40(AX), R12
+	MOVQ   88(AX), R15
+	MOVQ   96(AX), DX
 	MOVQ   32(AX), CX
 	MOVQ   8(AX), SI
 	LEAQ   (SI)(R12*2), BX
@@ -3499,6 +3569,8 @@ next0:
 	VBROADCASTSS (BX)(R12*2), Z19
 	VFMADD231PS  Z12, Z19, Z10
 	VFMADD231PS  Z13, Z19, Z11
+	PREFETCHT1   (R15)
+	ADDQ         DX, R15
 	ADDQ         $0x04, SI
 	ADDQ         $0x04, BX
 	ADDQ         R11, R10
@@ -3670,13 +3742,15 @@ store0:
 	RET
 
 // func tile7x32Int8AVX512(t *tile)
-// Requires: AVX, AVX512DQ, AVX512F
+// Requires: AVX, AVX512DQ, AVX512F, MMX+
 TEXT ·tile7x32Int8AVX512(SB), NOSPLIT, $0-8
 	MOVQ   t+0(FP), AX
 	MOVQ   (AX), DI
 	MOVQ   16(AX), R10
 	MOVQ   48(AX), R11
 	MOVQ   40(AX), R12
+	MOVQ   88(AX), R15
+	MOVQ   96(AX), DX
 	MOVQ   32(AX), CX
 	MOVQ   8(AX), SI
 	LEAQ   (SI)(R12*2), BX
@@ -3747,6 +3821,8 @@ next0:
 	VBROADCASTSS (R8), Z22
 	VFMADD231PS  Z14, Z22, Z12
 	VFMADD231PS  Z15, Z22, Z13
+	PREFETCHT1   (R15)
+	ADDQ         DX, R15
 	ADDQ         $0x04, SI
 	ADDQ         $0x04, BX
 	ADDQ         $0x04, R8
@@ -3773,13 +3849,15 @@ store0:
 	RET
 
 // func tile8x32Int8AVX512(t *tile)
-// Requires: AVX, AVX512DQ, AVX512F
+// Requires: AVX, AVX512DQ, AVX512F, MMX+
 TEXT ·tile8x32Int8AVX512(SB), NOSPLIT, $0-8
 	MOVQ   t+0(FP), AX
 	MOVQ   (AX), DI
 	MOVQ   16(AX), R10
 	MOVQ   48(AX), R11
 	MOVQ   40(AX), R12
+	MOVQ   88(AX), R15
+	MOVQ   96(AX), DX
 	MOVQ   32(AX), CX
 	MOVQ   8(AX), SI
 	LEAQ   (SI)(R12*2), BX
@@ -3857,6 +3935,8 @@ next0:
 	VBROADCASTSS (R8)(R12*1), Z25
 	VFMADD231PS  Z16, Z25, Z14
 	VFMADD231PS  Z17, Z25, Z15
+	PREFETCHT1   (R15)
+	ADDQ         DX, R15
 	ADDQ         $0x04, SI
 	ADDQ         $0x04, BX
 	ADDQ         $0x04, R8
@@ -3885,13 +3965,15 @@ store0:
 	RET
 
 // func tile9x32Int8AVX512(t *tile)
-// Requires: AVX, AVX512DQ, AVX512F
+// Requires: AVX, AVX512DQ, AVX512F, MMX+
 TEXT ·tile9x32Int8AVX512(SB), NOSPLIT, $0-8
 	MOVQ   t+0(FP), AX
 	MOVQ   (AX), DI
 	MOVQ   16(AX), R10
 	MOVQ   48(AX), R11
 	MOVQ   40(AX), R12
+	MOVQ   88(AX), R15
+	MOVQ   96(AX), DX
 	MOVQ   32(AX), CX
 	MOVQ   8(AX), SI
 	LEAQ   (SI)(R12*2), BX
@@ -3976,6 +4058,8 @@ next0:
 	VBROADCASTSS (R8)(R12*2), Z28
 	VFMADD231PS  Z18, Z28, Z16
 	VFMADD231PS  Z19, Z28, Z17
+	PREFETCHT1   (R15)
+	ADDQ         DX, R15
 	ADDQ         $0x04, SI
 	ADDQ         $0x04, BX
 	ADDQ         $0x04, R8
@@ -4006,13 +4090,15 @@ store0:
 	RET
 
 // func tile10x32Int8AVX512(t *tile)
-// Requires: AVX, AVX512DQ, AVX512F
+// Requires: AVX, AVX512DQ, AVX512F, MMX+
 TEXT ·tile10x32Int8AVX512(SB), NOSPLIT, $0-8
 	MOVQ   t+0(FP), AX
 	MOVQ   (AX), DI
 	MOVQ   16(AX), R10
 	MOVQ   48(AX), R11
 	MOVQ   40(AX), R12
+	MOVQ   88(AX), R15
+	MOVQ   96(AX), DX
 	MOVQ   32(AX), CX
 	MOVQ   8(AX), SI
 	LEAQ   (SI)(R12*2), BX
@@ -4106,6 +4192,8 @@ next0:
 	VBROADCASTSS (R9), Z31
 	VFMADD231PS  Z20, Z31, Z18
 	VFMADD231PS  Z21, Z31, Z19
+	PREFETCHT1   (R15)
+	ADDQ         DX, R15
 	ADDQ         $0x04, SI
 	ADDQ         $0x04, BX
 	ADDQ         $0x04, R8
@@ -4139,13 +4227,15 @@ store0:
 	RET
 
 // func tile11x32Int8AVX512(t *tile)
-// Requires: AVX, AVX512DQ, AVX512F
+// Requires: AVX, AVX512DQ, AVX512F, MMX+
 TEXT ·tile11x32Int8AVX512(SB), NOSPLIT, $0-8
 	MOVQ   t+0(FP), AX
 	MOVQ   (AX), DI
 	MOVQ   16(AX), R10
 	MOVQ   48(AX), R11
 	MOVQ   40(AX), R12
+	MOVQ   88(AX), R15
+	MOVQ   96(AX), DX
 	MOVQ   32(AX), CX
 	MOVQ   8(AX), SI
 	LEAQ   (SI)(R12*2), BX
@@ -4246,6 +4336,8 @@ next0:
 	VBROADCASTSS (R9)(R12*1), Z26
 	VFMADD231PS  Z22, Z26, Z20
 	VFMADD231PS  Z23, Z26, Z21
+	PREFETCHT1   (R15)
+	ADDQ         DX, R15
 	ADDQ         $0x04, SI
 	ADDQ         $0x04, BX
 	ADDQ         $0x04, R8
@@ -4281,13 +4373,15 @@ store0:
 	RET
 
 // func tile12x32Int8AVX512(t *tile)
-// Requires: AVX, AVX512DQ, AVX512F
+// Requires: AVX, AVX512DQ, AVX512F, MMX+
 TEXT ·tile12x32Int8AVX512(SB), NOSPLIT, $0-8
 	MOVQ   t+0(FP), AX
 	MOVQ   (AX), DI
 	MOVQ   16(AX), R10
 	MOVQ   48(AX), R11
 	MOVQ   40(AX), R12
+	MOVQ   88(AX), R15
+	MOVQ   96(AX), DX
 	MOVQ   32(AX), CX
 	MOVQ   8(AX), SI
 	LEAQ   (SI)(R12*2), BX
@@ -4395,6 +4489,8 @@ next0:
 	VBROADCASTSS (R9)(R12*2), Z31
 	VFMADD231PS  Z24, Z31, Z22
 	VFMADD231PS  Z25, Z31, Z23
+	PREFETCHT1   (R15)
+	ADDQ         DX, R15
 	ADDQ         $0x04, SI
 	ADDQ         $0x04, BX
 	ADDQ         $0x04, R8
@@ -5225,7 +5321,7 @@ store1:
 	RET
 
 // func tile1x32ShiftedInt8AVX512(t *tile)
-// Requires: AVX, AVX512DQ, AVX512F
+// Requires: AVX, AVX512DQ, AVX512F, MMX+
 TEXT ·tile1x32ShiftedInt8AVX512(SB), NOSPLIT, $0-8
 	MOVQ   t+0(FP), AX
 	MOVQ   (AX), DI
@@ -5233,6 +5329,8 @@ TEXT ·tile1x32ShiftedInt8AVX512(SB), NOSPLIT, $0-8
 	MOVQ   48(AX), R11
 	MOVQ   40(AX), R12
 	MOVQ   24(AX), R14
+	MOVQ   88(AX), R15
+	MOVQ   96(AX), DX
 	MOVQ   32(AX), CX
 	MOVQ   8(AX), SI
 	CMPQ   72(AX), $0x00
@@ -5259,6 +5357,8 @@ next0:
 	VBROADCASTSS (SI), Z4
 	VFMADD231PS  Z2, Z4, Z0
 	VFMADD231PS  Z3, Z4, Z1
+	PREFETCHT1   (R15)
+	ADDQ         DX, R15
 	ADDQ         $0x04, SI
 	ADDQ         R11, R10
 	DECQ         CX
@@ -5369,7 +5469,7 @@ store0:
 	RET
 
 // func tile2x32ShiftedInt8AVX512(t *tile)
-// Requires: AVX, AVX512DQ, AVX512F
+// Requires: AVX, AVX512DQ, AVX512F, MMX+
 TEXT ·tile2x32ShiftedInt8AVX512(SB), NOSPLIT, $0-8
 	MOVQ   t+0(FP), AX
 	MOVQ   (AX), DI
@@ -5377,6 +5477,8 @@ TEXT ·tile2x32ShiftedInt8AVX512(SB), NOSPLIT, $0-8
 	MOVQ   48(AX), R11
 	MOVQ   40(AX), R12
 	MOVQ   24(AX), R14
+	MOVQ   88(AX), R15
+	MOVQ   96(AX), DX
 	MOVQ   32(AX), CX
 	MOVQ   8(AX), SI
 	CMPQ   72(AX), $0x00
@@ -5410,6 +5512,8 @@ next0:
 	VBROADCASTSS (SI)(R12*1), Z7
 	VFMADD231PS  Z4, Z7, Z2
 	VFMADD231PS  Z5, Z7, Z3
+	PREFETCHT1   (R15)
+	ADDQ         DX, R15
 	ADDQ         $0x04, SI
 	ADDQ         R11, R10
 	DECQ         CX
@@ -5555,7 +5659,7 @@ store0:
 	RET
 
 // func tile3x32ShiftedInt8AVX512(t *tile)
-// Requires: AVX, AVX512DQ, AVX512F
+// Requires: AVX, AVX512DQ, AVX512F, MMX+
 TEXT ·tile3x32ShiftedInt8AVX512(SB), NOSPLIT, $0-8
 	MOVQ   t+0(FP), AX
 	MOVQ   (AX), DI
@@ -5563,6 +5667,8 @@ TEXT ·tile3x32ShiftedInt8AVX512(SB), NOSPLIT, $0-8
 	MOVQ   48(AX), R11
 	MOVQ   40(AX), R12
 	MOVQ   24(AX), R14
+	MOVQ   88(AX), R15
+	MOVQ   96(AX), DX
 	MOVQ   32(AX), CX
 	MOVQ   8(AX), SI
 	CMPQ   72(AX), $0x00
@@ -5603,6 +5709,8 @@ next0:
 	VBROADCASTSS (SI)(R12*2), Z10
 	VFMADD231PS  Z6, Z10, Z4
 	VFMADD231PS  Z7, Z10, Z5
+	PREFETCHT1   (R15)
+	ADDQ         DX, R15
 	ADDQ         $0x04, SI
 	ADDQ         R11, R10
 	DECQ         CX
@@ -5718,7 +5826,7 @@ store0:
 	RET
 
 // func tile4x32ShiftedInt8AVX512(t *tile)
-// Requires: AVX, AVX512DQ, AVX512F
+// Requires: AVX, AVX512DQ, AVX512F, MMX+
 TEXT ·tile4x32ShiftedInt8AVX512(SB), NOSPLIT, $0-8
 	MOVQ   t+0(FP), AX
 	MOVQ   (AX), DI
@@ -5726,6 +5834,8 @@ TEXT ·tile4x32ShiftedInt8AVX512(SB), NOSPLIT, $0-8
 	MOVQ   48(AX), R11
 	MOVQ   40(AX), R12
 	MOVQ   24(AX), R14
+	MOVQ   88(AX), R15
+	MOVQ   96(AX), DX
 	MOVQ   32(AX), CX
 	MOVQ   8(AX), SI
 	LEAQ   (SI)(R12*2), BX
@@ -5775,6 +5885,8 @@ next0:
 	VBROADCASTSS (BX), Z13
 	VFMADD231PS  Z8, Z13, Z6
 	VFMADD231PS  Z9, Z13, Z7
+	PREFETCHT1   (R15)
+	ADDQ         DX, R15
 	ADDQ         $0x04, SI
 	ADDQ         $0x04, BX
 	ADDQ         R11, R10
@@ -5913,7 +6025,7 @@ store0:
 	RET
 
 // func tile5x32ShiftedInt8AVX512(t *tile)
-// Requires: AVX, AVX512DQ, AVX512F
+// Requires: AVX, AVX512DQ, AVX512F, MMX+
 TEXT ·tile5x32ShiftedInt8AVX512(SB), NOSPLIT, $0-8
 	MOVQ   t+0(FP), AX
 	MOVQ   (AX), DI
@@ -5921,6 +6033,8 @@ TEXT ·tile5x32ShiftedInt8AVX512(SB), NOSPLIT, $0-8
 	MOVQ   48(AX), R11
 	MOVQ   40(AX), R12
 	MOVQ   24(AX), R14
+	MOVQ   88(AX), R15
+	MOVQ   96(AX), DX
 	MOVQ   32(AX), CX
 	MOVQ   8(AX), SI
 	LEAQ   (SI)(R12*2), BX
@@ -5977,6 +6091,8 @@ next0:
 	VBROADCASTSS (BX)(R12*1), Z16
 	VFMADD231PS  Z10, Z16, Z8
 	VFMADD231PS  Z11, Z16, Z9
+	PREFETCHT1   (R15)
+	ADDQ         DX, R15
 	ADDQ         $0x04, SI
 	ADDQ         $0x04, BX
 	ADDQ         R11, R10
@@ -6134,7 +6250,7 @@ store0:
 	RET
 
 // func tile6x32ShiftedInt8AVX512(t *tile)
-// Requires: AVX, AVX512DQ, AVX512F
+// Requires: AVX, AVX512DQ, AVX512F, MMX+
 TEXT ·tile6x32ShiftedInt8AVX512(SB), NOSPLIT, $0-8
 	MOVQ   t+0(FP), AX
 	MOVQ   (AX), DI
@@ -6142,6 +6258,8 @@ TEXT ·tile6x32ShiftedInt8AVX512(SB), NOSPLIT, $0-8
 	MOVQ   48(AX), R11
 	MOVQ   40(AX), R12
 	MOVQ   24(AX), R14
+	MOVQ   88(AX), R15
+	MOVQ   96(AX), DX
 	MOVQ   32(AX), CX
 	MOVQ   8(AX), SI
 	LEAQ   (SI)(R12*2), BX
@@ -6205,6 +6323,8 @@ next0:
 	VBROADCASTSS (BX)(R12*2), Z19
 	VFMADD231PS  Z12, Z19, Z10
 	VFMADD231PS  Z13, Z19, Z11
+	PREFETCHT1   (R15)
+	ADDQ         DX, R15
 	ADDQ         $0x04, SI
 	ADDQ         $0x04, BX
 	ADDQ         R11, R10
@@ -6381,7 +6501,7 @@ store0:
 	RET
 
 // func tile7x32ShiftedInt8AVX512(t *tile)
-// Requires: AVX, AVX512DQ, AVX512F
+// Requires: AVX, AVX512DQ, AVX512F, MMX+
 TEXT ·tile7x32ShiftedInt8AVX512(SB), NOSPLIT, $0-8
 	MOVQ   t+0(FP), AX
 	MOVQ   (AX), DI
@@ -6389,6 +6509,8 @@ TEXT ·tile7x32ShiftedInt8AVX512(SB), NOSPLIT, $0-8
 	MOVQ   48(AX), R11
 	MOVQ   40(AX), R12
 	MOVQ   24(AX), R14
+	MOVQ   88(AX), R15
+	MOVQ   96(AX), DX
 	MOVQ   32(AX), CX
 	MOVQ   8(AX), SI
 	LEAQ   (SI)(R12*2), BX
@@ -6461,6 +6583,8 @@ next0:
 	VBROADCASTSS (R8), Z22
 	VFMADD231PS  Z14, Z22, Z12
 	VFMADD231PS  Z15, Z22, Z13
+	PREFETCHT1   (R15)
+	ADDQ         DX, R15
 	ADDQ         $0x04, SI
 	ADDQ         $0x04, BX
 	ADDQ         $0x04, R8
@@ -6487,7 +6611,7 @@ store0:
 	RET
 
 // func tile8x32ShiftedInt8AVX512(t *tile)
-// Requires: AVX, AVX512DQ, AVX512F
+// Requires: AVX, AVX512DQ, AVX512F, MMX+
 TEXT ·tile8x32ShiftedInt8AVX512(SB), NOSPLIT, $0-8
 	MOVQ   t+0(FP), AX
 	MOVQ   (AX), DI
@@ -6495,6 +6619,8 @@ TEXT ·tile8x32ShiftedInt8AVX512(SB), NOSPLIT, $0-8
 	MOVQ   48(AX), R11
 	MOVQ   40(AX), R12
 	MOVQ   24(AX), R14
+	MOVQ   88(AX), R15
+	MOVQ   96(AX), DX
 	MOVQ   32(AX), CX
 	MOVQ   8(AX), SI
 	LEAQ   (SI)(R12*2), BX
@@ -6574,6 +6700,8 @@ next0:
 	VBROADCASTSS (R8)(R12*1), Z25
 	VFMADD231PS  Z16, Z25, Z14
 	VFMADD231PS  Z17, Z25, Z15
+	PREFETCHT1   (R15)
+	ADDQ         DX, R15
 	ADDQ         $0x04, SI
 	ADDQ         $0x04, BX
 	ADDQ         $0x04, R8
@@ -6602,7 +6730,7 @@ store0:
 	RET
 
 // func tile9x32ShiftedInt8AVX512(t *tile)
-// Requires: AVX, AVX512DQ, AVX512F
+// Requires: AVX, AVX512DQ, AVX512F, MMX+
 TEXT ·tile9x32ShiftedInt8AVX512(SB), NOSPLIT, $0-8
 	MOVQ   t+0(FP), AX
 	MOVQ   (AX), DI
@@ -6610,6 +6738,8 @@ TEXT ·tile9x32ShiftedInt8AVX512(SB), NOSPLIT, $0-8
 	MOVQ   48(AX), R11
 	MOVQ   40(AX), R12
 	MOVQ   24(AX), R14
+	MOVQ   88(AX), R15
+	MOVQ   96(AX), DX
 	MOVQ   32(AX), CX
 	MOVQ   8(AX), SI
 	LEAQ   (SI)(R12*2), BX
@@ -6696,6 +6826,8 @@ next0:
 	VBROADCASTSS (R8)(R12*2), Z28
 	VFMADD231PS  Z18, Z28, Z16
 	VFMADD231PS  Z19, Z28, Z17
+	PREFETCHT1   (R15)
+	ADDQ         DX, R15
 	ADDQ         $0x04, SI
 	ADDQ         $0x04, BX
 	ADDQ         $0x04, R8
@@ -6726,7 +6858,7 @@ store0:
 	RET
 
 // func tile10x32ShiftedInt8AVX512(t *tile)
-// Requires: AVX, AVX512DQ, AVX512F
+// Requires: AVX, AVX512DQ, AVX512F, MMX+
 TEXT ·tile10x32ShiftedInt8AVX512(SB), NOSPLIT, $0-8
 	MOVQ   t+0(FP), AX
 	MOVQ   (AX), DI
@@ -6734,6 +6866,8 @@ TEXT ·tile10x32ShiftedInt8AVX512(SB), NOSPLIT, $0-8
 	MOVQ   48(AX), R11
 	MOVQ   40(AX), R12
 	MOVQ   24(AX), R14
+	MOVQ   88(AX), R15
+	MOVQ   96(AX), DX
 	MOVQ   32(AX), CX
 	MOVQ   8(AX), SI
 	LEAQ   (SI)(R12*2), BX
@@ -6829,6 +6963,8 @@ next0:
 	VBROADCASTSS (R9), Z31
 	VFMADD231PS  Z20, Z31, Z18
 	VFMADD231PS  Z21, Z31, Z19
+	PREFETCHT1   (R15)
+	ADDQ         DX, R15
 	ADDQ         $0x04, SI
 	ADDQ         $0x04, BX
 	ADDQ         $0x04, R8
@@ -6862,7 +6998,7 @@ store0:
 	RET
 
 // func tile11x32ShiftedInt8AVX512(t *tile)
-// Requires: AVX, AVX512DQ, AVX512F
+// Requires: AVX, AVX512DQ, AVX512F, MMX+
 TEXT ·tile11x32ShiftedInt8AVX512(SB), NOSPLIT, $0-8
 	MOVQ   t+0(FP), AX
 	MOVQ   (AX), DI
@@ -6870,6 +7006,8 @@ TEXT ·tile11x32ShiftedInt8AVX512(SB), NOSPLIT, $0-8
 	MOVQ   48(AX), R11
 	MOVQ   40(AX), R12
 	MOVQ   24(AX), R14
+	MOVQ   88(AX), R15
+	MOVQ   96(AX), DX
 	MOVQ   32(AX), CX
 	MOVQ   8(AX), SI
 	LEAQ   (SI)(R12*2), BX
@@ -6972,6 +7110,8 @@ next0:
 	VBROADCASTSS (R9)(R12*1), Z26
 	VFMADD231PS  Z22, Z26, Z20
 	VFMADD231PS  Z23, Z26, Z21
+	PREFETCHT1   (R15)
+	ADDQ         DX, R15
 	ADDQ         $0x04, SI
 	ADDQ         $0x04, BX
 	ADDQ         $0x04, R8
@@ -7007,7 +7147,7 @@ store0:
 	RET
 
 // func tile12x32ShiftedInt8AVX512(t *tile)
-// Requires: AVX, AVX512DQ, AVX512F
+// Requires: AVX, AVX512DQ, AVX512F, MMX+
 TEXT ·tile12x32ShiftedInt8AVX512(SB), NOSPLIT, $0-8
 	MOVQ   t+0(FP), AX
 	MOVQ   (AX), DI
@@ -7015,6 +7155,8 @@ TEXT ·tile12x32ShiftedInt8AVX512(SB), NOSPLIT, $0-8
 	MOVQ   48(AX), R11
 	MOVQ   40(AX), R12
 	MOVQ   24(AX), R14
+	MOVQ   88(AX), R15
+	MOVQ   96(AX), DX
 	MOVQ   32(AX), CX
 	MOVQ   8(AX), SI
 	LEAQ   (SI)(R12*2), BX
@@ -7124,6 +7266,8 @@ next0:
 	VBROADCASTSS (R9)(R12*2), Z31
 	VFMADD231PS  Z24, Z31, Z22
 	VFMADD231PS  Z25, Z31, Z23
+	PREFETCHT1   (R15)
+	ADDQ         DX, R15
 	ADDQ         $0x04, SI
 	ADDQ         $0x04, BX
 	ADDQ         $0x04, R8

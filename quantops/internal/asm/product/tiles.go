@@ -9,16 +9,18 @@ import (
 
 // Where the fields of quantops.tile lie.
 const (
-	tileSums      = 0
-	tileA         = 8
-	tileB         = 16
-	tileZeros     = 24
-	tileK         = 32
-	tileAStride   = 40
-	tileBStride   = 48
-	tileBPanel    = 56
-	tileSumsPanel = 64
-	tileResume    = 72
+	tileSums        = 0
+	tileA           = 8
+	tileB           = 16
+	tileZeros       = 24
+	tileK           = 32
+	tileAStride     = 40
+	tileBStride     = 48
+	tileBPanel      = 56
+	tileSumsPanel   = 64
+	tileResume      = 72
+	tileAhead       = 88
+	tileAheadStride = 96
 )
 
 // weight is how the right operand of a product is stored.
@@ -118,6 +120,12 @@ func (p *part) tile(l level, w weight, s shape) string {
 	if w.zeros {
 		p.MOVQ(at(argument, tileZeros), zeros)
 	}
+	fetches := l.lanes == 16 && s.panels == 1 && !w.dot
+	ahead, aheadStride := reg.R15, panels3
+	if fetches {
+		p.MOVQ(at(argument, tileAhead), ahead)
+		p.MOVQ(at(argument, tileAheadStride), aheadStride)
+	}
 	left := func(row int) operand.Mem {
 		if row%3 == 0 {
 			return at(lines[row/3], 0)
@@ -213,6 +221,10 @@ func (p *part) tile(l level, w weight, s shape) string {
 					add(right[vector], factor, sum(row, 0, vector))
 				}
 			}
+		}
+		if fetches {
+			p.PREFETCHT1(at(ahead, 0))
+			p.ADDQ(aheadStride, ahead)
 		}
 		for _, line := range lines {
 			p.ADDQ(operand.Imm(4), line)
