@@ -40,6 +40,15 @@ func missing(t *testing.T, what string) {
 	t.Skip("SKIPPED: " + what)
 }
 
+// wholeProgram skips a test under -short that starts the program again and again,
+// or runs whole models: the race detector, for one, has no use for it.
+func wholeProgram(t *testing.T) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("SKIPPED with -short: it is a test of the whole program")
+	}
+}
+
 // modelsIn lists the folders below a cases folder that hold a model, by their
 // path from there with slashes.
 func modelsIn(t *testing.T, cases string) []string {

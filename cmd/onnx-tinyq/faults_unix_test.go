@@ -96,6 +96,7 @@ func state(path string) (string, error) {
 // the result of another recipe: after each there is the one result or the other,
 // whole, and the next run is not disturbed by what was left behind.
 func TestKilledAtAnyMoment(t *testing.T) {
+	wholeProgram(t)
 	const kills = 200
 	source := externalSource(t)
 	sourceBefore, _ := contents(t, filepath.Dir(source))
@@ -181,6 +182,7 @@ func TestKilledAtAnyMoment(t *testing.T) {
 // TestAskedToStop interrupts the program at random moments: it leaves the old
 // output or the new one, and no temporary file.
 func TestAskedToStop(t *testing.T) {
+	wholeProgram(t)
 	source := externalSource(t)
 	folder := t.TempDir()
 	output := filepath.Join(folder, "out.onnx")

@@ -79,6 +79,7 @@ func answerHostile() {
 // own: each answers with an exit code of the contract, at most one line that says
 // what is wrong, within bounded memory, and what is written is valid.
 func TestHostileFiles(t *testing.T) {
+	wholeProgram(t)
 	files := slices.Concat(hostileWire(), hostileGraphs(), hostileTensors(), hostileExternal(), hostileWork(), hostileTexts())
 	classes, names := map[string]int{}, map[string]bool{}
 	var slowest, largest string

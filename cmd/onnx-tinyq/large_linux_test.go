@@ -75,9 +75,7 @@ func sparseModel(t *testing.T, layers int) (file string, size int64) {
 // TestLargeModel rewrites a model of 2.2 GiB (of as many GiB as TINYQ_LARGE says)
 // into shards, in little memory.
 func TestLargeModel(t *testing.T) {
-	if testing.Short() {
-		t.Skip("a large model takes some seconds")
-	}
+	wholeProgram(t)
 	layers := 3
 	if gib := os.Getenv("TINYQ_LARGE"); gib != "" {
 		var n int

@@ -18,6 +18,7 @@ import (
 // one clear line or a valid model, within a second. Every tenth is checked too,
 // so the executor sees damaged models as well.
 func TestDamagedModels(t *testing.T) {
+	wholeProgram(t)
 	whole := read(t, filepath.Join(casesFolder(t), "real", "ppocr_cls", "model.onnx"))
 	type damaged struct {
 		name    string

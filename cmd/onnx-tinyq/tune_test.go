@@ -20,6 +20,7 @@ import (
 // TestTuneReachesTheMarkInFewerBytes tunes a transformer with planted outliers,
 // and holds the result to what leaving the worst weights in float would take.
 func TestTuneReachesTheMarkInFewerBytes(t *testing.T) {
+	wholeProgram(t)
 	const mark = 40
 	folder := t.TempDir()
 	path := filepath.Join(folder, "transformer.onnx")
