@@ -59,6 +59,8 @@ type floatProduct struct {
 	// and b; nil: there is one, and it begins at the beginning.
 	count int
 	at    func(product int) (dst, a, b int)
+	// widen says that the panels are int8 and the tiles are of float32.
+	widen bool
 	// pack, if not nil, gives the panels.
 	pack *packing
 }
@@ -179,7 +181,7 @@ func (s *productScratch) piece(p *floatProduct, product, from, end, first, last 
 			s.take(p, product, b, panel, panels)
 			for i := range count {
 				row, next := from+i*(end-from)/count, from+(i+1)*(end-from)/count
-				s.fetchAhead(p, panel+panels < last, i, count)
+				s.fetchAhead(p, panel+panels, last, i, count)
 				switch {
 				case p.fixed != nil:
 					s.sumFixed(p, row, next-row, panel, panels)
@@ -232,6 +234,9 @@ func (s *productScratch) take(p *floatProduct, product, b, panel, panels int) {
 	if p.pack == nil {
 		t.b = unsafe.Add(p.right.data, panel*p.right.panelStride)
 		t.bStride, t.bPanel = p.right.rowStride, p.right.panelStride
+		if p.widen {
+			s.widenPanels(p, panels)
+		}
 		return
 	}
 	if p.pack.direct(p, panel+panels) {
@@ -239,10 +244,7 @@ func (s *productScratch) take(p *floatProduct, product, b, panel, panels int) {
 		t.bStride, t.bPanel = 4*p.pack.b.Stride, 4*panelColumns
 		return
 	}
-	size := max(1, p.k*panelColumns)
-	if cap(s.panel) < panels*size {
-		s.panel = make([]float32, panels*size)
-	}
+	size := s.room(p.k, panels)
 	for i := range panels {
 		column := (panel + i) * panelColumns
 		p.pack.panel(p, product, b, column, min(panelColumns, p.n-column), s.panel[i*size:][:size])
@@ -251,19 +253,39 @@ func (s *productScratch) take(p *floatProduct, product, b, panel, panels int) {
 	t.bStride, t.bPanel = 4*panelColumns, 4*size
 }
 
+// room makes s.panel large enough for panels, and gives the size of one.
+func (s *productScratch) room(k, panels int) int {
+	size := max(1, k*panelColumns)
+	if cap(s.panel) < panels*size {
+		s.panel = make([]float32, panels*size)
+	}
+	return size
+}
+
+// widenPanels has the tiles read float32 made of the panels that were taken.
+func (s *productScratch) widenPanels(p *floatProduct, panels int) {
+	t, size := &s.tile, s.room(p.k, panels)
+	for i := range panels {
+		source := tile{sums: unsafe.Pointer(&s.panel[:panels*size][i*size]), b: unsafe.Add(t.b, i*t.bPanel), k: p.k}
+		p.kernels.widenPanel(&source)
+	}
+	t.b = unsafe.Pointer(unsafe.SliceData(s.panel))
+	t.bStride, t.bPanel = 4*panelColumns, 4*size
+}
+
 // fetchAhead has the tile, the index-th of count that a panel is for, bring its
-// share of the next panel nearer, if there is a next one: the processor itself
+// share of panel, the next one, nearer, if it is before last: the processor itself
 // does not look so far ahead, and would wait for every panel.
-func (s *productScratch) fetchAhead(p *floatProduct, next bool, index, count int) {
+func (s *productScratch) fetchAhead(p *floatProduct, panel, last, index, count int) {
 	t := &s.tile
 	t.ahead, t.aheadStride = t.b, 0
 	steps := count * p.k
-	if !next || p.pack != nil || p.right.block != 0 || count < fewestAhead || steps == 0 {
+	if panel >= last || p.pack != nil || p.right.block != 0 || count < fewestAhead || steps == 0 {
 		return
 	}
 	stride := (p.right.panelStride + steps - 1) / steps
 	if from := index * p.k * stride; from < p.right.panelStride {
-		t.ahead, t.aheadStride = unsafe.Add(t.b, p.right.panelStride+from), stride
+		t.ahead, t.aheadStride = unsafe.Add(p.right.data, panel*p.right.panelStride+from), stride
 	}
 }
 

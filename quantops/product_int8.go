@@ -67,6 +67,10 @@ func (w *PackedInt8) K() int { return w.k }
 // N is the number of columns.
 func (w *PackedInt8) N() int { return w.n }
 
+// widenedRows is from how many rows on it pays to convert a panel once, ahead of
+// its tiles, and not in each of them.
+const widenedRows = 48
+
 // MatMul writes dst = a·w, as end says, for m rows: a is m×K, dst m×N, both in
 // float32.
 //
@@ -88,6 +92,9 @@ func (w *PackedInt8) MatMul(dst, a Rows, m int, end Epilogue, workers *Workers) 
 			data: unsafe.Pointer(unsafe.SliceData(w.panels)), panelStride: w.k * panelColumns, rowStride: panelColumns,
 			scales: w.scales, zeros: w.zeros, block: w.block,
 		},
+	}
+	if kernels.widenPanel != nil && w.zeros == nil && m >= widenedRows {
+		p.tiles, p.widen = kernels.float32, true
 	}
 	p.check()
 	p.run(workers)

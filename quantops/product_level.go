@@ -19,7 +19,10 @@ func (l productLevel) String() string {
 type productKernels struct {
 	float32, int8, shiftedInt8 *tileSet
 	dot                        *tileSet // of bytes
-	finish, addScaled          func(*finish)
+	// widenPanel writes the k rows of a panel of int8 to sums, as float32; nil:
+	// there is none.
+	widenPanel        func(*tile)
+	finish, addScaled func(*finish)
 	// finishColumns is how many columns finish must be given; 1: any number.
 	finishColumns int
 	transpose     func(*transposition) // nil: there is none

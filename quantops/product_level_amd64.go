@@ -24,12 +24,12 @@ var (
 		finish: finishAVX2, addScaled: addScaledAVX2, finishColumns: panelColumns, transpose: transpose8AVX2,
 	}
 	avx512Product = &productKernels{
-		float32: newTileSet(tilesFloat32AVX512), int8: newTileSet(tilesInt8AVX512), shiftedInt8: newTileSet(tilesShiftedInt8AVX512),
+		float32: newTileSet(tilesFloat32AVX512), int8: newTileSet(tilesInt8AVX512), widenPanel: widenPanelAVX512, shiftedInt8: newTileSet(tilesShiftedInt8AVX512),
 		dot: genericProduct.dot, fixBlock: fixBlockAVX512, addFixed: addFixedAVX512, dynamicRange: dynamicRangeAVX512, dynamicBytes: dynamicBytesAVX512,
 		finish: finishAVX512, addScaled: addScaledAVX512, finishColumns: 1, transpose: transpose8AVX2,
 	}
 	vnniProduct = &productKernels{
-		float32: avx512Product.float32, int8: avx512Product.int8, shiftedInt8: avx512Product.shiftedInt8,
+		float32: avx512Product.float32, int8: avx512Product.int8, widenPanel: widenPanelAVX512, shiftedInt8: avx512Product.shiftedInt8,
 		dot: newTileSet(tilesDotVNNI), fixBlock: fixBlockAVX512, addFixed: addFixedAVX512, dynamicRange: dynamicRangeAVX512, dynamicBytes: dynamicBytesAVX512,
 		finish: finishAVX512, addScaled: addScaledAVX512, finishColumns: 1, transpose: transpose8AVX2,
 	}

@@ -9945,3 +9945,29 @@ store0:
 	VMOVUPS Z23, 1472(DI)
 	VZEROUPPER
 	RET
+
+// func widenPanelAVX512(t *tile)
+// Requires: AVX, AVX512F
+TEXT ·widenPanelAVX512(SB), NOSPLIT, $0-8
+	MOVQ  t+0(FP), AX
+	MOVQ  (AX), DI
+	MOVQ  16(AX), SI
+	MOVQ  32(AX), CX
+	TESTQ CX, CX
+	JZ    done
+
+next:
+	VPMOVSXBD (SI), Z0
+	VCVTDQ2PS Z0, Z0
+	VMOVUPS   Z0, (DI)
+	VPMOVSXBD 16(SI), Z1
+	VCVTDQ2PS Z1, Z1
+	VMOVUPS   Z1, 64(DI)
+	ADDQ      $0x20, SI
+	ADDQ      $0x00000080, DI
+	DECQ      CX
+	JNZ       next
+
+done:
+	VZEROUPPER
+	RET
