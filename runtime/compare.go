@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	goruntime "runtime"
 
 	"github.com/onnx-tinyq/onnx-tinyq/onnx"
+	"github.com/onnx-tinyq/onnx-tinyq/runtime/internal/ops"
 	"github.com/onnx-tinyq/onnx-tinyq/runtime/tensor"
 )
 
@@ -104,7 +106,7 @@ func compare(ctx context.Context, original, rewritten *onnx.Model, o CompareOpti
 	if err != nil {
 		return nil, fmt.Errorf("the rewritten model: %w", err)
 	}
-	wants, err := runAll(ctx, before, o, judged{literal: true, trace: func(n *onnx.Node, in, out []tensor.Value) {
+	wants, err := runAll(ctx, before, o, judged{literal: true, view: true, trace: func(n *onnx.Node, in, out []tensor.Value) {
 		p.step()
 		j.see(ctx, n, in, out)
 	}})
@@ -113,7 +115,7 @@ func compare(ctx context.Context, original, rewritten *onnx.Model, o CompareOpti
 	}
 	r := &Report{Sites: j.reports()}
 	j = nil // its layers are not needed any more
-	gots, err := runAll(ctx, after, o, judged{trace: func(*onnx.Node, []tensor.Value, []tensor.Value) { p.step() }})
+	gots, err := runAll(ctx, after, o, judged{view: true, trace: func(*onnx.Node, []tensor.Value, []tensor.Value) { p.step() }})
 	if err != nil {
 		return nil, fmt.Errorf("the rewritten model: %w", err)
 	}
@@ -139,11 +141,29 @@ func runAll(ctx context.Context, m *inlined, o CompareOptions, how judged) ([]ma
 	for _, feeds := range o.Feeds {
 		outputs, err := session.Run(ctx, feeds)
 		if err != nil {
+			passFault(err)
 			return nil, err
 		}
 		results = append(results, outputs)
 	}
 	return results, nil
+}
+
+// passFault panics again with a fault that a kernel has met, for Guard to judge:
+// constants are views of files, which somebody may cut short.
+func passFault(err error) {
+	var fallen *ops.PanicError
+	if !errors.As(err, &fallen) {
+		return
+	}
+	cause, _ := fallen.Cause.(error)
+	var fault interface {
+		goruntime.Error
+		Addr() uintptr
+	}
+	if errors.As(cause, &fault) {
+		panic(cause)
+	}
 }
 
 // judge works out the verdict from what was measured.

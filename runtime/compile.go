@@ -59,13 +59,16 @@ type traceFunc func(n *onnx.Node, in, out []tensor.Value)
 type judged struct {
 	trace   traceFunc // sees every step; nil: nobody does
 	literal bool      // every node is run as the model has it: no steps are fused
+	// view has constants share the bytes of the model's file, which then has to
+	// stay open for as long as the session is used.
+	view bool
 	// overwrite has memory overwritten that is not in use, to see that it is not.
 	overwrite bool
 }
 
 // compile is Compile of a model without calls.
 func compile(flat *inlined, o Options, how judged) (*Session, error) {
-	c := &compiler{inlined: flat, missed: map[Unsupported]bool{}, literal: how.literal, fast: o.Fast, session: &Session{observe: o.Observe, trace: how.trace, threads: o.Threads, memory: o.Memory, overwrite: how.overwrite}}
+	c := &compiler{inlined: flat, missed: map[Unsupported]bool{}, literal: how.literal, view: how.view, fast: o.Fast, session: &Session{observe: o.Observe, trace: how.trace, threads: o.Threads, memory: o.Memory, overwrite: how.overwrite}}
 	if c.session.threads <= 0 {
 		c.session.threads = goruntime.GOMAXPROCS(0)
 	}
@@ -94,6 +97,7 @@ type compiler struct {
 	missing []Unsupported
 	missed  map[Unsupported]bool // those in missing, without a node
 	literal bool                 // see judged
+	view    bool                 // see judged
 	fast    bool                 // see Options
 	later   []func()             // see ops.Node
 	stored  storedTensors

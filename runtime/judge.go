@@ -19,13 +19,20 @@ type siteJudge struct {
 	wanted              map[string]bool      // names whose values the layers are fed with
 	values              map[string]tensor.Value
 	threads             int
+	room                int // bytes of weights that sites' sessions may still keep
 }
+
+// keptWeights is how many bytes of weights the sites' sessions may hold together
+// for the next feeds, or the next round of a loop. A session beyond it is
+// compiled anew each time, as all of them together hold a whole model in float32.
+const keptWeights = 512 << 20
 
 // site is a layer that is computed differently in the rewritten model.
 type site struct {
 	layer
 	cone    *cone
-	session *Session // of the cone; nil: not compiled yet
+	session *Session // of the cone; nil: not compiled
+	kept    bool     // session stays for the next time
 	steps   *weightSteps
 	note    string // why it cannot be judged, or why it failed
 
@@ -40,7 +47,7 @@ type site struct {
 // newJudge finds the sites.
 func newJudge(original, rewritten *inlined, threads int) (*siteJudge, error) {
 	j := &siteJudge{
-		original: original, rewritten: rewritten, threads: threads,
+		original: original, rewritten: rewritten, threads: threads, room: keptWeights,
 		begins: map[*onnx.Node]*site{}, ends: map[*onnx.Node]*site{},
 		wanted: map[string]bool{}, values: map[string]tensor.Value{},
 	}
@@ -132,7 +139,25 @@ func (j *siteJudge) try(ctx context.Context, s *site, in, out []tensor.Value) er
 	if err != nil {
 		return err
 	}
-	return j.hold(ctx, s, results[s.cone.output], in, out)
+	err = j.hold(ctx, s, results[s.cone.output], in, out)
+	j.release(s)
+	return err
+}
+
+// release lets go of a site's session if there is no room to keep it.
+func (j *siteJudge) release(s *site) {
+	if s.kept {
+		return
+	}
+	size := 0
+	if w, ok := s.operands[s.weight].(*tensor.Tensor); ok {
+		size = 2 * 4 * w.Len() // as floats, and packed
+	}
+	if s.kept = size <= j.room; s.kept {
+		j.room -= size
+		return
+	}
+	s.session, s.steps = nil, nil
 }
 
 // prepare compiles a site's part of the rewritten graph, once.

@@ -12,10 +12,11 @@ import (
 	"github.com/onnx-tinyq/onnx-tinyq/runtime/tensor"
 )
 
-// A model's file that is cut short before it is compiled or compared is an error;
+// A model's file that is cut short before it is compiled, or before or while it is
+// compared, is an error;
 // a session that is compiled needs the file no more.
 func TestSourceIsCutShort(t *testing.T) {
-	model := modelOf(17, graphOf([]*onnx.Value{value("x", floatType(1, 1024))}, "y", []*onnx.Node{node("MatMul", "x,w", "y")},
+	model := modelOf(17, graphOf([]*onnx.Value{value("x", floatType(1, 1024))}, "y", []*onnx.Node{node("MatMul", "x,w", "p"), node("Add", "p,w", "y")},
 		onnx.FloatTensor("w", []int64{1024, 1024}, make([]float32, 1<<20))))
 	feeds := map[string]tensor.Value{"x": tensor.New([]int{1, 1024}, make([]float32, 1024))}
 	for _, use := range []struct {
@@ -36,6 +37,14 @@ func TestSourceIsCutShort(t *testing.T) {
 		{"compared with", false, func(m *onnx.Model, cut func()) error {
 			cut()
 			_, err := Compare(t.Context(), model, m, CompareOptions{Feeds: []map[string]tensor.Value{feeds}})
+			return err
+		}},
+		{"while compared", false, func(m *onnx.Model, cut func()) error {
+			_, err := Compare(t.Context(), m, model, CompareOptions{Feeds: []map[string]tensor.Value{feeds, feeds}, Progress: func(done, _ int64) {
+				if done == 1 {
+					cut()
+				}
+			}})
 			return err
 		}},
 		{"run", true, func(m *onnx.Model, cut func()) error {

@@ -12,7 +12,8 @@ import (
 // to is most of what a session costs to make. Weights of 8 bits that are read by
 // DequantizeLinear alone are not copied at all: products that are fused with it
 // pack them, and what is left is copied in the end, so that the session keeps
-// nothing of the model's file.
+// nothing of the model's file. Floats are not copied either where the session
+// does not outlive the file; see judged.
 type storedTensors struct {
 	done   map[*onnx.Tensor]storedTensor
 	shared map[*tensor.Tensor]bool // share the file's bytes
@@ -41,7 +42,7 @@ func (r *storedTensors) read(s *scope, initializers []*onnx.Tensor) {
 	shared := make([]bool, len(large))
 	s.compiler.workers.Each(len(large), func(i int) {
 		shared[i] = s.onlyDequantized(large[i])
-		if shared[i] {
+		if shared[i] || s.compiler.view && large[i].Type == onnx.Float {
 			results[i].value, results[i].err = tensor.ViewOfONNX(large[i])
 		} else {
 			results[i].value, results[i].err = tensor.FromONNX(large[i])

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
+	"runtime"
 	"slices"
 	"unsafe"
 
@@ -302,10 +303,11 @@ func pack[T ~int8 | ~uint8](data []T, width int) []byte {
 	return out
 }
 
-// ViewOfONNX is FromONNX of a tensor of type Int8 or Uint8 without copying: the
-// result shares the payload's bytes, and is good for as long as they are.
+// ViewOfONNX is FromONNX of a tensor of type Int8, Uint8 or Float without copying:
+// the result shares the payload's bytes, and is good for as long as they are.
+// Floats that do not lie as this machine reads them are copied nevertheless.
 func ViewOfONNX(t *onnx.Tensor) (*Tensor, error) {
-	if t.Type != onnx.Int8 && t.Type != onnx.Uint8 {
+	if t.Type != onnx.Int8 && t.Type != onnx.Uint8 && t.Type != onnx.Float {
 		return nil, fmt.Errorf("tensor %q: elements of type %v cannot be shared", t.Name, t.Type)
 	}
 	shape, err := shapeOf(t)
@@ -316,8 +318,17 @@ func ViewOfONNX(t *onnx.Tensor) (*Tensor, error) {
 	if err != nil {
 		return nil, err
 	}
-	if t.Type == onnx.Uint8 {
+	switch {
+	case t.Type == onnx.Uint8:
 		return New(shape, b[:len(b):len(b)]), nil
+	case t.Type == onnx.Float:
+		start := unsafe.Pointer(unsafe.SliceData(b))
+		// A payload begins anywhere in a file, which these processors read as well.
+		anywhere := runtime.GOARCH == "amd64" || runtime.GOARCH == "arm64"
+		if len(b) == 0 || uintptr(start)%4 != 0 && !anywhere || binary.NativeEndian.Uint16([]byte{1, 0}) != 1 {
+			return fromBytes(t.Type, shape, b), nil
+		}
+		return New(shape, unsafe.Slice((*float32)(start), len(b)/4)), nil
 	}
 	return New(shape, unsafe.Slice((*int8)(unsafe.Pointer(unsafe.SliceData(b))), len(b))), nil
 }
