@@ -1,4 +1,4 @@
-// Package runtime turns graphs into numbers: a small executor in plain Go that
+// Package runtime turns graphs into numbers: a small executor that
 // runs what ONNX defines, and the judge that compares two models with it.
 //
 //	Model ──inline functions──▶ graph ──Compile──▶ Session ──Run(feeds)──▶ outputs
