@@ -76,7 +76,7 @@ func TestQuantizeGolden(t *testing.T) {
 		{"asymmetric, all negative: the range holds 0", Scheme{Asymmetric: true}, []float64{-255, -1}, []int8{-128, 126}, 1, 127},
 		{"asymmetric, all positive: the range holds 0", Scheme{Asymmetric: true}, []float64{5, 510}, []int8{-126, 127}, 2, -128},
 		{"asymmetric zeros", Scheme{Asymmetric: true}, []float64{0, 0}, []int8{0, 0}, 1, 0},
-		{"asymmetric over all of float32", Scheme{Asymmetric: true}, []float64{-math.MaxFloat32, math.MaxFloat32, 0}, []int8{-128, 127, 0}, math.Nextafter32(math.MaxFloat32/127.5, 0), 0},
+		{"asymmetric over all of float32", Scheme{Asymmetric: true}, []float64{-math.MaxFloat32, math.MaxFloat32, 0}, []int8{-128, 127, 0}, math.MaxFloat32 / 128, 0},
 		{"asymmetric, 4 bits", Scheme{Bits: 4, Asymmetric: true}, []float64{0, 15, 7}, []int8{-8, 7, -1}, 1, -8},
 	}
 	for _, test := range tests {
@@ -261,7 +261,7 @@ func checkView(t *testing.T, w *Weights, scheme Scheme, values []float64) {
 	if s.Channels*s.Blocks != len(s.Values) {
 		t.Fatalf("%s: %d channels and %d blocks, %d scales", name, s.Channels, s.Blocks, len(s.Values))
 	}
-	if s.Underflow > 0 {
+	if s.Underflow+s.Overflow > 0 {
 		return // these scales are not for use
 	}
 	dst := make([]byte, len(values))
@@ -284,8 +284,13 @@ func checkView(t *testing.T, w *Weights, scheme Scheme, values []float64) {
 			t.Fatalf("%s: weight %v with scale %v and zero %d becomes %d, want %v", name, v, s.Values[k], zeroOf[at], int8(dst[at]), q)
 		}
 		// The property that every bound rests on: what the integer stands for is
-		// no farther than half a scale, and what float32 division may add.
-		if far := math.Abs(v - (q-float64(zeroOf[at]))*float64(s.Values[k])); far > float64(s.Values[k])*(0.5+1e-5) && math.Abs(v) >= 0x1p-126 {
+		// no farther than half a scale, and what float32 division may add; see
+		// Scales.Overflow for the exception.
+		steps := 0.5 + 1e-5
+		if scheme.Scale == Float32Type && math.Abs(v) > 0.99*math.MaxFloat32 {
+			steps = 1 + 1e-5
+		}
+		if far := math.Abs(v - (q-float64(zeroOf[at]))*float64(s.Values[k])); far > float64(s.Values[k])*steps && math.Abs(v) >= 0x1p-126 {
 			t.Fatalf("%s: weight %v is %v away, scale %v", name, v, far, s.Values[k])
 		}
 	}
@@ -377,4 +382,41 @@ func FuzzQuantize(f *testing.F) {
 		}
 		checkView(t, w, how, values)
 	})
+}
+
+// TestScalesOfTheLargest is about ranges whose ends, once quantized, may stand
+// for more than their type holds: fuzzing found one that lost more than its half.
+func TestScalesOfTheLargest(t *testing.T) {
+	const largest = math.MaxFloat32
+	for _, ends := range [][2]float64{{0, largest}, {-largest, 0}, {-largest, largest}, {-1e36, largest}, {-5e35, 3.38e38}, {-3.38e38, 7.9e37},
+		{-largest, 7.908906574920249e37}, {-3.3e38, 3.1e38}, {0, 65504}, {-65504, 65504}, {-65504, 100}, {-90, 65504}} {
+		for _, kind := range []FloatType{Float32Type, BFloat16Type, Float16Type} {
+			for _, asymmetric := range []bool{false, true} {
+				values := []float64{float64(float32(ends[0])), ends[0] / 2, 0, ends[1] / 3, float64(float32(ends[1]))}
+				w := &Weights{Data: stored(Float32Type, values), Batch: 1, Rows: 1, Columns: len(values)}
+				for i := range values {
+					values[i] = float64(float32(values[i]))
+				}
+				how := Scheme{Asymmetric: asymmetric, Scale: kind}
+				checkView(t, w, how, values)
+				s, err := Measure(w, how)
+				if err != nil || kind == Float32Type && s.Underflow+s.Overflow > 0 {
+					t.Fatalf("%v %+v: no scale: %v", ends, how, err)
+				}
+				if s.Overflow > 0 {
+					continue
+				}
+				for _, v := range values {
+					zero := 0.0
+					if asymmetric {
+						zero = float64(s.Zeros[0])
+					}
+					q := max(-128, min(127, math.RoundToEven(v/float64(s.Values[0]))+zero))
+					if back := kind.Round(float32(q-zero) * s.Values[0]); back-back != 0 {
+						t.Errorf("%v %+v: %v becomes %v", ends, how, v, back)
+					}
+				}
+			}
+		}
+	}
 }

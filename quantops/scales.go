@@ -22,8 +22,11 @@ type Scales struct {
 	Substituted int
 	// Underflow counts those whose scale float32 holds and the narrower stored
 	// type does not (it would be subnormal or zero); Overflow those with a
-	// weight beyond the largest number of the stored type. Either way Values
-	// are of no use for the stored type: measure with Float32Type instead.
+	// weight beyond the largest number of the stored type, or so near it that no
+	// scale of the type reaches it without an integer that stands for infinity.
+	// Either way Values are of no use: measure with Float32Type instead, which
+	// has neither. (There, ends within a hundredth of the largest float32 may be
+	// off by a whole scale instead of its half.)
 	Underflow, Overflow int
 
 	reciprocals []float32 // of Values, for the assembly; nil: it is not for these
@@ -73,14 +76,34 @@ func (s *Scales) set(i int, low, high float32) {
 		return
 	}
 	zero := s.zero(stored, low)
-	if far := scheme.Scale.Round(stored * max(float32(most)-zero, zero-float32(least))); far > math.MaxFloat32 {
-		stored = scheme.Scale.next(stored, -1)
-		zero = s.zero(stored, low)
+	if steps := max(float32(most)-zero, zero-float32(least)); scheme.Scale.Round(stored*steps) > math.MaxFloat32 {
+		// An end would be dequantized to infinity. What a smaller scale no longer
+		// reaches is less than its half, but in two cases.
+		if scheme.Scale == Float32Type {
+			for stored = min(stored, math.MaxFloat32/steps); stored*steps > math.MaxFloat32; {
+				stored = scheme.Scale.next(stored, -1)
+			}
+		} else {
+			stored = scheme.Scale.next(stored, -1)
+			zero = s.zero(stored, low)
+			if scheme.Scale.beyond(-low, stored, zero-float32(least)) || scheme.Scale.beyond(high, stored, float32(most)-zero) {
+				s.Values[i] = stored
+				s.Overflow++
+				return
+			}
+		}
 	}
 	s.Values[i] = stored
 	if scheme.Asymmetric {
 		s.Zeros[i] = int8(zero)
 	}
+}
+
+// beyond says whether so many steps of the scale stand for a number that is
+// infinite in the type, or farther from this magnitude than quantization may be off (doc.go).
+func (t FloatType) beyond(magnitude, scale, steps float32) bool {
+	reached := float64(steps) * float64(scale)
+	return t.Round(steps*scale) > math.MaxFloat32 || float64(magnitude)-reached > 0.5*float64(scale)+0x1p-24*float64(magnitude)
 }
 
 // zero is the zero point: the integer that stands for 0 if the least one stands
