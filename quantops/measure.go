@@ -4,6 +4,7 @@ import (
 	"errors"
 	"sync"
 	"sync/atomic"
+	"unsafe"
 )
 
 // Measure finds the scales of weights in one sweep over them, in the order in
@@ -140,7 +141,12 @@ func (m *Measurement) conclude() {
 		}
 	}
 	channels, blocks := w.shape()
-	s := &Scales{Scheme: m.scheme, Channels: channels, Blocks: blocks, Values: make([]float32, len(m.low))}
+	s := &Scales{Scheme: m.scheme, Channels: channels, Blocks: blocks}
+	// Scales in blocks are many: they take the place of the extremes that they are
+	// made of, unless they lie in another order.
+	if s.Values = asFloats(m.low); w.Flip {
+		s.Values = make([]float32, len(m.low))
+	}
 	if m.scheme.Asymmetric {
 		s.Zeros = make([]int8, len(m.low))
 	}
@@ -155,9 +161,14 @@ func (m *Measurement) conclude() {
 		}
 	}
 	if m.level != sweepGeneric {
-		s.reciprocals = reciprocalsOf(s.Values)
+		s.reciprocals = reciprocalsOf(s.Values, asFloats(m.high))
 	}
 	m.scales, m.low, m.high = s, nil, nil
+}
+
+// asFloats is the memory of keys, for floats.
+func asFloats(keys []int32) []float32 {
+	return unsafe.Slice((*float32)(unsafe.Pointer(unsafe.SliceData(keys))), len(keys))
 }
 
 // findNonfinite names the first weight that is NaN or infinite as float32.

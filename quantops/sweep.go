@@ -141,10 +141,9 @@ const (
 	mostFastScale  = 0x1p64
 )
 
-// reciprocalsOf are the reciprocals of scales, nil if one is outside what the
-// assembly divides by.
-func reciprocalsOf(scales []float32) []float32 {
-	reciprocals := make([]float32, len(scales))
+// reciprocalsOf are the reciprocals of scales, written where there is room for
+// them; nil if one is outside what the assembly divides by.
+func reciprocalsOf(scales, reciprocals []float32) []float32 {
 	for i, scale := range scales {
 		if !(scale >= leastFastScale && scale <= mostFastScale) {
 			return nil

@@ -90,7 +90,7 @@ func TestSweepKernels(t *testing.T) {
 					}
 					for _, f := range []func(*sweep, FloatType){level.quantizeEach, level.quantizeShared} {
 						dst := bytes.Repeat([]byte{guard}, count+2)
-						f(&sweep{data: data, dst: dst[1 : 1+count], scales: scales, reciprocals: reciprocalsOf(scales), zeros: zeros, count: count, least: least, most: most}, float)
+						f(&sweep{data: data, dst: dst[1 : 1+count], scales: scales, reciprocals: reciprocalsOf(scales, make([]float32, len(scales))), zeros: zeros, count: count, least: least, most: most}, float)
 						if dst[0] != guard || dst[count+1] != guard {
 							t.Fatalf("%v %v: quantizing %d floats wrote beside them", level, float, count)
 						}
@@ -253,7 +253,7 @@ func TestQuotients(t *testing.T) {
 			v := float32(float64(scales[i]) * (float64(r.IntN(256)-128) + 0.5))
 			values = binary.LittleEndian.AppendUint32(values, math.Float32bits(v)+r.Uint32N(7)-3)
 		}
-		reciprocals := reciprocalsOf(scales)
+		reciprocals := reciprocalsOf(scales, make([]float32, len(scales)))
 		if reciprocals == nil {
 			t.Fatal("a scale is outside the assembly's range: these are not what it is tested with")
 		}

@@ -4,7 +4,6 @@ import (
 	"fmt"
 
 	"github.com/onnx-tinyq/onnx-tinyq/onnx"
-	"github.com/onnx-tinyq/onnx-tinyq/quantops"
 )
 
 // nBitsForm says why a layer has no form as com.microsoft MatMulNBits, if it
@@ -129,28 +128,22 @@ func (l *nBitsLayer) weightInputs() ([]string, error) {
 	b, w := l.b, l.w
 	f := form{scale: l.computed}
 	packed, err := w.constant(b, f, "packed", func() *onnx.Tensor {
-		return onnx.NewTensor(w.name+"_packed", onnx.Uint8, []int64{w.dims[0], w.blocks(), int64(w.block)}, packedPromise{w})
+		p := packedPromise{w}
+		w.awaits(w.dims[0] * w.dims[1]) // what fills the blocks up waits for nothing
+		return onnx.NewTensor(w.name+"_packed", onnx.Uint8, []int64{w.dims[0], w.blocks(), int64(w.block)}, p)
 	})
 	if err != nil {
 		return nil, err
 	}
 	count := []int64{w.dims[0] * w.blocks()}
 	scales, err := w.constant(b, f, "packed scales", func() *onnx.Tensor {
-		name := w.name + "_scales"
-		return w.ofScales(name, l.computed, count, func(s *quantops.Scales) *onnx.Tensor { return floatConstant(name, l.computed, count, s.Values) })
+		return w.ofScales(w.name+"_scales", l.computed, count, scalesPart{of: scaleValues, factor: 1})
 	})
 	if err != nil || !w.scheme.Asymmetric {
 		return []string{packed, scales}, err
 	}
 	zeros, err := w.constant(b, f, "packed zero points", func() *onnx.Tensor {
-		name := w.name + "_zero_points"
-		return w.ofScales(name, onnx.Uint8, count, func(s *quantops.Scales) *onnx.Tensor {
-			data := make(onnx.Bytes, len(s.Zeros))
-			for i, z := range s.Zeros {
-				data[i] = byte(int(z) + 128)
-			}
-			return onnx.NewTensor(name, onnx.Uint8, count, data)
-		})
+		return w.ofScales(w.name+"_zero_points", onnx.Uint8, count, scalesPart{of: zeroPoints, shift: 128})
 	})
 	return []string{packed, scales, zeros}, err
 }

@@ -72,11 +72,11 @@ func (r *Result) Complete() error {
 		if w.twin != nil {
 			w = w.twin.weight
 		}
-		scales, err := w.measured()
-		if err != nil {
-			return fmt.Errorf("rewrite: %w", w.explained(err))
+		found := w.finding()
+		if found.err != nil {
+			return fmt.Errorf("rewrite: %w", w.explained(found.err))
 		}
-		r.Sites[note.site].noteSubstituted(scales)
+		r.Sites[note.site].noteSubstituted(found)
 	}
 	r.late = nil
 	return nil
@@ -173,6 +173,11 @@ func (p *Plan) Apply(ctx context.Context) (*Result, error) {
 func (p *Plan) apply(ctx context.Context) (*Result, error) {
 	if q := p.quantizer; q != nil {
 		q.late = p.Late && q.undecided()
+	}
+	for _, found := range p.matches {
+		for _, one := range found.match.intents {
+			one.w.restart()
+		}
 	}
 	if err := p.prepare(ctx); err != nil {
 		return nil, err

@@ -70,6 +70,7 @@ func (w *weight) quantize(dst []byte, first int) error {
 		return err
 	}
 	quantops.QuantizeFrom(dst, view, scales, first)
+	w.made(len(dst))
 	swept := len(dst) * view.Type.Size()
 	if view.Flip {
 		// Of each line at least a page was touched.
@@ -119,34 +120,6 @@ func (p packedPromise) ReadAt(b []byte, offset int64) (int, error) {
 		b[i] ^= 0x80 // q + 128
 	}
 	return len(b), nil
-}
-
-// scalesPromise is what is stored of a weight's scales, once they are measured.
-type scalesPromise struct {
-	w      *weight
-	length int64
-	make   func(*quantops.Scales) *onnx.Tensor
-}
-
-// Len is known without the scales.
-func (p scalesPromise) Len() int64 { return p.length }
-
-// Bytes waits for the scales, or measures them.
-func (p scalesPromise) Bytes() ([]byte, error) {
-	scales, err := p.w.measured()
-	if err != nil {
-		return nil, p.w.explained(err)
-	}
-	return p.make(scales).Data.Bytes()
-}
-
-// ofScales is a tensor that is made of the weight's scales.
-func (w *weight) ofScales(name string, dtype onnx.DType, dims []int64, make func(*quantops.Scales) *onnx.Tensor) *onnx.Tensor {
-	if scales := w.known(); scales != nil {
-		return make(scales)
-	}
-	length := elements(dims) * int64(dtype.Bits()) / 8
-	return onnx.NewTensor(name, dtype, dims, scalesPromise{w, length, make})
 }
 
 // explained is what a user is told about a weight that has no scales.

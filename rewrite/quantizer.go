@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/onnx-tinyq/onnx-tinyq/onnx"
 )
@@ -29,6 +30,7 @@ type quantizer struct {
 	weights   map[weightKey]*weight
 	ordered   []*weight // as they were found
 	twins     sync.Once
+	kept      atomic.Int64 // bytes of scales that stay; see keptScales
 	functions map[*onnx.Function]*onnx.Scope
 }
 

@@ -4,7 +4,6 @@ import (
 	"slices"
 
 	"github.com/onnx-tinyq/onnx-tinyq/onnx"
-	"github.com/onnx-tinyq/onnx-tinyq/quantops"
 )
 
 // scaleDims is the shape that a weight's scales are stored in: a scalar for one,
@@ -47,16 +46,7 @@ func (w *weight) scaleTensor(dtype onnx.DType, broadcast bool) *onnx.Tensor {
 
 // scaleTensorOf holds the scales times a factor.
 func (w *weight) scaleTensorOf(name string, dtype onnx.DType, dims []int64, factor float32) *onnx.Tensor {
-	return w.ofScales(name, dtype, dims, func(s *quantops.Scales) *onnx.Tensor {
-		values := s.Values
-		if factor != 1 {
-			values = make([]float32, len(s.Values))
-			for i, v := range s.Values {
-				values[i] = v * factor
-			}
-		}
-		return floatConstant(name, dtype, dims, values)
-	})
+	return w.ofScales(name, dtype, dims, scalesPart{of: scaleValues, factor: factor})
 }
 
 // zeroPointTensor holds an int8 zero point for each scale. It is never left out:
@@ -64,22 +54,18 @@ func (w *weight) scaleTensorOf(name string, dtype onnx.DType, dims []int64, fact
 func (w *weight) zeroPointTensor() *onnx.Tensor {
 	name, dims := w.name+"_zero_point", w.scaleDims(false)
 	if !w.scheme.Asymmetric {
+		if n := elements(dims); n > longZeros {
+			return onnx.NewTensor(name, onnx.Int8, dims, zeros(n))
+		}
 		return onnx.Int8Tensor(name, dims, make([]int8, elements(dims)))
 	}
-	return w.ofScales(name, onnx.Int8, dims, func(s *quantops.Scales) *onnx.Tensor { return onnx.Int8Tensor(name, dims, s.Zeros) })
+	return w.ofScales(name, onnx.Int8, dims, scalesPart{of: zeroPoints})
 }
 
 // zeroTensor holds the zero points as floats, which int8 values are floats of
 // exactly in every type.
 func (w *weight) zeroTensor(dtype onnx.DType) *onnx.Tensor {
-	name, dims := w.name+"_zero", w.scaleDims(true)
-	return w.ofScales(name, dtype, dims, func(s *quantops.Scales) *onnx.Tensor {
-		values := make([]float32, len(s.Zeros))
-		for i, z := range s.Zeros {
-			values[i] = float32(z)
-		}
-		return floatConstant(name, dtype, dims, values)
-	})
+	return w.ofScales(w.name+"_zero", dtype, w.scaleDims(true), scalesPart{of: zeroPoints})
 }
 
 // inRank gives a tensor that broadcasts onto the weight the weight's own rank,

@@ -122,8 +122,7 @@ func (w *weight) measurable() bool {
 		_, err := w.floats()
 		return err == nil
 	}
-	_, err := w.measured()
-	return err == nil
+	return w.finding().err == nil
 }
 
 // corner is how many rows and columns of a table are looked at to find twins.

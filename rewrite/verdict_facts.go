@@ -204,9 +204,16 @@ func fixed(scope *onnx.Scope, name string, steps int) bool {
 	return !slices.ContainsFunc(node.Inputs, func(input string) bool { return !fixed(scope, input, steps-1) })
 }
 
-// allZero says whether a stored tensor is known to be zeros.
+// allZero says whether a stored tensor is known to be zeros. Zero points that
+// wait for their weight to be measured are not taken for zeros, nor measured.
 func allZero(t *onnx.Tensor) bool {
 	if t == nil || t.Data == nil {
+		return false
+	}
+	switch t.Data.(type) {
+	case zeros:
+		return true
+	case scalesPromise:
 		return false
 	}
 	data, err := t.Data.Bytes()

@@ -156,22 +156,22 @@ func (w *weight) finish(b *Builder, i int, f form) {
 		site.BytesAfter = 0
 		site.Note = "shares the int8 table of " + w.twin.weight.name
 	}
-	if scales := w.known(); scales != nil {
-		site.noteSubstituted(scales)
-	} else {
+	if w.late() {
 		b.late = append(b.late, lateNote{i, w})
+	} else {
+		site.noteSubstituted(w.finding())
 	}
 }
 
 // noteSubstituted says how many channels have no scale of their own.
-func (s *Site) noteSubstituted(scales *quantops.Scales) {
-	if scales.Substituted == 0 {
+func (s *Site) noteSubstituted(found *finding) {
+	if found.substituted == 0 {
 		return
 	}
 	if s.Note != "" {
 		s.Note += "; "
 	}
-	s.Note += fmt.Sprintf("%d channels of zeros, or too small to scale, became zeros", scales.Substituted)
+	s.Note += fmt.Sprintf("%d channels of zeros, or too small to scale, became zeros", found.substituted)
 }
 
 // lateNote is a site whose weight is measured after the site is built.
@@ -247,13 +247,13 @@ func (w *weight) ready(recipe Recipe) error {
 	if w.late() {
 		return nil
 	}
-	scales, err := w.measured()
-	switch {
+	found := w.finding()
+	switch err := found.err; {
 	case isNonfinite(err) && recipe.SkipNonfinite:
 		return &Skip{Reason: fmt.Sprintf("in its weight %q, %v", w.name, err)}
 	case err != nil:
 		return w.explained(err)
-	case scales.Overflow > 0:
+	case found.overflow > 0:
 		return &Skip{Reason: fmt.Sprintf("its weight %q has values that float16 cannot hold, or could not once quantized: the largest is 65504", w.name)}
 	}
 	return nil
@@ -276,5 +276,7 @@ func (w *weight) perChannel() bool { return w.axis >= 0 }
 
 // quantizedTensor is the int8 weight: a promise that is kept when it is written.
 func (w *weight) quantizedTensor() *onnx.Tensor {
-	return onnx.NewTensor(w.name+"_quantized", onnx.Int8, w.dims, promise{w})
+	p := promise{w}
+	w.awaits(p.Len())
+	return onnx.NewTensor(w.name+"_quantized", onnx.Int8, w.dims, p)
 }

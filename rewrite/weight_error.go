@@ -14,7 +14,8 @@ func (s *Site) WeightSQNR() (float64, error) {
 	if w == nil {
 		return math.NaN(), nil
 	}
-	if _, err := w.measured(); err != nil {
+	scales, err := w.measured()
+	if err != nil {
 		return 0, fmt.Errorf("rewrite: %w", w.explained(err))
 	}
 	floats, err := w.source.Float32s()
@@ -33,11 +34,11 @@ func (s *Site) WeightSQNR() (float64, error) {
 	for i, q := range quantized {
 		at := scaleAt(i)
 		zero := int8(0)
-		if w.scales.Zeros != nil {
-			zero = w.scales.Zeros[at]
+		if scales.Zeros != nil {
+			zero = scales.Zeros[at]
 		}
 		want := float64(floats[w.sourceAt(i)])
-		d := float64(w.scales.Values[at])*(float64(int8(q))-float64(zero)) - want
+		d := float64(scales.Values[at])*(float64(int8(q))-float64(zero)) - want
 		signal += want * want
 		noise += d * d
 	}
