@@ -116,13 +116,29 @@ func (p *floatProduct) run(workers *Workers) {
 		rows = max(maxTileRows, rows/2/maxTileRows*maxTileRows)
 	}
 	down := (p.m + rows - 1) / rows
-	ranges := min(across, max(1, (wanted+p.count*down-1)/(p.count*down)))
+	ranges := evenRanges(across, p.count*down, wanted, workers.Threads())
 	workers.Each(p.count*down*ranges, func(part int) {
 		product, block, share := part/(down*ranges), part/ranges%down, part%ranges
 		s := productScratches.Get().(*productScratch)
 		s.piece(p, product, block*p.m/down, (block+1)*p.m/down, share*across/ranges, (share+1)*across/ranges)
 		s.release()
 	})
+}
+
+// evenRanges is into how many ranges to divide panels so that with the blocks of
+// rows there are as many parts as wanted or somewhat more: as many as have the
+// threads end together, if all parts take as long.
+func evenRanges(panels, blocks, wanted, threads int) int {
+	least := min(panels, max(1, (wanted+blocks-1)/blocks))
+	best, bestTime := least, math.MaxInt
+	for ranges := least; ranges <= min(panels, least+threads); ranges++ {
+		// In panels, of which some ranges have one more than others.
+		time := (blocks*ranges + threads - 1) / threads * ((panels + ranges - 1) / ranges)
+		if time < bestTime {
+			best, bestTime = ranges, time
+		}
+	}
+	return best
 }
 
 // productScratch is what one goroutine works with.

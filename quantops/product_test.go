@@ -343,6 +343,21 @@ func TestFloat32Products(t *testing.T) {
 	})
 }
 
+func TestEvenRanges(t *testing.T) {
+	for _, c := range []struct{ panels, blocks, wanted, threads, want int }{
+		{24, 3, 8, 2, 4},   // three ranges would make nine parts: five for one thread
+		{128, 1, 8, 2, 8},  // as wanted
+		{5, 1, 8, 2, 5},    // no more than there are
+		{24, 40, 8, 2, 1},  // the rows are enough
+		{24, 1, 1, 1, 1},   // nobody to share with
+		{96, 1, 12, 3, 12}, // of eight panels each
+	} {
+		if got := evenRanges(c.panels, c.blocks, c.wanted, c.threads); got != c.want {
+			t.Errorf("%d panels in %d blocks for %d threads: %d ranges, want %d", c.panels, c.blocks, c.threads, got, c.want)
+		}
+	}
+}
+
 func BenchmarkPackedProduct(b *testing.B) {
 	random := rand.New(rand.NewPCG(39, 40))
 	for _, size := range [][3]int{{1, 1024, 4096}, {1, 4096, 4096}, {4, 1024, 4096}, {8, 1024, 4096}, {32, 1024, 4096}, {128, 768, 3072}, {512, 768, 768}} {

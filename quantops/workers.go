@@ -5,17 +5,19 @@ import (
 	"runtime"
 	"runtime/debug"
 	"sync/atomic"
-	"time"
 )
 
-// Workers divide work among threads: the caller's goroutine and others that are
-// started when they are first needed and end with Close. A worker without work
-// looks for some for a few microseconds, which is less than it takes to wake
-// one, and then parks.
+// Workers divide work among threads: the caller's goroutine and others, which are
+// started when they are needed. To wake a thread takes longer than many a product,
+// so a worker without work looks for some for a while before it parks, and for a
+// shorter while after Close before it ends. Nobody looks where there are more
+// threads than Go runs at once: who has work needs the processor then.
 //
 // A nil *Workers does everything in the caller's goroutine.
 type Workers struct {
 	busy    atomic.Bool // an Each is under way
+	awake   bool        // there was an Each since the last Close
+	patient atomic.Bool // see patience
 	helpers []*helper   // one for each thread but the caller's, nil until started
 
 	// The work at hand.
@@ -69,20 +71,23 @@ func (w *Workers) Each(parts int, f func(part int)) {
 		}
 		return
 	}
+	if !w.awake {
+		w.awake = true
+		w.patient.Store(w.Threads() <= runtime.GOMAXPROCS(0))
+	}
 	w.f, w.parts = f, parts
 	w.next.Store(0)
 	called := w.helpers[:min(len(w.helpers), parts-1)]
 	for i := range called {
 		if called[i] == nil {
-			called[i] = &helper{wake: make(chan struct{}, 1), done: make(chan struct{}, 1)}
-			go called[i].run(w)
+			called[i] = newHelper()
 		}
-		called[i].call()
+		called[i].call(w)
 	}
 	defer func() {
 		w.next.Store(int64(parts)) // after a panic there is something left
 		for _, h := range called {
-			h.end()
+			h.end(w)
 		}
 		w.f = nil
 		fallen := w.fallen.Swap(nil)
@@ -94,15 +99,16 @@ func (w *Workers) Each(parts int, f func(part int)) {
 	w.work()
 }
 
-// Close ends the goroutines. No Each may be under way; a later one starts them anew.
+// Close lets the goroutines end, each a moment later: an Each that comes before that
+// finds them awake, one that comes after starts them anew. No Each may be under way.
 func (w *Workers) Close() {
-	if w == nil {
+	if w == nil || !w.awake {
 		return
 	}
-	for i, h := range w.helpers {
+	w.awake = false
+	for _, h := range w.helpers {
 		if h != nil {
-			h.close()
-			w.helpers[i] = nil
+			h.leave()
 		}
 	}
 }
@@ -127,96 +133,4 @@ func (w *Workers) guardedWork() {
 		}
 	}()
 	w.work()
-}
-
-// helper is a goroutine of Workers.
-type helper struct {
-	state atomic.Int32
-	wake  chan struct{} // gets one token for every time that a parked helper is called
-	done  chan struct{} // gets one when the work ends that is awaited
-	_     [64]byte
-}
-
-// The states of a helper, and who changes them: the helper (h), or the caller (c)
-// of Each, who takes a call back that was not heard before the work was done.
-const (
-	idle    int32 = iota // → called (c), parked (h), closed (c)
-	parked               // → called (c), closed (c), each with a token
-	called               // → working (h), idle (c)
-	working              // → idle (h), awaited (c)
-	awaited              // → idle (h), with a token for the caller
-	closed
-)
-
-func (h *helper) run(w *Workers) {
-	// Operands may lie in a file that is mapped, and be gone when they are read:
-	// that is for the caller to judge, and must not end the program here.
-	debug.SetPanicOnFault(true)
-	for h.listen() {
-		w.guardedWork()
-		if h.state.Swap(idle) == awaited {
-			h.done <- struct{}{}
-		}
-	}
-}
-
-// listen waits for a call; false means that the helper is closed.
-func (h *helper) listen() bool {
-	for {
-		spin(func() bool { return h.state.Load() != idle })
-		switch {
-		case h.state.CompareAndSwap(called, working):
-			return true
-		case h.state.Load() == closed:
-			return false
-		case h.state.CompareAndSwap(idle, parked):
-			<-h.wake
-		}
-	}
-}
-
-func (h *helper) call() {
-	if h.state.Swap(called) == parked {
-		h.wake <- struct{}{}
-	}
-}
-
-// end returns when the helper does not work any more.
-func (h *helper) end() {
-	if h.state.CompareAndSwap(called, idle) {
-		return
-	}
-	spin(func() bool { return h.state.Load() != working })
-	if h.state.CompareAndSwap(working, awaited) {
-		<-h.done
-	}
-}
-
-func (h *helper) close() {
-	if h.state.Swap(closed) == parked {
-		h.wake <- struct{}{}
-	}
-}
-
-// spinTime is for how long a goroutine looks for what it waits for before it
-// parks: about what it takes to park and to be woken again.
-const spinTime = 50 * time.Microsecond
-
-func spin(ready func() bool) {
-	const looks = 128 // before the clock is looked at, and other goroutines may run
-	var start time.Time
-	for {
-		for range looks {
-			if ready() {
-				return
-			}
-		}
-		switch now := time.Now(); {
-		case start.IsZero():
-			start = now
-		case now.Sub(start) > spinTime:
-			return
-		}
-		runtime.Gosched()
-	}
 }

@@ -1,6 +1,7 @@
 package quantops
 
 import (
+	"fmt"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -43,7 +44,7 @@ func TestWorkersWake(t *testing.T) {
 		if sum.Load() != 435 {
 			t.Fatalf("the parts' numbers sum to %d, want 435", sum.Load())
 		}
-		time.Sleep(10 * spinTime)
+		time.Sleep(2 * patience)
 	}
 }
 
@@ -69,7 +70,7 @@ func TestWorkersAwait(t *testing.T) {
 		var done atomic.Int32
 		w.Each(2, func(int) {
 			if done.Add(1) == 2 {
-				time.Sleep(5 * spinTime)
+				time.Sleep(2 * patience)
 			}
 			done.Add(1)
 		})
@@ -159,10 +160,45 @@ func TestClosedWorkersAreGone(t *testing.T) {
 	}
 }
 
+// TestWorkersOutliveClose has further calls meet workers that are about to leave,
+// on every step of their way out.
+func TestWorkersOutliveClose(t *testing.T) {
+	for _, threads := range []int{2, runtime.GOMAXPROCS(0) + 2} {
+		w := NewWorkers(threads)
+		for i := range 100 {
+			var sum atomic.Int32
+			w.Each(30, func(part int) { sum.Add(int32(part)) })
+			if sum.Load() != 435 {
+				t.Fatalf("%d threads: the parts' numbers sum to %d, want 435", threads, sum.Load())
+			}
+			if i%3 == 0 {
+				time.Sleep(2 * patience) // so that they are parked
+			}
+			w.Close()
+			time.Sleep(time.Duration(i) * parting / 50)
+		}
+	}
+}
+
+// BenchmarkWorkersEach measures what dividing costs: two threads do two parts of a
+// length, with nothing between two calls, or with a run's end between them.
 func BenchmarkWorkersEach(b *testing.B) {
-	w := NewWorkers(2)
-	defer w.Close()
-	for b.Loop() {
-		w.Each(2, func(int) {})
+	work := func(length time.Duration) {
+		for begin := time.Now(); time.Since(begin) < length; {
+		}
+	}
+	for _, length := range []time.Duration{0, time.Microsecond, 20 * time.Microsecond, 100 * time.Microsecond} {
+		for _, closed := range []bool{false, true} {
+			b.Run(fmt.Sprintf("%v/closed=%v", length, closed), func(b *testing.B) {
+				w := NewWorkers(2)
+				defer w.Close()
+				for b.Loop() {
+					w.Each(2, func(int) { work(length) })
+					if closed {
+						w.Close()
+					}
+				}
+			})
+		}
 	}
 }

@@ -1,12 +1,17 @@
 package runtime
 
-import "github.com/onnx-tinyq/onnx-tinyq/runtime/internal/ops"
+import (
+	"github.com/onnx-tinyq/onnx-tinyq/quantops"
+	"github.com/onnx-tinyq/onnx-tinyq/runtime/internal/ops"
+	"github.com/onnx-tinyq/onnx-tinyq/runtime/tensor"
+)
 
 // room is what one run needs and the next one can use again. Every run that is
 // under way has one to itself.
 type room struct {
-	frame  *frame
-	memory *ops.Memory // nil in a session that is observed: whoever observes may keep values
+	frame   *frame
+	memory  *ops.Memory       // nil in a session that is observed: whoever observes may keep values
+	workers *quantops.Workers // whose goroutines outlive a run by a moment, in case of another
 }
 
 // restingRooms is how many rooms a session keeps at most. It matters only to a
@@ -22,7 +27,7 @@ func (s *Session) enter() *room {
 		r = s.rooms[last]
 		s.rooms = s.rooms[:last]
 	} else {
-		r = &room{frame: s.plan.newFrame()}
+		r = &room{frame: s.plan.newFrame(), workers: quantops.NewWorkers(s.threads)}
 		r.frame.memos = make([]memo, s.plan.memos)
 		if s.observe == nil && s.trace == nil {
 			r.memory = &ops.Memory{Overwrite: s.overwrite}
@@ -30,6 +35,12 @@ func (s *Session) enter() *room {
 	}
 	copy(r.frame.values, s.plan.initial)
 	return r
+}
+
+// runIn runs the plan in a room; after it, nothing works there.
+func (p *plan) runIn(r *room, c *ops.Call, in []tensor.Value) ([]tensor.Value, error) {
+	defer r.workers.Close()
+	return p.run(c, in, r.frame)
 }
 
 // leave keeps the room of a run that has ended well: after an error nobody knows

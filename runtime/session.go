@@ -6,7 +6,6 @@ import (
 	"sync"
 
 	"github.com/onnx-tinyq/onnx-tinyq/onnx"
-	"github.com/onnx-tinyq/onnx-tinyq/quantops"
 	"github.com/onnx-tinyq/onnx-tinyq/runtime/internal/ops"
 	"github.com/onnx-tinyq/onnx-tinyq/runtime/tensor"
 )
@@ -77,10 +76,8 @@ func (s *Session) Run(ctx context.Context, feeds map[string]tensor.Value) (map[s
 	if err != nil {
 		return nil, fmt.Errorf("runtime: %w", err)
 	}
-	workers := quantops.NewWorkers(s.threads)
-	defer workers.Close()
 	r := s.enter()
-	results, err := s.plan.run(&ops.Call{Context: ctx, Workers: workers, Memory: r.memory, Left: s.allowance()}, in, r.frame)
+	results, err := s.plan.runIn(r, &ops.Call{Context: ctx, Workers: r.workers, Memory: r.memory, Left: s.allowance()}, in)
 	if err != nil {
 		return nil, fmt.Errorf("runtime: %w", err)
 	}
