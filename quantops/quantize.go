@@ -62,9 +62,6 @@ type quantizer struct {
 // scaleRun is how many scales are handled at once.
 const scaleRun = 1024
 
-// noZeros are the zero points of a symmetric scheme.
-var noZeros [scaleRun]int8
-
 func newQuantizer(w *Weights, s *Scales) *quantizer {
 	q := &quantizer{w: w, s: s, level: fastestSweep}
 	least, most := s.Scheme.Range()
@@ -145,15 +142,18 @@ func (q *quantizer) each(row, column, first int) {
 		}
 		q.column, q.block, q.columns = column, block, q.count
 	}
-	q.scales, q.reciprocals, q.zeros = q.gathered, nil, q.gatheredZeros
+	q.scales, q.reciprocals, q.zeros = q.gathered, nil, nil
 	if q.s.reciprocals != nil {
 		q.reciprocals = q.gatheredReciprocals
+	}
+	if q.s.Zeros != nil {
+		q.zeros = q.gatheredZeros
 	}
 }
 
 // at takes the scales as they lie, from one on.
 func (q *quantizer) at(scale int) {
-	q.scales, q.reciprocals, q.zeros = q.s.Values[scale:], nil, noZeros[:]
+	q.scales, q.reciprocals, q.zeros = q.s.Values[scale:], nil, nil
 	if q.s.reciprocals != nil {
 		q.reciprocals = q.s.reciprocals[scale:]
 	}

@@ -15,7 +15,7 @@ type sweep struct {
 	// its quotients are those of a division. nil: leave it to the loops in Go,
 	// which can with any scale.
 	reciprocals []float32
-	zeros       []int8  // zero points, as many as scales
+	zeros       []int8  // zero points, as many as scales; nil: all are 0
 	low         []int32 // the keys of the least weights, of each column, or one for all
 	high        []int32 // the keys of the largest
 
@@ -108,7 +108,7 @@ func extremesShared(s *sweep, t FloatType) {
 func quantizeEach(s *sweep, t FloatType) {
 	s.runs(s.data, t, func(at int, values []float32) {
 		for i, v := range values {
-			s.dst[at+i] = s.quantized(v, s.scales[at+i], s.zeros[at+i])
+			s.dst[at+i] = s.quantized(v, at+i)
 		}
 	})
 }
@@ -116,13 +116,18 @@ func quantizeEach(s *sweep, t FloatType) {
 func quantizeShared(s *sweep, t FloatType) {
 	s.runs(s.data, t, func(at int, values []float32) {
 		for i, v := range values {
-			s.dst[at+i] = s.quantized(v, s.scales[0], s.zeros[0])
+			s.dst[at+i] = s.quantized(v, 0)
 		}
 	})
 }
 
-func (s *sweep) quantized(w, scale float32, zero int8) byte {
-	return byte(max(s.least, min(s.most, roundHalfEven(w/scale)+int32(zero))))
+// quantized is a weight as an integer of a scale.
+func (s *sweep) quantized(w float32, scale int) byte {
+	q := roundHalfEven(w / s.scales[scale])
+	if s.zeros != nil {
+		q += int32(s.zeros[scale])
+	}
+	return byte(max(s.least, min(s.most, q)))
 }
 
 func transposeSweep(s *sweep) {
@@ -194,7 +199,10 @@ func (l sweepLevel) quantizeEach(s *sweep, t FloatType) {
 	if s.count > 0 {
 		l.kernels().quantizeEach[t](s)
 		s.data, s.dst = s.data[s.count*t.Size():], s.dst[s.count:]
-		s.scales, s.reciprocals, s.zeros = s.scales[s.count:], s.reciprocals[s.count:], s.zeros[s.count:]
+		s.scales, s.reciprocals = s.scales[s.count:], s.reciprocals[s.count:]
+		if s.zeros != nil {
+			s.zeros = s.zeros[s.count:]
+		}
 	}
 	if s.count = count - s.count; s.count > 0 {
 		genericSweeps.quantizeEach[t](s)

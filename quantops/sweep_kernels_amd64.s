@@ -5,8 +5,8 @@
 // func extremesEachFloat32AVX512(s *sweep)
 // Requires: AVX, AVX512F, MMX+
 TEXT ·extremesEachFloat32AVX512(SB), NOSPLIT, $0-8
-	MOVL         $0x7fffffff, AX
-	VMOVD        AX, X0
+	MOVL         $0x7fffffff, DX
+	VMOVD        DX, X0
 	VPBROADCASTD X0, Z0
 	MOVQ         s+0(FP), AX
 	MOVQ         (AX), SI
@@ -46,8 +46,8 @@ rows:
 // func extremesEachFloat64AVX512(s *sweep)
 // Requires: AVX, AVX512F, MMX+
 TEXT ·extremesEachFloat64AVX512(SB), NOSPLIT, $0-8
-	MOVL         $0x7fffffff, AX
-	VMOVD        AX, X0
+	MOVL         $0x7fffffff, DX
+	VMOVD        DX, X0
 	VPBROADCASTD X0, Z0
 	MOVQ         s+0(FP), AX
 	MOVQ         (AX), SI
@@ -90,8 +90,8 @@ rows:
 // func extremesEachFloat16AVX512(s *sweep)
 // Requires: AVX, AVX512F, MMX+
 TEXT ·extremesEachFloat16AVX512(SB), NOSPLIT, $0-8
-	MOVL         $0x7fffffff, AX
-	VMOVD        AX, X0
+	MOVL         $0x7fffffff, DX
+	VMOVD        DX, X0
 	VPBROADCASTD X0, Z0
 	MOVQ         s+0(FP), AX
 	MOVQ         (AX), SI
@@ -131,8 +131,8 @@ rows:
 // func extremesEachBFloat16AVX512(s *sweep)
 // Requires: AVX, AVX512F, MMX+
 TEXT ·extremesEachBFloat16AVX512(SB), NOSPLIT, $0-8
-	MOVL         $0x7fffffff, AX
-	VMOVD        AX, X0
+	MOVL         $0x7fffffff, DX
+	VMOVD        DX, X0
 	VPBROADCASTD X0, Z0
 	MOVQ         s+0(FP), AX
 	MOVQ         (AX), SI
@@ -173,8 +173,8 @@ rows:
 // func extremesSharedFloat32AVX512(s *sweep)
 // Requires: AVX, AVX2, AVX512F, MMX+
 TEXT ·extremesSharedFloat32AVX512(SB), NOSPLIT, $0-8
-	MOVL         $0x7fffffff, AX
-	VMOVD        AX, X0
+	MOVL         $0x7fffffff, DX
+	VMOVD        DX, X0
 	VPBROADCASTD X0, Z0
 	MOVQ         s+0(FP), AX
 	MOVQ         (AX), SI
@@ -219,8 +219,8 @@ next:
 // func extremesSharedFloat64AVX512(s *sweep)
 // Requires: AVX, AVX2, AVX512F, MMX+
 TEXT ·extremesSharedFloat64AVX512(SB), NOSPLIT, $0-8
-	MOVL         $0x7fffffff, AX
-	VMOVD        AX, X0
+	MOVL         $0x7fffffff, DX
+	VMOVD        DX, X0
 	VPBROADCASTD X0, Z0
 	MOVQ         s+0(FP), AX
 	MOVQ         (AX), SI
@@ -268,8 +268,8 @@ next:
 // func extremesSharedFloat16AVX512(s *sweep)
 // Requires: AVX, AVX2, AVX512F, MMX+
 TEXT ·extremesSharedFloat16AVX512(SB), NOSPLIT, $0-8
-	MOVL         $0x7fffffff, AX
-	VMOVD        AX, X0
+	MOVL         $0x7fffffff, DX
+	VMOVD        DX, X0
 	VPBROADCASTD X0, Z0
 	MOVQ         s+0(FP), AX
 	MOVQ         (AX), SI
@@ -314,8 +314,8 @@ next:
 // func extremesSharedBFloat16AVX512(s *sweep)
 // Requires: AVX, AVX2, AVX512F, MMX+
 TEXT ·extremesSharedBFloat16AVX512(SB), NOSPLIT, $0-8
-	MOVL         $0x7fffffff, AX
-	VMOVD        AX, X0
+	MOVL         $0x7fffffff, DX
+	VMOVD        DX, X0
 	VPBROADCASTD X0, Z0
 	MOVQ         s+0(FP), AX
 	MOVQ         (AX), SI
@@ -359,32 +359,93 @@ next:
 	RET
 
 // func quantizeEachFloat32AVX512(s *sweep)
-// Requires: AVX, AVX512F, MMX+
+// Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, MMX+
 TEXT ·quantizeEachFloat32AVX512(SB), NOSPLIT, $0-8
-	MOVL         $0x4a800000, AX
-	VMOVD        AX, X0
+	MOVQ  s+0(FP), AX
+	MOVQ  (AX), SI
+	MOVQ  24(AX), DI
+	MOVQ  48(AX), R8
+	MOVQ  72(AX), R10
+	MOVQ  96(AX), R9
+	MOVQ  184(AX), CX
+	TESTQ R9, R9
+	JNZ   shifted
+
+constants:
+	MOVL         $0x4a800000, DX
+	VMOVD        DX, X0
 	VPBROADCASTD X0, Z0
-	MOVL         $0x80000000, AX
-	VMOVD        AX, X1
+	MOVL         $0x3efffe00, DX
+	VMOVD        DX, X1
 	VPBROADCASTD X1, Z1
-	MOVQ         s+0(FP), AX
-	MOVQ         (AX), SI
-	MOVQ         24(AX), DI
-	MOVQ         48(AX), R8
-	MOVQ         72(AX), R10
-	MOVQ         96(AX), R9
-	MOVQ         184(AX), CX
+	MOVL         $0x80000000, DX
+	VMOVD        DX, X2
+	VPBROADCASTD X2, Z2
+	VPBROADCASTB 200(AX), Y3
+	VPBROADCASTB 204(AX), Y4
+	MOVQ         $0x0d0905010c080400, DX
+	VMOVQ        DX, X5
+	VPMOVZXBD    X5, Y5
+
+groups:
+	CMPQ       CX, $0x20
+	JB         rest
+	PREFETCHT0 1024(SI)
+	PREFETCHT0 1088(SI)
+	VMOVUPS    (SI), Z10
+	VMULPS     (R10), Z10, Z10
+	VMINPS     Z0, Z10, Z10
+	VCVTPS2DQ  Z10, Z8
+	VREDUCEPS  $0x08, Z10, Z10
+	VMOVAPS    Z10, Z11
+	VMOVUPS    64(SI), Z10
+	VMULPS     64(R10), Z10, Z10
+	VMINPS     Z0, Z10, Z10
+	VCVTPS2DQ  Z10, Z9
+	VREDUCEPS  $0x08, Z10, Z10
+	VRANGEPS   $0x0b, Z10, Z11, Z11
+	VPACKSSDW  Z9, Z8, Z8
+	VPACKSSWB  Z8, Z8, Z8
+	VPERMD     Z8, Z5, Z8
+	VPMAXSB    Y3, Y8, Y8
+	VPMINSB    Y4, Y8, Y8
+	VCMPPS     $0x1e, Z1, Z11, K1
+	KORTESTW   K1, K1
+	JNZ        divide
+	VMOVDQU    Y8, (DI)
+	ADDQ       $0x00000080, SI
+	ADDQ       $0x20, DI
+	ADDQ       $0x00000080, R8
+	ADDQ       $0x00000080, R10
+	SUBQ       $0x20, CX
+	JMP        groups
+
+divide:
+	MOVQ $0x00000002, BX
+	JMP  divided
+
+rest:
+	MOVQ CX, BX
+	SHRQ $0x04, BX
+	JZ   end
+
+divided:
+	MOVL         $0x4a800000, DX
+	VMOVD        DX, X0
+	VPBROADCASTD X0, Z0
+	MOVL         $0x80000000, DX
+	VMOVD        DX, X1
+	VPBROADCASTD X1, Z1
 	VPBROADCASTD 200(AX), Z2
 	VPBROADCASTD 204(AX), Z3
 
-next:
+steps:
 	PREFETCHT0   1024(SI)
 	VMOVUPS      (SI), Z9
 	VMOVUPS      (R8), Z4
 	VMOVUPS      (R10), Z5
 	VMULPS       Z0, Z4, Z6
 	VPXORD       Z1, Z6, Z7
-	VPMOVSXBD    (R9), Z8
 	VMINPS       Z6, Z9, Z9
 	VMAXPS       Z7, Z9, Z9
 	VMULPS       Z5, Z9, Z10
@@ -395,40 +456,222 @@ next:
 	VFNMADD231PS Z4, Z10, Z12
 	VFMADD231PS  Z5, Z12, Z10
 	VCVTPS2DQ    Z10, Z10
+	VPMAXSD      Z2, Z10, Z10
+	VPMINSD      Z3, Z10, Z10
+	VPMOVDB      Z10, (DI)
+	ADDQ         $0x00000040, SI
+	ADDQ         $0x10, DI
+	ADDQ         $0x00000040, R8
+	ADDQ         $0x00000040, R10
+	SUBQ         $0x10, CX
+	DECQ         BX
+	JNZ          steps
+	JMP          constants
+
+end:
+	VZEROUPPER
+	RET
+
+shifted:
+shiftedconstants:
+	MOVL         $0x4a800000, DX
+	VMOVD        DX, X0
+	VPBROADCASTD X0, Z0
+	MOVL         $0x3efffe00, DX
+	VMOVD        DX, X1
+	VPBROADCASTD X1, Z1
+	MOVL         $0xca800000, DX
+	VMOVD        DX, X2
+	VPBROADCASTD X2, Z2
+	VPBROADCASTB 200(AX), Y3
+	VPBROADCASTB 204(AX), Y4
+	MOVQ         $0x0d0905010c080400, DX
+	VMOVQ        DX, X5
+	VPMOVZXBD    X5, Y5
+
+shiftedgroups:
+	CMPQ       CX, $0x20
+	JB         shiftedrest
+	PREFETCHT0 1024(SI)
+	PREFETCHT0 1088(SI)
+	VMOVUPS    (SI), Z10
+	VMULPS     (R10), Z10, Z10
+	VMINPS     Z0, Z10, Z10
+	VMAXPS     Z2, Z10, Z10
+	VCVTPS2DQ  Z10, Z8
+	VREDUCEPS  $0x08, Z10, Z10
+	VMOVAPS    Z10, Z11
+	VPMOVSXBD  (R9), Z7
+	VPADDD     Z7, Z8, Z8
+	VMOVUPS    64(SI), Z10
+	VMULPS     64(R10), Z10, Z10
+	VMINPS     Z0, Z10, Z10
+	VMAXPS     Z2, Z10, Z10
+	VCVTPS2DQ  Z10, Z9
+	VREDUCEPS  $0x08, Z10, Z10
+	VRANGEPS   $0x0b, Z10, Z11, Z11
+	VPMOVSXBD  16(R9), Z7
+	VPADDD     Z7, Z9, Z9
+	VPACKSSDW  Z9, Z8, Z8
+	VPACKSSWB  Z8, Z8, Z8
+	VPERMD     Z8, Z5, Z8
+	VPMAXSB    Y3, Y8, Y8
+	VPMINSB    Y4, Y8, Y8
+	VCMPPS     $0x1e, Z1, Z11, K1
+	KORTESTW   K1, K1
+	JNZ        shifteddivide
+	VMOVDQU    Y8, (DI)
+	ADDQ       $0x00000080, SI
+	ADDQ       $0x20, DI
+	ADDQ       $0x00000080, R8
+	ADDQ       $0x00000080, R10
+	ADDQ       $0x20, R9
+	SUBQ       $0x20, CX
+	JMP        shiftedgroups
+
+shifteddivide:
+	MOVQ $0x00000002, BX
+	JMP  shifteddivided
+
+shiftedrest:
+	MOVQ CX, BX
+	SHRQ $0x04, BX
+	JZ   shiftedend
+
+shifteddivided:
+	MOVL         $0x4a800000, DX
+	VMOVD        DX, X0
+	VPBROADCASTD X0, Z0
+	MOVL         $0x80000000, DX
+	VMOVD        DX, X1
+	VPBROADCASTD X1, Z1
+	VPBROADCASTD 200(AX), Z2
+	VPBROADCASTD 204(AX), Z3
+
+shiftedsteps:
+	PREFETCHT0   1024(SI)
+	VMOVUPS      (SI), Z9
+	VMOVUPS      (R8), Z4
+	VMOVUPS      (R10), Z5
+	VMULPS       Z0, Z4, Z6
+	VPXORD       Z1, Z6, Z7
+	VMINPS       Z6, Z9, Z9
+	VMAXPS       Z7, Z9, Z9
+	VMULPS       Z5, Z9, Z10
+	VMOVAPS      Z9, Z12
+	VFNMADD231PS Z4, Z10, Z12
+	VFMADD231PS  Z5, Z12, Z10
+	VMOVAPS      Z9, Z12
+	VFNMADD231PS Z4, Z10, Z12
+	VFMADD231PS  Z5, Z12, Z10
+	VCVTPS2DQ    Z10, Z10
+	VPMOVSXBD    (R9), Z8
 	VPADDD       Z8, Z10, Z10
 	VPMAXSD      Z2, Z10, Z10
 	VPMINSD      Z3, Z10, Z10
 	VPMOVDB      Z10, (DI)
 	ADDQ         $0x00000040, SI
 	ADDQ         $0x10, DI
-	ADDQ         $0x40, R8
-	ADDQ         $0x40, R10
+	ADDQ         $0x00000040, R8
+	ADDQ         $0x00000040, R10
 	ADDQ         $0x10, R9
 	SUBQ         $0x10, CX
-	JNZ          next
+	DECQ         BX
+	JNZ          shiftedsteps
+	JMP          shiftedconstants
+
+shiftedend:
 	VZEROUPPER
 	RET
 
 // func quantizeEachFloat64AVX512(s *sweep)
-// Requires: AVX, AVX512F, MMX+
+// Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, MMX+
 TEXT ·quantizeEachFloat64AVX512(SB), NOSPLIT, $0-8
-	MOVL         $0x4a800000, AX
-	VMOVD        AX, X0
+	MOVQ  s+0(FP), AX
+	MOVQ  (AX), SI
+	MOVQ  24(AX), DI
+	MOVQ  48(AX), R8
+	MOVQ  72(AX), R10
+	MOVQ  96(AX), R9
+	MOVQ  184(AX), CX
+	TESTQ R9, R9
+	JNZ   shifted
+
+constants:
+	MOVL         $0x4a800000, DX
+	VMOVD        DX, X0
 	VPBROADCASTD X0, Z0
-	MOVL         $0x80000000, AX
-	VMOVD        AX, X1
+	MOVL         $0x3efffe00, DX
+	VMOVD        DX, X1
 	VPBROADCASTD X1, Z1
-	MOVQ         s+0(FP), AX
-	MOVQ         (AX), SI
-	MOVQ         24(AX), DI
-	MOVQ         48(AX), R8
-	MOVQ         72(AX), R10
-	MOVQ         96(AX), R9
-	MOVQ         184(AX), CX
+	MOVL         $0x80000000, DX
+	VMOVD        DX, X2
+	VPBROADCASTD X2, Z2
+	VPBROADCASTB 200(AX), Y3
+	VPBROADCASTB 204(AX), Y4
+	MOVQ         $0x0d0905010c080400, DX
+	VMOVQ        DX, X5
+	VPMOVZXBD    X5, Y5
+
+groups:
+	CMPQ         CX, $0x20
+	JB           rest
+	PREFETCHT0   1024(SI)
+	PREFETCHT0   1088(SI)
+	PREFETCHT0   1152(SI)
+	PREFETCHT0   1216(SI)
+	VCVTPD2PS    (SI), Y10
+	VCVTPD2PS    64(SI), Y12
+	VINSERTF64X4 $0x01, Y12, Z10, Z10
+	VMULPS       (R10), Z10, Z10
+	VMINPS       Z0, Z10, Z10
+	VCVTPS2DQ    Z10, Z8
+	VREDUCEPS    $0x08, Z10, Z10
+	VMOVAPS      Z10, Z11
+	VCVTPD2PS    128(SI), Y10
+	VCVTPD2PS    192(SI), Y12
+	VINSERTF64X4 $0x01, Y12, Z10, Z10
+	VMULPS       64(R10), Z10, Z10
+	VMINPS       Z0, Z10, Z10
+	VCVTPS2DQ    Z10, Z9
+	VREDUCEPS    $0x08, Z10, Z10
+	VRANGEPS     $0x0b, Z10, Z11, Z11
+	VPACKSSDW    Z9, Z8, Z8
+	VPACKSSWB    Z8, Z8, Z8
+	VPERMD       Z8, Z5, Z8
+	VPMAXSB      Y3, Y8, Y8
+	VPMINSB      Y4, Y8, Y8
+	VCMPPS       $0x1e, Z1, Z11, K1
+	KORTESTW     K1, K1
+	JNZ          divide
+	VMOVDQU      Y8, (DI)
+	ADDQ         $0x00000100, SI
+	ADDQ         $0x20, DI
+	ADDQ         $0x00000080, R8
+	ADDQ         $0x00000080, R10
+	SUBQ         $0x20, CX
+	JMP          groups
+
+divide:
+	MOVQ $0x00000002, BX
+	JMP  divided
+
+rest:
+	MOVQ CX, BX
+	SHRQ $0x04, BX
+	JZ   end
+
+divided:
+	MOVL         $0x4a800000, DX
+	VMOVD        DX, X0
+	VPBROADCASTD X0, Z0
+	MOVL         $0x80000000, DX
+	VMOVD        DX, X1
+	VPBROADCASTD X1, Z1
 	VPBROADCASTD 200(AX), Z2
 	VPBROADCASTD 204(AX), Z3
 
-next:
+steps:
 	PREFETCHT0   1024(SI)
 	PREFETCHT0   1088(SI)
 	VCVTPD2PS    (SI), Y9
@@ -438,7 +681,6 @@ next:
 	VMOVUPS      (R10), Z5
 	VMULPS       Z0, Z4, Z6
 	VPXORD       Z1, Z6, Z7
-	VPMOVSXBD    (R9), Z8
 	VMINPS       Z6, Z9, Z9
 	VMAXPS       Z7, Z9, Z9
 	VMULPS       Z5, Z9, Z10
@@ -449,47 +691,230 @@ next:
 	VFNMADD231PS Z4, Z10, Z12
 	VFMADD231PS  Z5, Z12, Z10
 	VCVTPS2DQ    Z10, Z10
+	VPMAXSD      Z2, Z10, Z10
+	VPMINSD      Z3, Z10, Z10
+	VPMOVDB      Z10, (DI)
+	ADDQ         $0x00000080, SI
+	ADDQ         $0x10, DI
+	ADDQ         $0x00000040, R8
+	ADDQ         $0x00000040, R10
+	SUBQ         $0x10, CX
+	DECQ         BX
+	JNZ          steps
+	JMP          constants
+
+end:
+	VZEROUPPER
+	RET
+
+shifted:
+shiftedconstants:
+	MOVL         $0x4a800000, DX
+	VMOVD        DX, X0
+	VPBROADCASTD X0, Z0
+	MOVL         $0x3efffe00, DX
+	VMOVD        DX, X1
+	VPBROADCASTD X1, Z1
+	MOVL         $0xca800000, DX
+	VMOVD        DX, X2
+	VPBROADCASTD X2, Z2
+	VPBROADCASTB 200(AX), Y3
+	VPBROADCASTB 204(AX), Y4
+	MOVQ         $0x0d0905010c080400, DX
+	VMOVQ        DX, X5
+	VPMOVZXBD    X5, Y5
+
+shiftedgroups:
+	CMPQ         CX, $0x20
+	JB           shiftedrest
+	PREFETCHT0   1024(SI)
+	PREFETCHT0   1088(SI)
+	PREFETCHT0   1152(SI)
+	PREFETCHT0   1216(SI)
+	VCVTPD2PS    (SI), Y10
+	VCVTPD2PS    64(SI), Y12
+	VINSERTF64X4 $0x01, Y12, Z10, Z10
+	VMULPS       (R10), Z10, Z10
+	VMINPS       Z0, Z10, Z10
+	VMAXPS       Z2, Z10, Z10
+	VCVTPS2DQ    Z10, Z8
+	VREDUCEPS    $0x08, Z10, Z10
+	VMOVAPS      Z10, Z11
+	VPMOVSXBD    (R9), Z7
+	VPADDD       Z7, Z8, Z8
+	VCVTPD2PS    128(SI), Y10
+	VCVTPD2PS    192(SI), Y12
+	VINSERTF64X4 $0x01, Y12, Z10, Z10
+	VMULPS       64(R10), Z10, Z10
+	VMINPS       Z0, Z10, Z10
+	VMAXPS       Z2, Z10, Z10
+	VCVTPS2DQ    Z10, Z9
+	VREDUCEPS    $0x08, Z10, Z10
+	VRANGEPS     $0x0b, Z10, Z11, Z11
+	VPMOVSXBD    16(R9), Z7
+	VPADDD       Z7, Z9, Z9
+	VPACKSSDW    Z9, Z8, Z8
+	VPACKSSWB    Z8, Z8, Z8
+	VPERMD       Z8, Z5, Z8
+	VPMAXSB      Y3, Y8, Y8
+	VPMINSB      Y4, Y8, Y8
+	VCMPPS       $0x1e, Z1, Z11, K1
+	KORTESTW     K1, K1
+	JNZ          shifteddivide
+	VMOVDQU      Y8, (DI)
+	ADDQ         $0x00000100, SI
+	ADDQ         $0x20, DI
+	ADDQ         $0x00000080, R8
+	ADDQ         $0x00000080, R10
+	ADDQ         $0x20, R9
+	SUBQ         $0x20, CX
+	JMP          shiftedgroups
+
+shifteddivide:
+	MOVQ $0x00000002, BX
+	JMP  shifteddivided
+
+shiftedrest:
+	MOVQ CX, BX
+	SHRQ $0x04, BX
+	JZ   shiftedend
+
+shifteddivided:
+	MOVL         $0x4a800000, DX
+	VMOVD        DX, X0
+	VPBROADCASTD X0, Z0
+	MOVL         $0x80000000, DX
+	VMOVD        DX, X1
+	VPBROADCASTD X1, Z1
+	VPBROADCASTD 200(AX), Z2
+	VPBROADCASTD 204(AX), Z3
+
+shiftedsteps:
+	PREFETCHT0   1024(SI)
+	PREFETCHT0   1088(SI)
+	VCVTPD2PS    (SI), Y9
+	VCVTPD2PS    64(SI), Y12
+	VINSERTF64X4 $0x01, Y12, Z9, Z9
+	VMOVUPS      (R8), Z4
+	VMOVUPS      (R10), Z5
+	VMULPS       Z0, Z4, Z6
+	VPXORD       Z1, Z6, Z7
+	VMINPS       Z6, Z9, Z9
+	VMAXPS       Z7, Z9, Z9
+	VMULPS       Z5, Z9, Z10
+	VMOVAPS      Z9, Z12
+	VFNMADD231PS Z4, Z10, Z12
+	VFMADD231PS  Z5, Z12, Z10
+	VMOVAPS      Z9, Z12
+	VFNMADD231PS Z4, Z10, Z12
+	VFMADD231PS  Z5, Z12, Z10
+	VCVTPS2DQ    Z10, Z10
+	VPMOVSXBD    (R9), Z8
 	VPADDD       Z8, Z10, Z10
 	VPMAXSD      Z2, Z10, Z10
 	VPMINSD      Z3, Z10, Z10
 	VPMOVDB      Z10, (DI)
 	ADDQ         $0x00000080, SI
 	ADDQ         $0x10, DI
-	ADDQ         $0x40, R8
-	ADDQ         $0x40, R10
+	ADDQ         $0x00000040, R8
+	ADDQ         $0x00000040, R10
 	ADDQ         $0x10, R9
 	SUBQ         $0x10, CX
-	JNZ          next
+	DECQ         BX
+	JNZ          shiftedsteps
+	JMP          shiftedconstants
+
+shiftedend:
 	VZEROUPPER
 	RET
 
 // func quantizeEachFloat16AVX512(s *sweep)
-// Requires: AVX, AVX512F, MMX+
+// Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, MMX+
 TEXT ·quantizeEachFloat16AVX512(SB), NOSPLIT, $0-8
-	MOVL         $0x4a800000, AX
-	VMOVD        AX, X0
+	MOVQ  s+0(FP), AX
+	MOVQ  (AX), SI
+	MOVQ  24(AX), DI
+	MOVQ  48(AX), R8
+	MOVQ  72(AX), R10
+	MOVQ  96(AX), R9
+	MOVQ  184(AX), CX
+	TESTQ R9, R9
+	JNZ   shifted
+
+constants:
+	MOVL         $0x4a800000, DX
+	VMOVD        DX, X0
 	VPBROADCASTD X0, Z0
-	MOVL         $0x80000000, AX
-	VMOVD        AX, X1
+	MOVL         $0x3efffe00, DX
+	VMOVD        DX, X1
 	VPBROADCASTD X1, Z1
-	MOVQ         s+0(FP), AX
-	MOVQ         (AX), SI
-	MOVQ         24(AX), DI
-	MOVQ         48(AX), R8
-	MOVQ         72(AX), R10
-	MOVQ         96(AX), R9
-	MOVQ         184(AX), CX
+	MOVL         $0x80000000, DX
+	VMOVD        DX, X2
+	VPBROADCASTD X2, Z2
+	VPBROADCASTB 200(AX), Y3
+	VPBROADCASTB 204(AX), Y4
+	MOVQ         $0x0d0905010c080400, DX
+	VMOVQ        DX, X5
+	VPMOVZXBD    X5, Y5
+
+groups:
+	CMPQ       CX, $0x20
+	JB         rest
+	PREFETCHT0 1024(SI)
+	VCVTPH2PS  (SI), Z10
+	VMULPS     (R10), Z10, Z10
+	VMINPS     Z0, Z10, Z10
+	VCVTPS2DQ  Z10, Z8
+	VREDUCEPS  $0x08, Z10, Z10
+	VMOVAPS    Z10, Z11
+	VCVTPH2PS  32(SI), Z10
+	VMULPS     64(R10), Z10, Z10
+	VMINPS     Z0, Z10, Z10
+	VCVTPS2DQ  Z10, Z9
+	VREDUCEPS  $0x08, Z10, Z10
+	VRANGEPS   $0x0b, Z10, Z11, Z11
+	VPACKSSDW  Z9, Z8, Z8
+	VPACKSSWB  Z8, Z8, Z8
+	VPERMD     Z8, Z5, Z8
+	VPMAXSB    Y3, Y8, Y8
+	VPMINSB    Y4, Y8, Y8
+	VCMPPS     $0x1e, Z1, Z11, K1
+	KORTESTW   K1, K1
+	JNZ        divide
+	VMOVDQU    Y8, (DI)
+	ADDQ       $0x00000040, SI
+	ADDQ       $0x20, DI
+	ADDQ       $0x00000080, R8
+	ADDQ       $0x00000080, R10
+	SUBQ       $0x20, CX
+	JMP        groups
+
+divide:
+	MOVQ $0x00000002, BX
+	JMP  divided
+
+rest:
+	MOVQ CX, BX
+	SHRQ $0x04, BX
+	JZ   end
+
+divided:
+	MOVL         $0x4a800000, DX
+	VMOVD        DX, X0
+	VPBROADCASTD X0, Z0
+	MOVL         $0x80000000, DX
+	VMOVD        DX, X1
+	VPBROADCASTD X1, Z1
 	VPBROADCASTD 200(AX), Z2
 	VPBROADCASTD 204(AX), Z3
 
-next:
+steps:
 	PREFETCHT0   1024(SI)
 	VCVTPH2PS    (SI), Z9
 	VMOVUPS      (R8), Z4
 	VMOVUPS      (R10), Z5
 	VMULPS       Z0, Z4, Z6
 	VPXORD       Z1, Z6, Z7
-	VPMOVSXBD    (R9), Z8
 	VMINPS       Z6, Z9, Z9
 	VMAXPS       Z7, Z9, Z9
 	VMULPS       Z5, Z9, Z10
@@ -500,40 +925,216 @@ next:
 	VFNMADD231PS Z4, Z10, Z12
 	VFMADD231PS  Z5, Z12, Z10
 	VCVTPS2DQ    Z10, Z10
+	VPMAXSD      Z2, Z10, Z10
+	VPMINSD      Z3, Z10, Z10
+	VPMOVDB      Z10, (DI)
+	ADDQ         $0x00000020, SI
+	ADDQ         $0x10, DI
+	ADDQ         $0x00000040, R8
+	ADDQ         $0x00000040, R10
+	SUBQ         $0x10, CX
+	DECQ         BX
+	JNZ          steps
+	JMP          constants
+
+end:
+	VZEROUPPER
+	RET
+
+shifted:
+shiftedconstants:
+	MOVL         $0x4a800000, DX
+	VMOVD        DX, X0
+	VPBROADCASTD X0, Z0
+	MOVL         $0x3efffe00, DX
+	VMOVD        DX, X1
+	VPBROADCASTD X1, Z1
+	MOVL         $0xca800000, DX
+	VMOVD        DX, X2
+	VPBROADCASTD X2, Z2
+	VPBROADCASTB 200(AX), Y3
+	VPBROADCASTB 204(AX), Y4
+	MOVQ         $0x0d0905010c080400, DX
+	VMOVQ        DX, X5
+	VPMOVZXBD    X5, Y5
+
+shiftedgroups:
+	CMPQ       CX, $0x20
+	JB         shiftedrest
+	PREFETCHT0 1024(SI)
+	VCVTPH2PS  (SI), Z10
+	VMULPS     (R10), Z10, Z10
+	VMINPS     Z0, Z10, Z10
+	VMAXPS     Z2, Z10, Z10
+	VCVTPS2DQ  Z10, Z8
+	VREDUCEPS  $0x08, Z10, Z10
+	VMOVAPS    Z10, Z11
+	VPMOVSXBD  (R9), Z7
+	VPADDD     Z7, Z8, Z8
+	VCVTPH2PS  32(SI), Z10
+	VMULPS     64(R10), Z10, Z10
+	VMINPS     Z0, Z10, Z10
+	VMAXPS     Z2, Z10, Z10
+	VCVTPS2DQ  Z10, Z9
+	VREDUCEPS  $0x08, Z10, Z10
+	VRANGEPS   $0x0b, Z10, Z11, Z11
+	VPMOVSXBD  16(R9), Z7
+	VPADDD     Z7, Z9, Z9
+	VPACKSSDW  Z9, Z8, Z8
+	VPACKSSWB  Z8, Z8, Z8
+	VPERMD     Z8, Z5, Z8
+	VPMAXSB    Y3, Y8, Y8
+	VPMINSB    Y4, Y8, Y8
+	VCMPPS     $0x1e, Z1, Z11, K1
+	KORTESTW   K1, K1
+	JNZ        shifteddivide
+	VMOVDQU    Y8, (DI)
+	ADDQ       $0x00000040, SI
+	ADDQ       $0x20, DI
+	ADDQ       $0x00000080, R8
+	ADDQ       $0x00000080, R10
+	ADDQ       $0x20, R9
+	SUBQ       $0x20, CX
+	JMP        shiftedgroups
+
+shifteddivide:
+	MOVQ $0x00000002, BX
+	JMP  shifteddivided
+
+shiftedrest:
+	MOVQ CX, BX
+	SHRQ $0x04, BX
+	JZ   shiftedend
+
+shifteddivided:
+	MOVL         $0x4a800000, DX
+	VMOVD        DX, X0
+	VPBROADCASTD X0, Z0
+	MOVL         $0x80000000, DX
+	VMOVD        DX, X1
+	VPBROADCASTD X1, Z1
+	VPBROADCASTD 200(AX), Z2
+	VPBROADCASTD 204(AX), Z3
+
+shiftedsteps:
+	PREFETCHT0   1024(SI)
+	VCVTPH2PS    (SI), Z9
+	VMOVUPS      (R8), Z4
+	VMOVUPS      (R10), Z5
+	VMULPS       Z0, Z4, Z6
+	VPXORD       Z1, Z6, Z7
+	VMINPS       Z6, Z9, Z9
+	VMAXPS       Z7, Z9, Z9
+	VMULPS       Z5, Z9, Z10
+	VMOVAPS      Z9, Z12
+	VFNMADD231PS Z4, Z10, Z12
+	VFMADD231PS  Z5, Z12, Z10
+	VMOVAPS      Z9, Z12
+	VFNMADD231PS Z4, Z10, Z12
+	VFMADD231PS  Z5, Z12, Z10
+	VCVTPS2DQ    Z10, Z10
+	VPMOVSXBD    (R9), Z8
 	VPADDD       Z8, Z10, Z10
 	VPMAXSD      Z2, Z10, Z10
 	VPMINSD      Z3, Z10, Z10
 	VPMOVDB      Z10, (DI)
 	ADDQ         $0x00000020, SI
 	ADDQ         $0x10, DI
-	ADDQ         $0x40, R8
-	ADDQ         $0x40, R10
+	ADDQ         $0x00000040, R8
+	ADDQ         $0x00000040, R10
 	ADDQ         $0x10, R9
 	SUBQ         $0x10, CX
-	JNZ          next
+	DECQ         BX
+	JNZ          shiftedsteps
+	JMP          shiftedconstants
+
+shiftedend:
 	VZEROUPPER
 	RET
 
 // func quantizeEachBFloat16AVX512(s *sweep)
-// Requires: AVX, AVX512F, MMX+
+// Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, MMX+
 TEXT ·quantizeEachBFloat16AVX512(SB), NOSPLIT, $0-8
-	MOVL         $0x4a800000, AX
-	VMOVD        AX, X0
+	MOVQ  s+0(FP), AX
+	MOVQ  (AX), SI
+	MOVQ  24(AX), DI
+	MOVQ  48(AX), R8
+	MOVQ  72(AX), R10
+	MOVQ  96(AX), R9
+	MOVQ  184(AX), CX
+	TESTQ R9, R9
+	JNZ   shifted
+
+constants:
+	MOVL         $0x4a800000, DX
+	VMOVD        DX, X0
 	VPBROADCASTD X0, Z0
-	MOVL         $0x80000000, AX
-	VMOVD        AX, X1
+	MOVL         $0x3efffe00, DX
+	VMOVD        DX, X1
 	VPBROADCASTD X1, Z1
-	MOVQ         s+0(FP), AX
-	MOVQ         (AX), SI
-	MOVQ         24(AX), DI
-	MOVQ         48(AX), R8
-	MOVQ         72(AX), R10
-	MOVQ         96(AX), R9
-	MOVQ         184(AX), CX
+	MOVL         $0x80000000, DX
+	VMOVD        DX, X2
+	VPBROADCASTD X2, Z2
+	VPBROADCASTB 200(AX), Y3
+	VPBROADCASTB 204(AX), Y4
+	MOVQ         $0x0d0905010c080400, DX
+	VMOVQ        DX, X5
+	VPMOVZXBD    X5, Y5
+
+groups:
+	CMPQ       CX, $0x20
+	JB         rest
+	PREFETCHT0 1024(SI)
+	VPMOVZXWD  (SI), Z10
+	VPSLLD     $0x10, Z10, Z10
+	VMULPS     (R10), Z10, Z10
+	VMINPS     Z0, Z10, Z10
+	VCVTPS2DQ  Z10, Z8
+	VREDUCEPS  $0x08, Z10, Z10
+	VMOVAPS    Z10, Z11
+	VPMOVZXWD  32(SI), Z10
+	VPSLLD     $0x10, Z10, Z10
+	VMULPS     64(R10), Z10, Z10
+	VMINPS     Z0, Z10, Z10
+	VCVTPS2DQ  Z10, Z9
+	VREDUCEPS  $0x08, Z10, Z10
+	VRANGEPS   $0x0b, Z10, Z11, Z11
+	VPACKSSDW  Z9, Z8, Z8
+	VPACKSSWB  Z8, Z8, Z8
+	VPERMD     Z8, Z5, Z8
+	VPMAXSB    Y3, Y8, Y8
+	VPMINSB    Y4, Y8, Y8
+	VCMPPS     $0x1e, Z1, Z11, K1
+	KORTESTW   K1, K1
+	JNZ        divide
+	VMOVDQU    Y8, (DI)
+	ADDQ       $0x00000040, SI
+	ADDQ       $0x20, DI
+	ADDQ       $0x00000080, R8
+	ADDQ       $0x00000080, R10
+	SUBQ       $0x20, CX
+	JMP        groups
+
+divide:
+	MOVQ $0x00000002, BX
+	JMP  divided
+
+rest:
+	MOVQ CX, BX
+	SHRQ $0x04, BX
+	JZ   end
+
+divided:
+	MOVL         $0x4a800000, DX
+	VMOVD        DX, X0
+	VPBROADCASTD X0, Z0
+	MOVL         $0x80000000, DX
+	VMOVD        DX, X1
+	VPBROADCASTD X1, Z1
 	VPBROADCASTD 200(AX), Z2
 	VPBROADCASTD 204(AX), Z3
 
-next:
+steps:
 	PREFETCHT0   1024(SI)
 	VPMOVZXWD    (SI), Z9
 	VPSLLD       $0x10, Z9, Z9
@@ -541,7 +1142,6 @@ next:
 	VMOVUPS      (R10), Z5
 	VMULPS       Z0, Z4, Z6
 	VPXORD       Z1, Z6, Z7
-	VPMOVSXBD    (R9), Z8
 	VMINPS       Z6, Z9, Z9
 	VMAXPS       Z7, Z9, Z9
 	VMULPS       Z5, Z9, Z10
@@ -552,47 +1152,330 @@ next:
 	VFNMADD231PS Z4, Z10, Z12
 	VFMADD231PS  Z5, Z12, Z10
 	VCVTPS2DQ    Z10, Z10
+	VPMAXSD      Z2, Z10, Z10
+	VPMINSD      Z3, Z10, Z10
+	VPMOVDB      Z10, (DI)
+	ADDQ         $0x00000020, SI
+	ADDQ         $0x10, DI
+	ADDQ         $0x00000040, R8
+	ADDQ         $0x00000040, R10
+	SUBQ         $0x10, CX
+	DECQ         BX
+	JNZ          steps
+	JMP          constants
+
+end:
+	VZEROUPPER
+	RET
+
+shifted:
+shiftedconstants:
+	MOVL         $0x4a800000, DX
+	VMOVD        DX, X0
+	VPBROADCASTD X0, Z0
+	MOVL         $0x3efffe00, DX
+	VMOVD        DX, X1
+	VPBROADCASTD X1, Z1
+	MOVL         $0xca800000, DX
+	VMOVD        DX, X2
+	VPBROADCASTD X2, Z2
+	VPBROADCASTB 200(AX), Y3
+	VPBROADCASTB 204(AX), Y4
+	MOVQ         $0x0d0905010c080400, DX
+	VMOVQ        DX, X5
+	VPMOVZXBD    X5, Y5
+
+shiftedgroups:
+	CMPQ       CX, $0x20
+	JB         shiftedrest
+	PREFETCHT0 1024(SI)
+	VPMOVZXWD  (SI), Z10
+	VPSLLD     $0x10, Z10, Z10
+	VMULPS     (R10), Z10, Z10
+	VMINPS     Z0, Z10, Z10
+	VMAXPS     Z2, Z10, Z10
+	VCVTPS2DQ  Z10, Z8
+	VREDUCEPS  $0x08, Z10, Z10
+	VMOVAPS    Z10, Z11
+	VPMOVSXBD  (R9), Z7
+	VPADDD     Z7, Z8, Z8
+	VPMOVZXWD  32(SI), Z10
+	VPSLLD     $0x10, Z10, Z10
+	VMULPS     64(R10), Z10, Z10
+	VMINPS     Z0, Z10, Z10
+	VMAXPS     Z2, Z10, Z10
+	VCVTPS2DQ  Z10, Z9
+	VREDUCEPS  $0x08, Z10, Z10
+	VRANGEPS   $0x0b, Z10, Z11, Z11
+	VPMOVSXBD  16(R9), Z7
+	VPADDD     Z7, Z9, Z9
+	VPACKSSDW  Z9, Z8, Z8
+	VPACKSSWB  Z8, Z8, Z8
+	VPERMD     Z8, Z5, Z8
+	VPMAXSB    Y3, Y8, Y8
+	VPMINSB    Y4, Y8, Y8
+	VCMPPS     $0x1e, Z1, Z11, K1
+	KORTESTW   K1, K1
+	JNZ        shifteddivide
+	VMOVDQU    Y8, (DI)
+	ADDQ       $0x00000040, SI
+	ADDQ       $0x20, DI
+	ADDQ       $0x00000080, R8
+	ADDQ       $0x00000080, R10
+	ADDQ       $0x20, R9
+	SUBQ       $0x20, CX
+	JMP        shiftedgroups
+
+shifteddivide:
+	MOVQ $0x00000002, BX
+	JMP  shifteddivided
+
+shiftedrest:
+	MOVQ CX, BX
+	SHRQ $0x04, BX
+	JZ   shiftedend
+
+shifteddivided:
+	MOVL         $0x4a800000, DX
+	VMOVD        DX, X0
+	VPBROADCASTD X0, Z0
+	MOVL         $0x80000000, DX
+	VMOVD        DX, X1
+	VPBROADCASTD X1, Z1
+	VPBROADCASTD 200(AX), Z2
+	VPBROADCASTD 204(AX), Z3
+
+shiftedsteps:
+	PREFETCHT0   1024(SI)
+	VPMOVZXWD    (SI), Z9
+	VPSLLD       $0x10, Z9, Z9
+	VMOVUPS      (R8), Z4
+	VMOVUPS      (R10), Z5
+	VMULPS       Z0, Z4, Z6
+	VPXORD       Z1, Z6, Z7
+	VMINPS       Z6, Z9, Z9
+	VMAXPS       Z7, Z9, Z9
+	VMULPS       Z5, Z9, Z10
+	VMOVAPS      Z9, Z12
+	VFNMADD231PS Z4, Z10, Z12
+	VFMADD231PS  Z5, Z12, Z10
+	VMOVAPS      Z9, Z12
+	VFNMADD231PS Z4, Z10, Z12
+	VFMADD231PS  Z5, Z12, Z10
+	VCVTPS2DQ    Z10, Z10
+	VPMOVSXBD    (R9), Z8
 	VPADDD       Z8, Z10, Z10
 	VPMAXSD      Z2, Z10, Z10
 	VPMINSD      Z3, Z10, Z10
 	VPMOVDB      Z10, (DI)
 	ADDQ         $0x00000020, SI
 	ADDQ         $0x10, DI
-	ADDQ         $0x40, R8
-	ADDQ         $0x40, R10
+	ADDQ         $0x00000040, R8
+	ADDQ         $0x00000040, R10
 	ADDQ         $0x10, R9
 	SUBQ         $0x10, CX
-	JNZ          next
+	DECQ         BX
+	JNZ          shiftedsteps
+	JMP          shiftedconstants
+
+shiftedend:
 	VZEROUPPER
 	RET
 
 // func quantizeSharedFloat32AVX512(s *sweep)
-// Requires: AVX, AVX512F, MMX+
+// Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, MMX+
 TEXT ·quantizeSharedFloat32AVX512(SB), NOSPLIT, $0-8
-	MOVL         $0x4a800000, AX
-	VMOVD        AX, X0
+	MOVQ  s+0(FP), AX
+	MOVQ  (AX), SI
+	MOVQ  24(AX), DI
+	MOVQ  48(AX), R8
+	MOVQ  72(AX), R10
+	MOVQ  96(AX), R9
+	MOVQ  184(AX), CX
+	TESTQ R9, R9
+	JNZ   shifted
+
+constants:
+	MOVL         $0x4a800000, DX
+	VMOVD        DX, X0
 	VPBROADCASTD X0, Z0
-	MOVL         $0x80000000, AX
-	VMOVD        AX, X1
+	MOVL         $0x3efffe00, DX
+	VMOVD        DX, X1
 	VPBROADCASTD X1, Z1
-	MOVQ         s+0(FP), AX
-	MOVQ         (AX), SI
-	MOVQ         24(AX), DI
-	MOVQ         48(AX), R8
-	MOVQ         72(AX), R10
-	MOVQ         96(AX), R9
-	MOVQ         184(AX), CX
+	MOVL         $0x80000000, DX
+	VMOVD        DX, X2
+	VPBROADCASTD X2, Z2
+	VPBROADCASTB 200(AX), Y3
+	VPBROADCASTB 204(AX), Y4
+	MOVQ         $0x0d0905010c080400, DX
+	VMOVQ        DX, X5
+	VPMOVZXBD    X5, Y5
+	VBROADCASTSS (R10), Z6
+
+groups:
+	CMPQ       CX, $0x20
+	JB         rest
+	PREFETCHT0 1024(SI)
+	PREFETCHT0 1088(SI)
+	VMOVUPS    (SI), Z10
+	VMULPS     Z6, Z10, Z10
+	VMINPS     Z0, Z10, Z10
+	VCVTPS2DQ  Z10, Z8
+	VREDUCEPS  $0x08, Z10, Z10
+	VMOVAPS    Z10, Z11
+	VMOVUPS    64(SI), Z10
+	VMULPS     Z6, Z10, Z10
+	VMINPS     Z0, Z10, Z10
+	VCVTPS2DQ  Z10, Z9
+	VREDUCEPS  $0x08, Z10, Z10
+	VRANGEPS   $0x0b, Z10, Z11, Z11
+	VPACKSSDW  Z9, Z8, Z8
+	VPACKSSWB  Z8, Z8, Z8
+	VPERMD     Z8, Z5, Z8
+	VPMAXSB    Y3, Y8, Y8
+	VPMINSB    Y4, Y8, Y8
+	VCMPPS     $0x1e, Z1, Z11, K1
+	KORTESTW   K1, K1
+	JNZ        divide
+	VMOVDQU    Y8, (DI)
+	ADDQ       $0x00000080, SI
+	ADDQ       $0x20, DI
+	SUBQ       $0x20, CX
+	JMP        groups
+
+divide:
+	MOVQ $0x00000002, BX
+	JMP  divided
+
+rest:
+	MOVQ CX, BX
+	SHRQ $0x04, BX
+	JZ   end
+
+divided:
+	MOVL         $0x4a800000, DX
+	VMOVD        DX, X0
+	VPBROADCASTD X0, Z0
+	MOVL         $0x80000000, DX
+	VMOVD        DX, X1
+	VPBROADCASTD X1, Z1
 	VPBROADCASTD 200(AX), Z2
 	VPBROADCASTD 204(AX), Z3
 	VBROADCASTSS (R8), Z4
 	VBROADCASTSS (R10), Z5
-	MOVBLSX      (R9), AX
-	VMOVD        AX, X8
-	VPBROADCASTD X8, Z8
 	VMULPS       Z0, Z4, Z6
 	VPXORD       Z1, Z6, Z7
 
-next:
+steps:
+	PREFETCHT0   1024(SI)
+	VMOVUPS      (SI), Z9
+	VMINPS       Z6, Z9, Z9
+	VMAXPS       Z7, Z9, Z9
+	VMULPS       Z5, Z9, Z10
+	VMOVAPS      Z9, Z12
+	VFNMADD231PS Z4, Z10, Z12
+	VFMADD231PS  Z5, Z12, Z10
+	VMOVAPS      Z9, Z12
+	VFNMADD231PS Z4, Z10, Z12
+	VFMADD231PS  Z5, Z12, Z10
+	VCVTPS2DQ    Z10, Z10
+	VPMAXSD      Z2, Z10, Z10
+	VPMINSD      Z3, Z10, Z10
+	VPMOVDB      Z10, (DI)
+	ADDQ         $0x00000040, SI
+	ADDQ         $0x10, DI
+	SUBQ         $0x10, CX
+	DECQ         BX
+	JNZ          steps
+	JMP          constants
+
+end:
+	VZEROUPPER
+	RET
+
+shifted:
+shiftedconstants:
+	MOVL         $0x4a800000, DX
+	VMOVD        DX, X0
+	VPBROADCASTD X0, Z0
+	MOVL         $0x3efffe00, DX
+	VMOVD        DX, X1
+	VPBROADCASTD X1, Z1
+	MOVL         $0xca800000, DX
+	VMOVD        DX, X2
+	VPBROADCASTD X2, Z2
+	VPBROADCASTB 200(AX), Y3
+	VPBROADCASTB 204(AX), Y4
+	MOVQ         $0x0d0905010c080400, DX
+	VMOVQ        DX, X5
+	VPMOVZXBD    X5, Y5
+	VBROADCASTSS (R10), Z6
+	MOVBLSX      (R9), DX
+	VMOVD        DX, X7
+	VPBROADCASTD X7, Z7
+
+shiftedgroups:
+	CMPQ       CX, $0x20
+	JB         shiftedrest
+	PREFETCHT0 1024(SI)
+	PREFETCHT0 1088(SI)
+	VMOVUPS    (SI), Z10
+	VMULPS     Z6, Z10, Z10
+	VMINPS     Z0, Z10, Z10
+	VMAXPS     Z2, Z10, Z10
+	VCVTPS2DQ  Z10, Z8
+	VREDUCEPS  $0x08, Z10, Z10
+	VMOVAPS    Z10, Z11
+	VPADDD     Z7, Z8, Z8
+	VMOVUPS    64(SI), Z10
+	VMULPS     Z6, Z10, Z10
+	VMINPS     Z0, Z10, Z10
+	VMAXPS     Z2, Z10, Z10
+	VCVTPS2DQ  Z10, Z9
+	VREDUCEPS  $0x08, Z10, Z10
+	VRANGEPS   $0x0b, Z10, Z11, Z11
+	VPADDD     Z7, Z9, Z9
+	VPACKSSDW  Z9, Z8, Z8
+	VPACKSSWB  Z8, Z8, Z8
+	VPERMD     Z8, Z5, Z8
+	VPMAXSB    Y3, Y8, Y8
+	VPMINSB    Y4, Y8, Y8
+	VCMPPS     $0x1e, Z1, Z11, K1
+	KORTESTW   K1, K1
+	JNZ        shifteddivide
+	VMOVDQU    Y8, (DI)
+	ADDQ       $0x00000080, SI
+	ADDQ       $0x20, DI
+	SUBQ       $0x20, CX
+	JMP        shiftedgroups
+
+shifteddivide:
+	MOVQ $0x00000002, BX
+	JMP  shifteddivided
+
+shiftedrest:
+	MOVQ CX, BX
+	SHRQ $0x04, BX
+	JZ   shiftedend
+
+shifteddivided:
+	MOVL         $0x4a800000, DX
+	VMOVD        DX, X0
+	VPBROADCASTD X0, Z0
+	MOVL         $0x80000000, DX
+	VMOVD        DX, X1
+	VPBROADCASTD X1, Z1
+	VPBROADCASTD 200(AX), Z2
+	VPBROADCASTD 204(AX), Z3
+	VBROADCASTSS (R8), Z4
+	VBROADCASTSS (R10), Z5
+	VMULPS       Z0, Z4, Z6
+	VPXORD       Z1, Z6, Z7
+	MOVBLSX      (R9), DX
+	VMOVD        DX, X8
+	VPBROADCASTD X8, Z8
+
+shiftedsteps:
 	PREFETCHT0   1024(SI)
 	VMOVUPS      (SI), Z9
 	VMINPS       Z6, Z9, Z9
@@ -612,37 +1495,223 @@ next:
 	ADDQ         $0x00000040, SI
 	ADDQ         $0x10, DI
 	SUBQ         $0x10, CX
-	JNZ          next
+	DECQ         BX
+	JNZ          shiftedsteps
+	JMP          shiftedconstants
+
+shiftedend:
 	VZEROUPPER
 	RET
 
 // func quantizeSharedFloat64AVX512(s *sweep)
-// Requires: AVX, AVX512F, MMX+
+// Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, MMX+
 TEXT ·quantizeSharedFloat64AVX512(SB), NOSPLIT, $0-8
-	MOVL         $0x4a800000, AX
-	VMOVD        AX, X0
+	MOVQ  s+0(FP), AX
+	MOVQ  (AX), SI
+	MOVQ  24(AX), DI
+	MOVQ  48(AX), R8
+	MOVQ  72(AX), R10
+	MOVQ  96(AX), R9
+	MOVQ  184(AX), CX
+	TESTQ R9, R9
+	JNZ   shifted
+
+constants:
+	MOVL         $0x4a800000, DX
+	VMOVD        DX, X0
 	VPBROADCASTD X0, Z0
-	MOVL         $0x80000000, AX
-	VMOVD        AX, X1
+	MOVL         $0x3efffe00, DX
+	VMOVD        DX, X1
 	VPBROADCASTD X1, Z1
-	MOVQ         s+0(FP), AX
-	MOVQ         (AX), SI
-	MOVQ         24(AX), DI
-	MOVQ         48(AX), R8
-	MOVQ         72(AX), R10
-	MOVQ         96(AX), R9
-	MOVQ         184(AX), CX
+	MOVL         $0x80000000, DX
+	VMOVD        DX, X2
+	VPBROADCASTD X2, Z2
+	VPBROADCASTB 200(AX), Y3
+	VPBROADCASTB 204(AX), Y4
+	MOVQ         $0x0d0905010c080400, DX
+	VMOVQ        DX, X5
+	VPMOVZXBD    X5, Y5
+	VBROADCASTSS (R10), Z6
+
+groups:
+	CMPQ         CX, $0x20
+	JB           rest
+	PREFETCHT0   1024(SI)
+	PREFETCHT0   1088(SI)
+	PREFETCHT0   1152(SI)
+	PREFETCHT0   1216(SI)
+	VCVTPD2PS    (SI), Y10
+	VCVTPD2PS    64(SI), Y12
+	VINSERTF64X4 $0x01, Y12, Z10, Z10
+	VMULPS       Z6, Z10, Z10
+	VMINPS       Z0, Z10, Z10
+	VCVTPS2DQ    Z10, Z8
+	VREDUCEPS    $0x08, Z10, Z10
+	VMOVAPS      Z10, Z11
+	VCVTPD2PS    128(SI), Y10
+	VCVTPD2PS    192(SI), Y12
+	VINSERTF64X4 $0x01, Y12, Z10, Z10
+	VMULPS       Z6, Z10, Z10
+	VMINPS       Z0, Z10, Z10
+	VCVTPS2DQ    Z10, Z9
+	VREDUCEPS    $0x08, Z10, Z10
+	VRANGEPS     $0x0b, Z10, Z11, Z11
+	VPACKSSDW    Z9, Z8, Z8
+	VPACKSSWB    Z8, Z8, Z8
+	VPERMD       Z8, Z5, Z8
+	VPMAXSB      Y3, Y8, Y8
+	VPMINSB      Y4, Y8, Y8
+	VCMPPS       $0x1e, Z1, Z11, K1
+	KORTESTW     K1, K1
+	JNZ          divide
+	VMOVDQU      Y8, (DI)
+	ADDQ         $0x00000100, SI
+	ADDQ         $0x20, DI
+	SUBQ         $0x20, CX
+	JMP          groups
+
+divide:
+	MOVQ $0x00000002, BX
+	JMP  divided
+
+rest:
+	MOVQ CX, BX
+	SHRQ $0x04, BX
+	JZ   end
+
+divided:
+	MOVL         $0x4a800000, DX
+	VMOVD        DX, X0
+	VPBROADCASTD X0, Z0
+	MOVL         $0x80000000, DX
+	VMOVD        DX, X1
+	VPBROADCASTD X1, Z1
 	VPBROADCASTD 200(AX), Z2
 	VPBROADCASTD 204(AX), Z3
 	VBROADCASTSS (R8), Z4
 	VBROADCASTSS (R10), Z5
-	MOVBLSX      (R9), AX
-	VMOVD        AX, X8
-	VPBROADCASTD X8, Z8
 	VMULPS       Z0, Z4, Z6
 	VPXORD       Z1, Z6, Z7
 
-next:
+steps:
+	PREFETCHT0   1024(SI)
+	PREFETCHT0   1088(SI)
+	VCVTPD2PS    (SI), Y9
+	VCVTPD2PS    64(SI), Y12
+	VINSERTF64X4 $0x01, Y12, Z9, Z9
+	VMINPS       Z6, Z9, Z9
+	VMAXPS       Z7, Z9, Z9
+	VMULPS       Z5, Z9, Z10
+	VMOVAPS      Z9, Z12
+	VFNMADD231PS Z4, Z10, Z12
+	VFMADD231PS  Z5, Z12, Z10
+	VMOVAPS      Z9, Z12
+	VFNMADD231PS Z4, Z10, Z12
+	VFMADD231PS  Z5, Z12, Z10
+	VCVTPS2DQ    Z10, Z10
+	VPMAXSD      Z2, Z10, Z10
+	VPMINSD      Z3, Z10, Z10
+	VPMOVDB      Z10, (DI)
+	ADDQ         $0x00000080, SI
+	ADDQ         $0x10, DI
+	SUBQ         $0x10, CX
+	DECQ         BX
+	JNZ          steps
+	JMP          constants
+
+end:
+	VZEROUPPER
+	RET
+
+shifted:
+shiftedconstants:
+	MOVL         $0x4a800000, DX
+	VMOVD        DX, X0
+	VPBROADCASTD X0, Z0
+	MOVL         $0x3efffe00, DX
+	VMOVD        DX, X1
+	VPBROADCASTD X1, Z1
+	MOVL         $0xca800000, DX
+	VMOVD        DX, X2
+	VPBROADCASTD X2, Z2
+	VPBROADCASTB 200(AX), Y3
+	VPBROADCASTB 204(AX), Y4
+	MOVQ         $0x0d0905010c080400, DX
+	VMOVQ        DX, X5
+	VPMOVZXBD    X5, Y5
+	VBROADCASTSS (R10), Z6
+	MOVBLSX      (R9), DX
+	VMOVD        DX, X7
+	VPBROADCASTD X7, Z7
+
+shiftedgroups:
+	CMPQ         CX, $0x20
+	JB           shiftedrest
+	PREFETCHT0   1024(SI)
+	PREFETCHT0   1088(SI)
+	PREFETCHT0   1152(SI)
+	PREFETCHT0   1216(SI)
+	VCVTPD2PS    (SI), Y10
+	VCVTPD2PS    64(SI), Y12
+	VINSERTF64X4 $0x01, Y12, Z10, Z10
+	VMULPS       Z6, Z10, Z10
+	VMINPS       Z0, Z10, Z10
+	VMAXPS       Z2, Z10, Z10
+	VCVTPS2DQ    Z10, Z8
+	VREDUCEPS    $0x08, Z10, Z10
+	VMOVAPS      Z10, Z11
+	VPADDD       Z7, Z8, Z8
+	VCVTPD2PS    128(SI), Y10
+	VCVTPD2PS    192(SI), Y12
+	VINSERTF64X4 $0x01, Y12, Z10, Z10
+	VMULPS       Z6, Z10, Z10
+	VMINPS       Z0, Z10, Z10
+	VMAXPS       Z2, Z10, Z10
+	VCVTPS2DQ    Z10, Z9
+	VREDUCEPS    $0x08, Z10, Z10
+	VRANGEPS     $0x0b, Z10, Z11, Z11
+	VPADDD       Z7, Z9, Z9
+	VPACKSSDW    Z9, Z8, Z8
+	VPACKSSWB    Z8, Z8, Z8
+	VPERMD       Z8, Z5, Z8
+	VPMAXSB      Y3, Y8, Y8
+	VPMINSB      Y4, Y8, Y8
+	VCMPPS       $0x1e, Z1, Z11, K1
+	KORTESTW     K1, K1
+	JNZ          shifteddivide
+	VMOVDQU      Y8, (DI)
+	ADDQ         $0x00000100, SI
+	ADDQ         $0x20, DI
+	SUBQ         $0x20, CX
+	JMP          shiftedgroups
+
+shifteddivide:
+	MOVQ $0x00000002, BX
+	JMP  shifteddivided
+
+shiftedrest:
+	MOVQ CX, BX
+	SHRQ $0x04, BX
+	JZ   shiftedend
+
+shifteddivided:
+	MOVL         $0x4a800000, DX
+	VMOVD        DX, X0
+	VPBROADCASTD X0, Z0
+	MOVL         $0x80000000, DX
+	VMOVD        DX, X1
+	VPBROADCASTD X1, Z1
+	VPBROADCASTD 200(AX), Z2
+	VPBROADCASTD 204(AX), Z3
+	VBROADCASTSS (R8), Z4
+	VBROADCASTSS (R10), Z5
+	VMULPS       Z0, Z4, Z6
+	VPXORD       Z1, Z6, Z7
+	MOVBLSX      (R9), DX
+	VMOVD        DX, X8
+	VPBROADCASTD X8, Z8
+
+shiftedsteps:
 	PREFETCHT0   1024(SI)
 	PREFETCHT0   1088(SI)
 	VCVTPD2PS    (SI), Y9
@@ -665,37 +1734,206 @@ next:
 	ADDQ         $0x00000080, SI
 	ADDQ         $0x10, DI
 	SUBQ         $0x10, CX
-	JNZ          next
+	DECQ         BX
+	JNZ          shiftedsteps
+	JMP          shiftedconstants
+
+shiftedend:
 	VZEROUPPER
 	RET
 
 // func quantizeSharedFloat16AVX512(s *sweep)
-// Requires: AVX, AVX512F, MMX+
+// Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, MMX+
 TEXT ·quantizeSharedFloat16AVX512(SB), NOSPLIT, $0-8
-	MOVL         $0x4a800000, AX
-	VMOVD        AX, X0
+	MOVQ  s+0(FP), AX
+	MOVQ  (AX), SI
+	MOVQ  24(AX), DI
+	MOVQ  48(AX), R8
+	MOVQ  72(AX), R10
+	MOVQ  96(AX), R9
+	MOVQ  184(AX), CX
+	TESTQ R9, R9
+	JNZ   shifted
+
+constants:
+	MOVL         $0x4a800000, DX
+	VMOVD        DX, X0
 	VPBROADCASTD X0, Z0
-	MOVL         $0x80000000, AX
-	VMOVD        AX, X1
+	MOVL         $0x3efffe00, DX
+	VMOVD        DX, X1
 	VPBROADCASTD X1, Z1
-	MOVQ         s+0(FP), AX
-	MOVQ         (AX), SI
-	MOVQ         24(AX), DI
-	MOVQ         48(AX), R8
-	MOVQ         72(AX), R10
-	MOVQ         96(AX), R9
-	MOVQ         184(AX), CX
+	MOVL         $0x80000000, DX
+	VMOVD        DX, X2
+	VPBROADCASTD X2, Z2
+	VPBROADCASTB 200(AX), Y3
+	VPBROADCASTB 204(AX), Y4
+	MOVQ         $0x0d0905010c080400, DX
+	VMOVQ        DX, X5
+	VPMOVZXBD    X5, Y5
+	VBROADCASTSS (R10), Z6
+
+groups:
+	CMPQ       CX, $0x20
+	JB         rest
+	PREFETCHT0 1024(SI)
+	VCVTPH2PS  (SI), Z10
+	VMULPS     Z6, Z10, Z10
+	VMINPS     Z0, Z10, Z10
+	VCVTPS2DQ  Z10, Z8
+	VREDUCEPS  $0x08, Z10, Z10
+	VMOVAPS    Z10, Z11
+	VCVTPH2PS  32(SI), Z10
+	VMULPS     Z6, Z10, Z10
+	VMINPS     Z0, Z10, Z10
+	VCVTPS2DQ  Z10, Z9
+	VREDUCEPS  $0x08, Z10, Z10
+	VRANGEPS   $0x0b, Z10, Z11, Z11
+	VPACKSSDW  Z9, Z8, Z8
+	VPACKSSWB  Z8, Z8, Z8
+	VPERMD     Z8, Z5, Z8
+	VPMAXSB    Y3, Y8, Y8
+	VPMINSB    Y4, Y8, Y8
+	VCMPPS     $0x1e, Z1, Z11, K1
+	KORTESTW   K1, K1
+	JNZ        divide
+	VMOVDQU    Y8, (DI)
+	ADDQ       $0x00000040, SI
+	ADDQ       $0x20, DI
+	SUBQ       $0x20, CX
+	JMP        groups
+
+divide:
+	MOVQ $0x00000002, BX
+	JMP  divided
+
+rest:
+	MOVQ CX, BX
+	SHRQ $0x04, BX
+	JZ   end
+
+divided:
+	MOVL         $0x4a800000, DX
+	VMOVD        DX, X0
+	VPBROADCASTD X0, Z0
+	MOVL         $0x80000000, DX
+	VMOVD        DX, X1
+	VPBROADCASTD X1, Z1
 	VPBROADCASTD 200(AX), Z2
 	VPBROADCASTD 204(AX), Z3
 	VBROADCASTSS (R8), Z4
 	VBROADCASTSS (R10), Z5
-	MOVBLSX      (R9), AX
-	VMOVD        AX, X8
-	VPBROADCASTD X8, Z8
 	VMULPS       Z0, Z4, Z6
 	VPXORD       Z1, Z6, Z7
 
-next:
+steps:
+	PREFETCHT0   1024(SI)
+	VCVTPH2PS    (SI), Z9
+	VMINPS       Z6, Z9, Z9
+	VMAXPS       Z7, Z9, Z9
+	VMULPS       Z5, Z9, Z10
+	VMOVAPS      Z9, Z12
+	VFNMADD231PS Z4, Z10, Z12
+	VFMADD231PS  Z5, Z12, Z10
+	VMOVAPS      Z9, Z12
+	VFNMADD231PS Z4, Z10, Z12
+	VFMADD231PS  Z5, Z12, Z10
+	VCVTPS2DQ    Z10, Z10
+	VPMAXSD      Z2, Z10, Z10
+	VPMINSD      Z3, Z10, Z10
+	VPMOVDB      Z10, (DI)
+	ADDQ         $0x00000020, SI
+	ADDQ         $0x10, DI
+	SUBQ         $0x10, CX
+	DECQ         BX
+	JNZ          steps
+	JMP          constants
+
+end:
+	VZEROUPPER
+	RET
+
+shifted:
+shiftedconstants:
+	MOVL         $0x4a800000, DX
+	VMOVD        DX, X0
+	VPBROADCASTD X0, Z0
+	MOVL         $0x3efffe00, DX
+	VMOVD        DX, X1
+	VPBROADCASTD X1, Z1
+	MOVL         $0xca800000, DX
+	VMOVD        DX, X2
+	VPBROADCASTD X2, Z2
+	VPBROADCASTB 200(AX), Y3
+	VPBROADCASTB 204(AX), Y4
+	MOVQ         $0x0d0905010c080400, DX
+	VMOVQ        DX, X5
+	VPMOVZXBD    X5, Y5
+	VBROADCASTSS (R10), Z6
+	MOVBLSX      (R9), DX
+	VMOVD        DX, X7
+	VPBROADCASTD X7, Z7
+
+shiftedgroups:
+	CMPQ       CX, $0x20
+	JB         shiftedrest
+	PREFETCHT0 1024(SI)
+	VCVTPH2PS  (SI), Z10
+	VMULPS     Z6, Z10, Z10
+	VMINPS     Z0, Z10, Z10
+	VMAXPS     Z2, Z10, Z10
+	VCVTPS2DQ  Z10, Z8
+	VREDUCEPS  $0x08, Z10, Z10
+	VMOVAPS    Z10, Z11
+	VPADDD     Z7, Z8, Z8
+	VCVTPH2PS  32(SI), Z10
+	VMULPS     Z6, Z10, Z10
+	VMINPS     Z0, Z10, Z10
+	VMAXPS     Z2, Z10, Z10
+	VCVTPS2DQ  Z10, Z9
+	VREDUCEPS  $0x08, Z10, Z10
+	VRANGEPS   $0x0b, Z10, Z11, Z11
+	VPADDD     Z7, Z9, Z9
+	VPACKSSDW  Z9, Z8, Z8
+	VPACKSSWB  Z8, Z8, Z8
+	VPERMD     Z8, Z5, Z8
+	VPMAXSB    Y3, Y8, Y8
+	VPMINSB    Y4, Y8, Y8
+	VCMPPS     $0x1e, Z1, Z11, K1
+	KORTESTW   K1, K1
+	JNZ        shifteddivide
+	VMOVDQU    Y8, (DI)
+	ADDQ       $0x00000040, SI
+	ADDQ       $0x20, DI
+	SUBQ       $0x20, CX
+	JMP        shiftedgroups
+
+shifteddivide:
+	MOVQ $0x00000002, BX
+	JMP  shifteddivided
+
+shiftedrest:
+	MOVQ CX, BX
+	SHRQ $0x04, BX
+	JZ   shiftedend
+
+shifteddivided:
+	MOVL         $0x4a800000, DX
+	VMOVD        DX, X0
+	VPBROADCASTD X0, Z0
+	MOVL         $0x80000000, DX
+	VMOVD        DX, X1
+	VPBROADCASTD X1, Z1
+	VPBROADCASTD 200(AX), Z2
+	VPBROADCASTD 204(AX), Z3
+	VBROADCASTSS (R8), Z4
+	VBROADCASTSS (R10), Z5
+	VMULPS       Z0, Z4, Z6
+	VPXORD       Z1, Z6, Z7
+	MOVBLSX      (R9), DX
+	VMOVD        DX, X8
+	VPBROADCASTD X8, Z8
+
+shiftedsteps:
 	PREFETCHT0   1024(SI)
 	VCVTPH2PS    (SI), Z9
 	VMINPS       Z6, Z9, Z9
@@ -715,37 +1953,211 @@ next:
 	ADDQ         $0x00000020, SI
 	ADDQ         $0x10, DI
 	SUBQ         $0x10, CX
-	JNZ          next
+	DECQ         BX
+	JNZ          shiftedsteps
+	JMP          shiftedconstants
+
+shiftedend:
 	VZEROUPPER
 	RET
 
 // func quantizeSharedBFloat16AVX512(s *sweep)
-// Requires: AVX, AVX512F, MMX+
+// Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, MMX+
 TEXT ·quantizeSharedBFloat16AVX512(SB), NOSPLIT, $0-8
-	MOVL         $0x4a800000, AX
-	VMOVD        AX, X0
+	MOVQ  s+0(FP), AX
+	MOVQ  (AX), SI
+	MOVQ  24(AX), DI
+	MOVQ  48(AX), R8
+	MOVQ  72(AX), R10
+	MOVQ  96(AX), R9
+	MOVQ  184(AX), CX
+	TESTQ R9, R9
+	JNZ   shifted
+
+constants:
+	MOVL         $0x4a800000, DX
+	VMOVD        DX, X0
 	VPBROADCASTD X0, Z0
-	MOVL         $0x80000000, AX
-	VMOVD        AX, X1
+	MOVL         $0x3efffe00, DX
+	VMOVD        DX, X1
 	VPBROADCASTD X1, Z1
-	MOVQ         s+0(FP), AX
-	MOVQ         (AX), SI
-	MOVQ         24(AX), DI
-	MOVQ         48(AX), R8
-	MOVQ         72(AX), R10
-	MOVQ         96(AX), R9
-	MOVQ         184(AX), CX
+	MOVL         $0x80000000, DX
+	VMOVD        DX, X2
+	VPBROADCASTD X2, Z2
+	VPBROADCASTB 200(AX), Y3
+	VPBROADCASTB 204(AX), Y4
+	MOVQ         $0x0d0905010c080400, DX
+	VMOVQ        DX, X5
+	VPMOVZXBD    X5, Y5
+	VBROADCASTSS (R10), Z6
+
+groups:
+	CMPQ       CX, $0x20
+	JB         rest
+	PREFETCHT0 1024(SI)
+	VPMOVZXWD  (SI), Z10
+	VPSLLD     $0x10, Z10, Z10
+	VMULPS     Z6, Z10, Z10
+	VMINPS     Z0, Z10, Z10
+	VCVTPS2DQ  Z10, Z8
+	VREDUCEPS  $0x08, Z10, Z10
+	VMOVAPS    Z10, Z11
+	VPMOVZXWD  32(SI), Z10
+	VPSLLD     $0x10, Z10, Z10
+	VMULPS     Z6, Z10, Z10
+	VMINPS     Z0, Z10, Z10
+	VCVTPS2DQ  Z10, Z9
+	VREDUCEPS  $0x08, Z10, Z10
+	VRANGEPS   $0x0b, Z10, Z11, Z11
+	VPACKSSDW  Z9, Z8, Z8
+	VPACKSSWB  Z8, Z8, Z8
+	VPERMD     Z8, Z5, Z8
+	VPMAXSB    Y3, Y8, Y8
+	VPMINSB    Y4, Y8, Y8
+	VCMPPS     $0x1e, Z1, Z11, K1
+	KORTESTW   K1, K1
+	JNZ        divide
+	VMOVDQU    Y8, (DI)
+	ADDQ       $0x00000040, SI
+	ADDQ       $0x20, DI
+	SUBQ       $0x20, CX
+	JMP        groups
+
+divide:
+	MOVQ $0x00000002, BX
+	JMP  divided
+
+rest:
+	MOVQ CX, BX
+	SHRQ $0x04, BX
+	JZ   end
+
+divided:
+	MOVL         $0x4a800000, DX
+	VMOVD        DX, X0
+	VPBROADCASTD X0, Z0
+	MOVL         $0x80000000, DX
+	VMOVD        DX, X1
+	VPBROADCASTD X1, Z1
 	VPBROADCASTD 200(AX), Z2
 	VPBROADCASTD 204(AX), Z3
 	VBROADCASTSS (R8), Z4
 	VBROADCASTSS (R10), Z5
-	MOVBLSX      (R9), AX
-	VMOVD        AX, X8
-	VPBROADCASTD X8, Z8
 	VMULPS       Z0, Z4, Z6
 	VPXORD       Z1, Z6, Z7
 
-next:
+steps:
+	PREFETCHT0   1024(SI)
+	VPMOVZXWD    (SI), Z9
+	VPSLLD       $0x10, Z9, Z9
+	VMINPS       Z6, Z9, Z9
+	VMAXPS       Z7, Z9, Z9
+	VMULPS       Z5, Z9, Z10
+	VMOVAPS      Z9, Z12
+	VFNMADD231PS Z4, Z10, Z12
+	VFMADD231PS  Z5, Z12, Z10
+	VMOVAPS      Z9, Z12
+	VFNMADD231PS Z4, Z10, Z12
+	VFMADD231PS  Z5, Z12, Z10
+	VCVTPS2DQ    Z10, Z10
+	VPMAXSD      Z2, Z10, Z10
+	VPMINSD      Z3, Z10, Z10
+	VPMOVDB      Z10, (DI)
+	ADDQ         $0x00000020, SI
+	ADDQ         $0x10, DI
+	SUBQ         $0x10, CX
+	DECQ         BX
+	JNZ          steps
+	JMP          constants
+
+end:
+	VZEROUPPER
+	RET
+
+shifted:
+shiftedconstants:
+	MOVL         $0x4a800000, DX
+	VMOVD        DX, X0
+	VPBROADCASTD X0, Z0
+	MOVL         $0x3efffe00, DX
+	VMOVD        DX, X1
+	VPBROADCASTD X1, Z1
+	MOVL         $0xca800000, DX
+	VMOVD        DX, X2
+	VPBROADCASTD X2, Z2
+	VPBROADCASTB 200(AX), Y3
+	VPBROADCASTB 204(AX), Y4
+	MOVQ         $0x0d0905010c080400, DX
+	VMOVQ        DX, X5
+	VPMOVZXBD    X5, Y5
+	VBROADCASTSS (R10), Z6
+	MOVBLSX      (R9), DX
+	VMOVD        DX, X7
+	VPBROADCASTD X7, Z7
+
+shiftedgroups:
+	CMPQ       CX, $0x20
+	JB         shiftedrest
+	PREFETCHT0 1024(SI)
+	VPMOVZXWD  (SI), Z10
+	VPSLLD     $0x10, Z10, Z10
+	VMULPS     Z6, Z10, Z10
+	VMINPS     Z0, Z10, Z10
+	VMAXPS     Z2, Z10, Z10
+	VCVTPS2DQ  Z10, Z8
+	VREDUCEPS  $0x08, Z10, Z10
+	VMOVAPS    Z10, Z11
+	VPADDD     Z7, Z8, Z8
+	VPMOVZXWD  32(SI), Z10
+	VPSLLD     $0x10, Z10, Z10
+	VMULPS     Z6, Z10, Z10
+	VMINPS     Z0, Z10, Z10
+	VMAXPS     Z2, Z10, Z10
+	VCVTPS2DQ  Z10, Z9
+	VREDUCEPS  $0x08, Z10, Z10
+	VRANGEPS   $0x0b, Z10, Z11, Z11
+	VPADDD     Z7, Z9, Z9
+	VPACKSSDW  Z9, Z8, Z8
+	VPACKSSWB  Z8, Z8, Z8
+	VPERMD     Z8, Z5, Z8
+	VPMAXSB    Y3, Y8, Y8
+	VPMINSB    Y4, Y8, Y8
+	VCMPPS     $0x1e, Z1, Z11, K1
+	KORTESTW   K1, K1
+	JNZ        shifteddivide
+	VMOVDQU    Y8, (DI)
+	ADDQ       $0x00000040, SI
+	ADDQ       $0x20, DI
+	SUBQ       $0x20, CX
+	JMP        shiftedgroups
+
+shifteddivide:
+	MOVQ $0x00000002, BX
+	JMP  shifteddivided
+
+shiftedrest:
+	MOVQ CX, BX
+	SHRQ $0x04, BX
+	JZ   shiftedend
+
+shifteddivided:
+	MOVL         $0x4a800000, DX
+	VMOVD        DX, X0
+	VPBROADCASTD X0, Z0
+	MOVL         $0x80000000, DX
+	VMOVD        DX, X1
+	VPBROADCASTD X1, Z1
+	VPBROADCASTD 200(AX), Z2
+	VPBROADCASTD 204(AX), Z3
+	VBROADCASTSS (R8), Z4
+	VBROADCASTSS (R10), Z5
+	VMULPS       Z0, Z4, Z6
+	VPXORD       Z1, Z6, Z7
+	MOVBLSX      (R9), DX
+	VMOVD        DX, X8
+	VPBROADCASTD X8, Z8
+
+shiftedsteps:
 	PREFETCHT0   1024(SI)
 	VPMOVZXWD    (SI), Z9
 	VPSLLD       $0x10, Z9, Z9
@@ -766,15 +2178,19 @@ next:
 	ADDQ         $0x00000020, SI
 	ADDQ         $0x10, DI
 	SUBQ         $0x10, CX
-	JNZ          next
+	DECQ         BX
+	JNZ          shiftedsteps
+	JMP          shiftedconstants
+
+shiftedend:
 	VZEROUPPER
 	RET
 
 // func extremesEachFloat32AVX2(s *sweep)
 // Requires: AVX, AVX2, MMX+
 TEXT ·extremesEachFloat32AVX2(SB), NOSPLIT, $0-8
-	MOVL         $0x7fffffff, AX
-	VMOVD        AX, X0
+	MOVL         $0x7fffffff, DX
+	VMOVD        DX, X0
 	VPBROADCASTD X0, Y0
 	MOVQ         s+0(FP), AX
 	MOVQ         (AX), SI
@@ -824,8 +2240,8 @@ rows:
 // func extremesEachFloat64AVX2(s *sweep)
 // Requires: AVX, AVX2, MMX+
 TEXT ·extremesEachFloat64AVX2(SB), NOSPLIT, $0-8
-	MOVL         $0x7fffffff, AX
-	VMOVD        AX, X0
+	MOVL         $0x7fffffff, DX
+	VMOVD        DX, X0
 	VPBROADCASTD X0, Y0
 	MOVQ         s+0(FP), AX
 	MOVQ         (AX), SI
@@ -880,8 +2296,8 @@ rows:
 // func extremesEachFloat16AVX2(s *sweep)
 // Requires: AVX, AVX2, F16C, MMX+
 TEXT ·extremesEachFloat16AVX2(SB), NOSPLIT, $0-8
-	MOVL         $0x7fffffff, AX
-	VMOVD        AX, X0
+	MOVL         $0x7fffffff, DX
+	VMOVD        DX, X0
 	VPBROADCASTD X0, Y0
 	MOVQ         s+0(FP), AX
 	MOVQ         (AX), SI
@@ -931,8 +2347,8 @@ rows:
 // func extremesEachBFloat16AVX2(s *sweep)
 // Requires: AVX, AVX2, MMX+
 TEXT ·extremesEachBFloat16AVX2(SB), NOSPLIT, $0-8
-	MOVL         $0x7fffffff, AX
-	VMOVD        AX, X0
+	MOVL         $0x7fffffff, DX
+	VMOVD        DX, X0
 	VPBROADCASTD X0, Y0
 	MOVQ         s+0(FP), AX
 	MOVQ         (AX), SI
@@ -984,8 +2400,8 @@ rows:
 // func extremesSharedFloat32AVX2(s *sweep)
 // Requires: AVX, AVX2, MMX+
 TEXT ·extremesSharedFloat32AVX2(SB), NOSPLIT, $0-8
-	MOVL         $0x7fffffff, AX
-	VMOVD        AX, X0
+	MOVL         $0x7fffffff, DX
+	VMOVD        DX, X0
 	VPBROADCASTD X0, Y0
 	MOVQ         s+0(FP), AX
 	MOVQ         (AX), SI
@@ -1032,8 +2448,8 @@ next:
 // func extremesSharedFloat64AVX2(s *sweep)
 // Requires: AVX, AVX2, MMX+
 TEXT ·extremesSharedFloat64AVX2(SB), NOSPLIT, $0-8
-	MOVL         $0x7fffffff, AX
-	VMOVD        AX, X0
+	MOVL         $0x7fffffff, DX
+	VMOVD        DX, X0
 	VPBROADCASTD X0, Y0
 	MOVQ         s+0(FP), AX
 	MOVQ         (AX), SI
@@ -1085,8 +2501,8 @@ next:
 // func extremesSharedFloat16AVX2(s *sweep)
 // Requires: AVX, AVX2, F16C, MMX+
 TEXT ·extremesSharedFloat16AVX2(SB), NOSPLIT, $0-8
-	MOVL         $0x7fffffff, AX
-	VMOVD        AX, X0
+	MOVL         $0x7fffffff, DX
+	VMOVD        DX, X0
 	VPBROADCASTD X0, Y0
 	MOVQ         s+0(FP), AX
 	MOVQ         (AX), SI
@@ -1133,8 +2549,8 @@ next:
 // func extremesSharedBFloat16AVX2(s *sweep)
 // Requires: AVX, AVX2, MMX+
 TEXT ·extremesSharedBFloat16AVX2(SB), NOSPLIT, $0-8
-	MOVL         $0x7fffffff, AX
-	VMOVD        AX, X0
+	MOVL         $0x7fffffff, DX
+	VMOVD        DX, X0
 	VPBROADCASTD X0, Y0
 	MOVQ         s+0(FP), AX
 	MOVQ         (AX), SI
@@ -1183,30 +2599,117 @@ next:
 // func quantizeEachFloat32AVX2(s *sweep)
 // Requires: AVX, AVX2, FMA3, MMX+
 TEXT ·quantizeEachFloat32AVX2(SB), NOSPLIT, $0-8
-	MOVL         $0x4a800000, AX
-	VMOVD        AX, X0
+	MOVQ  s+0(FP), AX
+	MOVQ  (AX), SI
+	MOVQ  24(AX), DI
+	MOVQ  48(AX), R8
+	MOVQ  72(AX), R10
+	MOVQ  96(AX), R9
+	MOVQ  184(AX), CX
+	TESTQ R9, R9
+	JNZ   shifted
+
+constants:
+	MOVL         $0x4a800000, DX
+	VMOVD        DX, X0
 	VPBROADCASTD X0, Y0
-	MOVL         $0x80000000, AX
-	VMOVD        AX, X1
+	MOVL         $0x3efffe00, DX
+	VMOVD        DX, X1
 	VPBROADCASTD X1, Y1
-	MOVQ         s+0(FP), AX
-	MOVQ         (AX), SI
-	MOVQ         24(AX), DI
-	MOVQ         48(AX), R8
-	MOVQ         72(AX), R10
-	MOVQ         96(AX), R9
-	MOVQ         184(AX), CX
+	MOVL         $0x80000000, DX
+	VMOVD        DX, X2
+	VPBROADCASTD X2, Y2
+	VPBROADCASTB 200(AX), Y3
+	VPBROADCASTB 204(AX), Y4
+	MOVQ         $0x0703060205010400, DX
+	VMOVQ        DX, X5
+	VPMOVZXBD    X5, Y5
+
+groups:
+	CMPQ       CX, $0x20
+	JB         rest
+	PREFETCHT0 1024(SI)
+	PREFETCHT0 1088(SI)
+	VMOVUPS    (SI), Y12
+	VMULPS     (R10), Y12, Y12
+	VMINPS     Y0, Y12, Y12
+	VCVTPS2DQ  Y12, Y8
+	VCVTDQ2PS  Y8, Y14
+	VSUBPS     Y14, Y12, Y12
+	VPSLLD     $0x01, Y12, Y12
+	VPSRLD     $0x01, Y12, Y12
+	VMOVAPS    Y12, Y13
+	VMOVUPS    32(SI), Y12
+	VMULPS     32(R10), Y12, Y12
+	VMINPS     Y0, Y12, Y12
+	VCVTPS2DQ  Y12, Y9
+	VCVTDQ2PS  Y9, Y14
+	VSUBPS     Y14, Y12, Y12
+	VPSLLD     $0x01, Y12, Y12
+	VPSRLD     $0x01, Y12, Y12
+	VMAXPS     Y12, Y13, Y13
+	VMOVUPS    64(SI), Y12
+	VMULPS     64(R10), Y12, Y12
+	VMINPS     Y0, Y12, Y12
+	VCVTPS2DQ  Y12, Y10
+	VCVTDQ2PS  Y10, Y14
+	VSUBPS     Y14, Y12, Y12
+	VPSLLD     $0x01, Y12, Y12
+	VPSRLD     $0x01, Y12, Y12
+	VMAXPS     Y12, Y13, Y13
+	VMOVUPS    96(SI), Y12
+	VMULPS     96(R10), Y12, Y12
+	VMINPS     Y0, Y12, Y12
+	VCVTPS2DQ  Y12, Y11
+	VCVTDQ2PS  Y11, Y14
+	VSUBPS     Y14, Y12, Y12
+	VPSLLD     $0x01, Y12, Y12
+	VPSRLD     $0x01, Y12, Y12
+	VMAXPS     Y12, Y13, Y13
+	VPACKSSDW  Y9, Y8, Y8
+	VPACKSSDW  Y11, Y10, Y10
+	VPACKSSWB  Y10, Y8, Y8
+	VPERMD     Y8, Y5, Y8
+	VPMAXSB    Y3, Y8, Y8
+	VPMINSB    Y4, Y8, Y8
+	VCMPPS     $0x1e, Y1, Y13, Y13
+	VMOVMSKPS  Y13, DX
+	TESTL      DX, DX
+	JNZ        divide
+	VMOVDQU    Y8, (DI)
+	ADDQ       $0x00000080, SI
+	ADDQ       $0x20, DI
+	ADDQ       $0x00000080, R8
+	ADDQ       $0x00000080, R10
+	SUBQ       $0x20, CX
+	JMP        groups
+
+divide:
+	MOVQ $0x00000002, BX
+	JMP  divided
+
+rest:
+	MOVQ CX, BX
+	SHRQ $0x04, BX
+	JZ   end
+
+divided:
+	MOVL         $0x4a800000, DX
+	VMOVD        DX, X0
+	VPBROADCASTD X0, Y0
+	MOVL         $0x80000000, DX
+	VMOVD        DX, X1
+	VPBROADCASTD X1, Y1
 	VPBROADCASTD 200(AX), Y2
 	VPBROADCASTD 204(AX), Y3
 
-next:
+steps:
 	PREFETCHT0   1024(SI)
 	VMOVUPS      (SI), Y9
 	VMOVUPS      (R8), Y4
 	VMOVUPS      (R10), Y5
 	VMULPS       Y0, Y4, Y6
 	VXORPS       Y1, Y6, Y7
-	VPMOVSXBD    (R9), Y8
 	VMINPS       Y6, Y9, Y9
 	VMAXPS       Y7, Y9, Y9
 	VMULPS       Y5, Y9, Y10
@@ -1217,7 +2720,6 @@ next:
 	VFNMADD231PS Y4, Y10, Y12
 	VFMADD231PS  Y5, Y12, Y10
 	VCVTPS2DQ    Y10, Y10
-	VPADDD       Y8, Y10, Y10
 	VPMAXSD      Y2, Y10, Y10
 	VPMINSD      Y3, Y10, Y10
 	VMOVUPS      32(SI), Y9
@@ -1225,7 +2727,6 @@ next:
 	VMOVUPS      32(R10), Y5
 	VMULPS       Y0, Y4, Y6
 	VXORPS       Y1, Y6, Y7
-	VPMOVSXBD    8(R9), Y8
 	VMINPS       Y6, Y9, Y9
 	VMAXPS       Y7, Y9, Y9
 	VMULPS       Y5, Y9, Y11
@@ -1236,6 +2737,171 @@ next:
 	VFNMADD231PS Y4, Y11, Y12
 	VFMADD231PS  Y5, Y12, Y11
 	VCVTPS2DQ    Y11, Y11
+	VPMAXSD      Y2, Y11, Y11
+	VPMINSD      Y3, Y11, Y11
+	VPACKSSDW    Y11, Y10, Y10
+	VPERMQ       $0xd8, Y10, Y10
+	VEXTRACTI128 $0x01, Y10, X11
+	VPACKSSWB    X11, X10, X10
+	VMOVDQU      X10, (DI)
+	ADDQ         $0x00000040, SI
+	ADDQ         $0x10, DI
+	ADDQ         $0x00000040, R8
+	ADDQ         $0x00000040, R10
+	SUBQ         $0x10, CX
+	DECQ         BX
+	JNZ          steps
+	JMP          constants
+
+end:
+	VZEROUPPER
+	RET
+
+shifted:
+shiftedconstants:
+	MOVL         $0x4a800000, DX
+	VMOVD        DX, X0
+	VPBROADCASTD X0, Y0
+	MOVL         $0x3efffe00, DX
+	VMOVD        DX, X1
+	VPBROADCASTD X1, Y1
+	MOVL         $0xca800000, DX
+	VMOVD        DX, X2
+	VPBROADCASTD X2, Y2
+	VPBROADCASTB 200(AX), Y3
+	VPBROADCASTB 204(AX), Y4
+	MOVQ         $0x0703060205010400, DX
+	VMOVQ        DX, X5
+	VPMOVZXBD    X5, Y5
+
+shiftedgroups:
+	CMPQ       CX, $0x20
+	JB         shiftedrest
+	PREFETCHT0 1024(SI)
+	PREFETCHT0 1088(SI)
+	VMOVUPS    (SI), Y12
+	VMULPS     (R10), Y12, Y12
+	VMINPS     Y0, Y12, Y12
+	VMAXPS     Y2, Y12, Y12
+	VCVTPS2DQ  Y12, Y8
+	VCVTDQ2PS  Y8, Y14
+	VSUBPS     Y14, Y12, Y12
+	VPSLLD     $0x01, Y12, Y12
+	VPSRLD     $0x01, Y12, Y12
+	VMOVAPS    Y12, Y13
+	VPMOVSXBD  (R9), Y7
+	VPADDD     Y7, Y8, Y8
+	VMOVUPS    32(SI), Y12
+	VMULPS     32(R10), Y12, Y12
+	VMINPS     Y0, Y12, Y12
+	VMAXPS     Y2, Y12, Y12
+	VCVTPS2DQ  Y12, Y9
+	VCVTDQ2PS  Y9, Y14
+	VSUBPS     Y14, Y12, Y12
+	VPSLLD     $0x01, Y12, Y12
+	VPSRLD     $0x01, Y12, Y12
+	VMAXPS     Y12, Y13, Y13
+	VPMOVSXBD  8(R9), Y7
+	VPADDD     Y7, Y9, Y9
+	VMOVUPS    64(SI), Y12
+	VMULPS     64(R10), Y12, Y12
+	VMINPS     Y0, Y12, Y12
+	VMAXPS     Y2, Y12, Y12
+	VCVTPS2DQ  Y12, Y10
+	VCVTDQ2PS  Y10, Y14
+	VSUBPS     Y14, Y12, Y12
+	VPSLLD     $0x01, Y12, Y12
+	VPSRLD     $0x01, Y12, Y12
+	VMAXPS     Y12, Y13, Y13
+	VPMOVSXBD  16(R9), Y7
+	VPADDD     Y7, Y10, Y10
+	VMOVUPS    96(SI), Y12
+	VMULPS     96(R10), Y12, Y12
+	VMINPS     Y0, Y12, Y12
+	VMAXPS     Y2, Y12, Y12
+	VCVTPS2DQ  Y12, Y11
+	VCVTDQ2PS  Y11, Y14
+	VSUBPS     Y14, Y12, Y12
+	VPSLLD     $0x01, Y12, Y12
+	VPSRLD     $0x01, Y12, Y12
+	VMAXPS     Y12, Y13, Y13
+	VPMOVSXBD  24(R9), Y7
+	VPADDD     Y7, Y11, Y11
+	VPACKSSDW  Y9, Y8, Y8
+	VPACKSSDW  Y11, Y10, Y10
+	VPACKSSWB  Y10, Y8, Y8
+	VPERMD     Y8, Y5, Y8
+	VPMAXSB    Y3, Y8, Y8
+	VPMINSB    Y4, Y8, Y8
+	VCMPPS     $0x1e, Y1, Y13, Y13
+	VMOVMSKPS  Y13, DX
+	TESTL      DX, DX
+	JNZ        shifteddivide
+	VMOVDQU    Y8, (DI)
+	ADDQ       $0x00000080, SI
+	ADDQ       $0x20, DI
+	ADDQ       $0x00000080, R8
+	ADDQ       $0x00000080, R10
+	ADDQ       $0x20, R9
+	SUBQ       $0x20, CX
+	JMP        shiftedgroups
+
+shifteddivide:
+	MOVQ $0x00000002, BX
+	JMP  shifteddivided
+
+shiftedrest:
+	MOVQ CX, BX
+	SHRQ $0x04, BX
+	JZ   shiftedend
+
+shifteddivided:
+	MOVL         $0x4a800000, DX
+	VMOVD        DX, X0
+	VPBROADCASTD X0, Y0
+	MOVL         $0x80000000, DX
+	VMOVD        DX, X1
+	VPBROADCASTD X1, Y1
+	VPBROADCASTD 200(AX), Y2
+	VPBROADCASTD 204(AX), Y3
+
+shiftedsteps:
+	PREFETCHT0   1024(SI)
+	VMOVUPS      (SI), Y9
+	VMOVUPS      (R8), Y4
+	VMOVUPS      (R10), Y5
+	VMULPS       Y0, Y4, Y6
+	VXORPS       Y1, Y6, Y7
+	VMINPS       Y6, Y9, Y9
+	VMAXPS       Y7, Y9, Y9
+	VMULPS       Y5, Y9, Y10
+	VMOVAPS      Y9, Y12
+	VFNMADD231PS Y4, Y10, Y12
+	VFMADD231PS  Y5, Y12, Y10
+	VMOVAPS      Y9, Y12
+	VFNMADD231PS Y4, Y10, Y12
+	VFMADD231PS  Y5, Y12, Y10
+	VCVTPS2DQ    Y10, Y10
+	VPMOVSXBD    (R9), Y8
+	VPADDD       Y8, Y10, Y10
+	VPMAXSD      Y2, Y10, Y10
+	VPMINSD      Y3, Y10, Y10
+	VMOVUPS      32(SI), Y9
+	VMOVUPS      32(R8), Y4
+	VMOVUPS      32(R10), Y5
+	VMULPS       Y0, Y4, Y6
+	VXORPS       Y1, Y6, Y7
+	VMINPS       Y6, Y9, Y9
+	VMAXPS       Y7, Y9, Y9
+	VMULPS       Y5, Y9, Y11
+	VMOVAPS      Y9, Y12
+	VFNMADD231PS Y4, Y11, Y12
+	VFMADD231PS  Y5, Y12, Y11
+	VMOVAPS      Y9, Y12
+	VFNMADD231PS Y4, Y11, Y12
+	VFMADD231PS  Y5, Y12, Y11
+	VCVTPS2DQ    Y11, Y11
+	VPMOVSXBD    8(R9), Y8
 	VPADDD       Y8, Y11, Y11
 	VPMAXSD      Y2, Y11, Y11
 	VPMINSD      Y3, Y11, Y11
@@ -1246,34 +2912,136 @@ next:
 	VMOVDQU      X10, (DI)
 	ADDQ         $0x00000040, SI
 	ADDQ         $0x10, DI
-	ADDQ         $0x40, R8
-	ADDQ         $0x40, R10
+	ADDQ         $0x00000040, R8
+	ADDQ         $0x00000040, R10
 	ADDQ         $0x10, R9
 	SUBQ         $0x10, CX
-	JNZ          next
+	DECQ         BX
+	JNZ          shiftedsteps
+	JMP          shiftedconstants
+
+shiftedend:
 	VZEROUPPER
 	RET
 
 // func quantizeEachFloat64AVX2(s *sweep)
 // Requires: AVX, AVX2, FMA3, MMX+
 TEXT ·quantizeEachFloat64AVX2(SB), NOSPLIT, $0-8
-	MOVL         $0x4a800000, AX
-	VMOVD        AX, X0
+	MOVQ  s+0(FP), AX
+	MOVQ  (AX), SI
+	MOVQ  24(AX), DI
+	MOVQ  48(AX), R8
+	MOVQ  72(AX), R10
+	MOVQ  96(AX), R9
+	MOVQ  184(AX), CX
+	TESTQ R9, R9
+	JNZ   shifted
+
+constants:
+	MOVL         $0x4a800000, DX
+	VMOVD        DX, X0
 	VPBROADCASTD X0, Y0
-	MOVL         $0x80000000, AX
-	VMOVD        AX, X1
+	MOVL         $0x3efffe00, DX
+	VMOVD        DX, X1
 	VPBROADCASTD X1, Y1
-	MOVQ         s+0(FP), AX
-	MOVQ         (AX), SI
-	MOVQ         24(AX), DI
-	MOVQ         48(AX), R8
-	MOVQ         72(AX), R10
-	MOVQ         96(AX), R9
-	MOVQ         184(AX), CX
+	MOVL         $0x80000000, DX
+	VMOVD        DX, X2
+	VPBROADCASTD X2, Y2
+	VPBROADCASTB 200(AX), Y3
+	VPBROADCASTB 204(AX), Y4
+	MOVQ         $0x0703060205010400, DX
+	VMOVQ        DX, X5
+	VPMOVZXBD    X5, Y5
+
+groups:
+	CMPQ        CX, $0x20
+	JB          rest
+	PREFETCHT0  1024(SI)
+	PREFETCHT0  1088(SI)
+	PREFETCHT0  1152(SI)
+	PREFETCHT0  1216(SI)
+	VCVTPD2PSY  (SI), X12
+	VCVTPD2PSY  32(SI), X14
+	VINSERTF128 $0x01, X14, Y12, Y12
+	VMULPS      (R10), Y12, Y12
+	VMINPS      Y0, Y12, Y12
+	VCVTPS2DQ   Y12, Y8
+	VCVTDQ2PS   Y8, Y14
+	VSUBPS      Y14, Y12, Y12
+	VPSLLD      $0x01, Y12, Y12
+	VPSRLD      $0x01, Y12, Y12
+	VMOVAPS     Y12, Y13
+	VCVTPD2PSY  64(SI), X12
+	VCVTPD2PSY  96(SI), X14
+	VINSERTF128 $0x01, X14, Y12, Y12
+	VMULPS      32(R10), Y12, Y12
+	VMINPS      Y0, Y12, Y12
+	VCVTPS2DQ   Y12, Y9
+	VCVTDQ2PS   Y9, Y14
+	VSUBPS      Y14, Y12, Y12
+	VPSLLD      $0x01, Y12, Y12
+	VPSRLD      $0x01, Y12, Y12
+	VMAXPS      Y12, Y13, Y13
+	VCVTPD2PSY  128(SI), X12
+	VCVTPD2PSY  160(SI), X14
+	VINSERTF128 $0x01, X14, Y12, Y12
+	VMULPS      64(R10), Y12, Y12
+	VMINPS      Y0, Y12, Y12
+	VCVTPS2DQ   Y12, Y10
+	VCVTDQ2PS   Y10, Y14
+	VSUBPS      Y14, Y12, Y12
+	VPSLLD      $0x01, Y12, Y12
+	VPSRLD      $0x01, Y12, Y12
+	VMAXPS      Y12, Y13, Y13
+	VCVTPD2PSY  192(SI), X12
+	VCVTPD2PSY  224(SI), X14
+	VINSERTF128 $0x01, X14, Y12, Y12
+	VMULPS      96(R10), Y12, Y12
+	VMINPS      Y0, Y12, Y12
+	VCVTPS2DQ   Y12, Y11
+	VCVTDQ2PS   Y11, Y14
+	VSUBPS      Y14, Y12, Y12
+	VPSLLD      $0x01, Y12, Y12
+	VPSRLD      $0x01, Y12, Y12
+	VMAXPS      Y12, Y13, Y13
+	VPACKSSDW   Y9, Y8, Y8
+	VPACKSSDW   Y11, Y10, Y10
+	VPACKSSWB   Y10, Y8, Y8
+	VPERMD      Y8, Y5, Y8
+	VPMAXSB     Y3, Y8, Y8
+	VPMINSB     Y4, Y8, Y8
+	VCMPPS      $0x1e, Y1, Y13, Y13
+	VMOVMSKPS   Y13, DX
+	TESTL       DX, DX
+	JNZ         divide
+	VMOVDQU     Y8, (DI)
+	ADDQ        $0x00000100, SI
+	ADDQ        $0x20, DI
+	ADDQ        $0x00000080, R8
+	ADDQ        $0x00000080, R10
+	SUBQ        $0x20, CX
+	JMP         groups
+
+divide:
+	MOVQ $0x00000002, BX
+	JMP  divided
+
+rest:
+	MOVQ CX, BX
+	SHRQ $0x04, BX
+	JZ   end
+
+divided:
+	MOVL         $0x4a800000, DX
+	VMOVD        DX, X0
+	VPBROADCASTD X0, Y0
+	MOVL         $0x80000000, DX
+	VMOVD        DX, X1
+	VPBROADCASTD X1, Y1
 	VPBROADCASTD 200(AX), Y2
 	VPBROADCASTD 204(AX), Y3
 
-next:
+steps:
 	PREFETCHT0   1024(SI)
 	PREFETCHT0   1088(SI)
 	VCVTPD2PSY   (SI), X9
@@ -1283,7 +3051,6 @@ next:
 	VMOVUPS      (R10), Y5
 	VMULPS       Y0, Y4, Y6
 	VXORPS       Y1, Y6, Y7
-	VPMOVSXBD    (R9), Y8
 	VMINPS       Y6, Y9, Y9
 	VMAXPS       Y7, Y9, Y9
 	VMULPS       Y5, Y9, Y10
@@ -1294,6 +3061,184 @@ next:
 	VFNMADD231PS Y4, Y10, Y12
 	VFMADD231PS  Y5, Y12, Y10
 	VCVTPS2DQ    Y10, Y10
+	VPMAXSD      Y2, Y10, Y10
+	VPMINSD      Y3, Y10, Y10
+	VCVTPD2PSY   64(SI), X9
+	VCVTPD2PSY   96(SI), X12
+	VINSERTF128  $0x01, X12, Y9, Y9
+	VMOVUPS      32(R8), Y4
+	VMOVUPS      32(R10), Y5
+	VMULPS       Y0, Y4, Y6
+	VXORPS       Y1, Y6, Y7
+	VMINPS       Y6, Y9, Y9
+	VMAXPS       Y7, Y9, Y9
+	VMULPS       Y5, Y9, Y11
+	VMOVAPS      Y9, Y12
+	VFNMADD231PS Y4, Y11, Y12
+	VFMADD231PS  Y5, Y12, Y11
+	VMOVAPS      Y9, Y12
+	VFNMADD231PS Y4, Y11, Y12
+	VFMADD231PS  Y5, Y12, Y11
+	VCVTPS2DQ    Y11, Y11
+	VPMAXSD      Y2, Y11, Y11
+	VPMINSD      Y3, Y11, Y11
+	VPACKSSDW    Y11, Y10, Y10
+	VPERMQ       $0xd8, Y10, Y10
+	VEXTRACTI128 $0x01, Y10, X11
+	VPACKSSWB    X11, X10, X10
+	VMOVDQU      X10, (DI)
+	ADDQ         $0x00000080, SI
+	ADDQ         $0x10, DI
+	ADDQ         $0x00000040, R8
+	ADDQ         $0x00000040, R10
+	SUBQ         $0x10, CX
+	DECQ         BX
+	JNZ          steps
+	JMP          constants
+
+end:
+	VZEROUPPER
+	RET
+
+shifted:
+shiftedconstants:
+	MOVL         $0x4a800000, DX
+	VMOVD        DX, X0
+	VPBROADCASTD X0, Y0
+	MOVL         $0x3efffe00, DX
+	VMOVD        DX, X1
+	VPBROADCASTD X1, Y1
+	MOVL         $0xca800000, DX
+	VMOVD        DX, X2
+	VPBROADCASTD X2, Y2
+	VPBROADCASTB 200(AX), Y3
+	VPBROADCASTB 204(AX), Y4
+	MOVQ         $0x0703060205010400, DX
+	VMOVQ        DX, X5
+	VPMOVZXBD    X5, Y5
+
+shiftedgroups:
+	CMPQ        CX, $0x20
+	JB          shiftedrest
+	PREFETCHT0  1024(SI)
+	PREFETCHT0  1088(SI)
+	PREFETCHT0  1152(SI)
+	PREFETCHT0  1216(SI)
+	VCVTPD2PSY  (SI), X12
+	VCVTPD2PSY  32(SI), X14
+	VINSERTF128 $0x01, X14, Y12, Y12
+	VMULPS      (R10), Y12, Y12
+	VMINPS      Y0, Y12, Y12
+	VMAXPS      Y2, Y12, Y12
+	VCVTPS2DQ   Y12, Y8
+	VCVTDQ2PS   Y8, Y14
+	VSUBPS      Y14, Y12, Y12
+	VPSLLD      $0x01, Y12, Y12
+	VPSRLD      $0x01, Y12, Y12
+	VMOVAPS     Y12, Y13
+	VPMOVSXBD   (R9), Y7
+	VPADDD      Y7, Y8, Y8
+	VCVTPD2PSY  64(SI), X12
+	VCVTPD2PSY  96(SI), X14
+	VINSERTF128 $0x01, X14, Y12, Y12
+	VMULPS      32(R10), Y12, Y12
+	VMINPS      Y0, Y12, Y12
+	VMAXPS      Y2, Y12, Y12
+	VCVTPS2DQ   Y12, Y9
+	VCVTDQ2PS   Y9, Y14
+	VSUBPS      Y14, Y12, Y12
+	VPSLLD      $0x01, Y12, Y12
+	VPSRLD      $0x01, Y12, Y12
+	VMAXPS      Y12, Y13, Y13
+	VPMOVSXBD   8(R9), Y7
+	VPADDD      Y7, Y9, Y9
+	VCVTPD2PSY  128(SI), X12
+	VCVTPD2PSY  160(SI), X14
+	VINSERTF128 $0x01, X14, Y12, Y12
+	VMULPS      64(R10), Y12, Y12
+	VMINPS      Y0, Y12, Y12
+	VMAXPS      Y2, Y12, Y12
+	VCVTPS2DQ   Y12, Y10
+	VCVTDQ2PS   Y10, Y14
+	VSUBPS      Y14, Y12, Y12
+	VPSLLD      $0x01, Y12, Y12
+	VPSRLD      $0x01, Y12, Y12
+	VMAXPS      Y12, Y13, Y13
+	VPMOVSXBD   16(R9), Y7
+	VPADDD      Y7, Y10, Y10
+	VCVTPD2PSY  192(SI), X12
+	VCVTPD2PSY  224(SI), X14
+	VINSERTF128 $0x01, X14, Y12, Y12
+	VMULPS      96(R10), Y12, Y12
+	VMINPS      Y0, Y12, Y12
+	VMAXPS      Y2, Y12, Y12
+	VCVTPS2DQ   Y12, Y11
+	VCVTDQ2PS   Y11, Y14
+	VSUBPS      Y14, Y12, Y12
+	VPSLLD      $0x01, Y12, Y12
+	VPSRLD      $0x01, Y12, Y12
+	VMAXPS      Y12, Y13, Y13
+	VPMOVSXBD   24(R9), Y7
+	VPADDD      Y7, Y11, Y11
+	VPACKSSDW   Y9, Y8, Y8
+	VPACKSSDW   Y11, Y10, Y10
+	VPACKSSWB   Y10, Y8, Y8
+	VPERMD      Y8, Y5, Y8
+	VPMAXSB     Y3, Y8, Y8
+	VPMINSB     Y4, Y8, Y8
+	VCMPPS      $0x1e, Y1, Y13, Y13
+	VMOVMSKPS   Y13, DX
+	TESTL       DX, DX
+	JNZ         shifteddivide
+	VMOVDQU     Y8, (DI)
+	ADDQ        $0x00000100, SI
+	ADDQ        $0x20, DI
+	ADDQ        $0x00000080, R8
+	ADDQ        $0x00000080, R10
+	ADDQ        $0x20, R9
+	SUBQ        $0x20, CX
+	JMP         shiftedgroups
+
+shifteddivide:
+	MOVQ $0x00000002, BX
+	JMP  shifteddivided
+
+shiftedrest:
+	MOVQ CX, BX
+	SHRQ $0x04, BX
+	JZ   shiftedend
+
+shifteddivided:
+	MOVL         $0x4a800000, DX
+	VMOVD        DX, X0
+	VPBROADCASTD X0, Y0
+	MOVL         $0x80000000, DX
+	VMOVD        DX, X1
+	VPBROADCASTD X1, Y1
+	VPBROADCASTD 200(AX), Y2
+	VPBROADCASTD 204(AX), Y3
+
+shiftedsteps:
+	PREFETCHT0   1024(SI)
+	PREFETCHT0   1088(SI)
+	VCVTPD2PSY   (SI), X9
+	VCVTPD2PSY   32(SI), X12
+	VINSERTF128  $0x01, X12, Y9, Y9
+	VMOVUPS      (R8), Y4
+	VMOVUPS      (R10), Y5
+	VMULPS       Y0, Y4, Y6
+	VXORPS       Y1, Y6, Y7
+	VMINPS       Y6, Y9, Y9
+	VMAXPS       Y7, Y9, Y9
+	VMULPS       Y5, Y9, Y10
+	VMOVAPS      Y9, Y12
+	VFNMADD231PS Y4, Y10, Y12
+	VFMADD231PS  Y5, Y12, Y10
+	VMOVAPS      Y9, Y12
+	VFNMADD231PS Y4, Y10, Y12
+	VFMADD231PS  Y5, Y12, Y10
+	VCVTPS2DQ    Y10, Y10
+	VPMOVSXBD    (R9), Y8
 	VPADDD       Y8, Y10, Y10
 	VPMAXSD      Y2, Y10, Y10
 	VPMINSD      Y3, Y10, Y10
@@ -1304,7 +3249,6 @@ next:
 	VMOVUPS      32(R10), Y5
 	VMULPS       Y0, Y4, Y6
 	VXORPS       Y1, Y6, Y7
-	VPMOVSXBD    8(R9), Y8
 	VMINPS       Y6, Y9, Y9
 	VMAXPS       Y7, Y9, Y9
 	VMULPS       Y5, Y9, Y11
@@ -1315,6 +3259,7 @@ next:
 	VFNMADD231PS Y4, Y11, Y12
 	VFMADD231PS  Y5, Y12, Y11
 	VCVTPS2DQ    Y11, Y11
+	VPMOVSXBD    8(R9), Y8
 	VPADDD       Y8, Y11, Y11
 	VPMAXSD      Y2, Y11, Y11
 	VPMINSD      Y3, Y11, Y11
@@ -1325,41 +3270,131 @@ next:
 	VMOVDQU      X10, (DI)
 	ADDQ         $0x00000080, SI
 	ADDQ         $0x10, DI
-	ADDQ         $0x40, R8
-	ADDQ         $0x40, R10
+	ADDQ         $0x00000040, R8
+	ADDQ         $0x00000040, R10
 	ADDQ         $0x10, R9
 	SUBQ         $0x10, CX
-	JNZ          next
+	DECQ         BX
+	JNZ          shiftedsteps
+	JMP          shiftedconstants
+
+shiftedend:
 	VZEROUPPER
 	RET
 
 // func quantizeEachFloat16AVX2(s *sweep)
 // Requires: AVX, AVX2, F16C, FMA3, MMX+
 TEXT ·quantizeEachFloat16AVX2(SB), NOSPLIT, $0-8
-	MOVL         $0x4a800000, AX
-	VMOVD        AX, X0
+	MOVQ  s+0(FP), AX
+	MOVQ  (AX), SI
+	MOVQ  24(AX), DI
+	MOVQ  48(AX), R8
+	MOVQ  72(AX), R10
+	MOVQ  96(AX), R9
+	MOVQ  184(AX), CX
+	TESTQ R9, R9
+	JNZ   shifted
+
+constants:
+	MOVL         $0x4a800000, DX
+	VMOVD        DX, X0
 	VPBROADCASTD X0, Y0
-	MOVL         $0x80000000, AX
-	VMOVD        AX, X1
+	MOVL         $0x3efffe00, DX
+	VMOVD        DX, X1
 	VPBROADCASTD X1, Y1
-	MOVQ         s+0(FP), AX
-	MOVQ         (AX), SI
-	MOVQ         24(AX), DI
-	MOVQ         48(AX), R8
-	MOVQ         72(AX), R10
-	MOVQ         96(AX), R9
-	MOVQ         184(AX), CX
+	MOVL         $0x80000000, DX
+	VMOVD        DX, X2
+	VPBROADCASTD X2, Y2
+	VPBROADCASTB 200(AX), Y3
+	VPBROADCASTB 204(AX), Y4
+	MOVQ         $0x0703060205010400, DX
+	VMOVQ        DX, X5
+	VPMOVZXBD    X5, Y5
+
+groups:
+	CMPQ       CX, $0x20
+	JB         rest
+	PREFETCHT0 1024(SI)
+	VCVTPH2PS  (SI), Y12
+	VMULPS     (R10), Y12, Y12
+	VMINPS     Y0, Y12, Y12
+	VCVTPS2DQ  Y12, Y8
+	VCVTDQ2PS  Y8, Y14
+	VSUBPS     Y14, Y12, Y12
+	VPSLLD     $0x01, Y12, Y12
+	VPSRLD     $0x01, Y12, Y12
+	VMOVAPS    Y12, Y13
+	VCVTPH2PS  16(SI), Y12
+	VMULPS     32(R10), Y12, Y12
+	VMINPS     Y0, Y12, Y12
+	VCVTPS2DQ  Y12, Y9
+	VCVTDQ2PS  Y9, Y14
+	VSUBPS     Y14, Y12, Y12
+	VPSLLD     $0x01, Y12, Y12
+	VPSRLD     $0x01, Y12, Y12
+	VMAXPS     Y12, Y13, Y13
+	VCVTPH2PS  32(SI), Y12
+	VMULPS     64(R10), Y12, Y12
+	VMINPS     Y0, Y12, Y12
+	VCVTPS2DQ  Y12, Y10
+	VCVTDQ2PS  Y10, Y14
+	VSUBPS     Y14, Y12, Y12
+	VPSLLD     $0x01, Y12, Y12
+	VPSRLD     $0x01, Y12, Y12
+	VMAXPS     Y12, Y13, Y13
+	VCVTPH2PS  48(SI), Y12
+	VMULPS     96(R10), Y12, Y12
+	VMINPS     Y0, Y12, Y12
+	VCVTPS2DQ  Y12, Y11
+	VCVTDQ2PS  Y11, Y14
+	VSUBPS     Y14, Y12, Y12
+	VPSLLD     $0x01, Y12, Y12
+	VPSRLD     $0x01, Y12, Y12
+	VMAXPS     Y12, Y13, Y13
+	VPACKSSDW  Y9, Y8, Y8
+	VPACKSSDW  Y11, Y10, Y10
+	VPACKSSWB  Y10, Y8, Y8
+	VPERMD     Y8, Y5, Y8
+	VPMAXSB    Y3, Y8, Y8
+	VPMINSB    Y4, Y8, Y8
+	VCMPPS     $0x1e, Y1, Y13, Y13
+	VMOVMSKPS  Y13, DX
+	TESTL      DX, DX
+	JNZ        divide
+	VMOVDQU    Y8, (DI)
+	ADDQ       $0x00000040, SI
+	ADDQ       $0x20, DI
+	ADDQ       $0x00000080, R8
+	ADDQ       $0x00000080, R10
+	SUBQ       $0x20, CX
+	JMP        groups
+
+divide:
+	MOVQ $0x00000002, BX
+	JMP  divided
+
+rest:
+	MOVQ CX, BX
+	SHRQ $0x04, BX
+	JZ   end
+
+divided:
+	MOVL         $0x4a800000, DX
+	VMOVD        DX, X0
+	VPBROADCASTD X0, Y0
+	MOVL         $0x80000000, DX
+	VMOVD        DX, X1
+	VPBROADCASTD X1, Y1
 	VPBROADCASTD 200(AX), Y2
 	VPBROADCASTD 204(AX), Y3
 
-next:
+steps:
 	PREFETCHT0   1024(SI)
 	VCVTPH2PS    (SI), Y9
 	VMOVUPS      (R8), Y4
 	VMOVUPS      (R10), Y5
 	VMULPS       Y0, Y4, Y6
 	VXORPS       Y1, Y6, Y7
-	VPMOVSXBD    (R9), Y8
 	VMINPS       Y6, Y9, Y9
 	VMAXPS       Y7, Y9, Y9
 	VMULPS       Y5, Y9, Y10
@@ -1370,7 +3405,6 @@ next:
 	VFNMADD231PS Y4, Y10, Y12
 	VFMADD231PS  Y5, Y12, Y10
 	VCVTPS2DQ    Y10, Y10
-	VPADDD       Y8, Y10, Y10
 	VPMAXSD      Y2, Y10, Y10
 	VPMINSD      Y3, Y10, Y10
 	VCVTPH2PS    16(SI), Y9
@@ -1378,7 +3412,6 @@ next:
 	VMOVUPS      32(R10), Y5
 	VMULPS       Y0, Y4, Y6
 	VXORPS       Y1, Y6, Y7
-	VPMOVSXBD    8(R9), Y8
 	VMINPS       Y6, Y9, Y9
 	VMAXPS       Y7, Y9, Y9
 	VMULPS       Y5, Y9, Y11
@@ -1389,7 +3422,6 @@ next:
 	VFNMADD231PS Y4, Y11, Y12
 	VFMADD231PS  Y5, Y12, Y11
 	VCVTPS2DQ    Y11, Y11
-	VPADDD       Y8, Y11, Y11
 	VPMAXSD      Y2, Y11, Y11
 	VPMINSD      Y3, Y11, Y11
 	VPACKSSDW    Y11, Y10, Y10
@@ -1399,42 +3431,131 @@ next:
 	VMOVDQU      X10, (DI)
 	ADDQ         $0x00000020, SI
 	ADDQ         $0x10, DI
-	ADDQ         $0x40, R8
-	ADDQ         $0x40, R10
-	ADDQ         $0x10, R9
+	ADDQ         $0x00000040, R8
+	ADDQ         $0x00000040, R10
 	SUBQ         $0x10, CX
-	JNZ          next
+	DECQ         BX
+	JNZ          steps
+	JMP          constants
+
+end:
 	VZEROUPPER
 	RET
 
-// func quantizeEachBFloat16AVX2(s *sweep)
-// Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·quantizeEachBFloat16AVX2(SB), NOSPLIT, $0-8
-	MOVL         $0x4a800000, AX
-	VMOVD        AX, X0
+shifted:
+shiftedconstants:
+	MOVL         $0x4a800000, DX
+	VMOVD        DX, X0
 	VPBROADCASTD X0, Y0
-	MOVL         $0x80000000, AX
-	VMOVD        AX, X1
+	MOVL         $0x3efffe00, DX
+	VMOVD        DX, X1
 	VPBROADCASTD X1, Y1
-	MOVQ         s+0(FP), AX
-	MOVQ         (AX), SI
-	MOVQ         24(AX), DI
-	MOVQ         48(AX), R8
-	MOVQ         72(AX), R10
-	MOVQ         96(AX), R9
-	MOVQ         184(AX), CX
+	MOVL         $0xca800000, DX
+	VMOVD        DX, X2
+	VPBROADCASTD X2, Y2
+	VPBROADCASTB 200(AX), Y3
+	VPBROADCASTB 204(AX), Y4
+	MOVQ         $0x0703060205010400, DX
+	VMOVQ        DX, X5
+	VPMOVZXBD    X5, Y5
+
+shiftedgroups:
+	CMPQ       CX, $0x20
+	JB         shiftedrest
+	PREFETCHT0 1024(SI)
+	VCVTPH2PS  (SI), Y12
+	VMULPS     (R10), Y12, Y12
+	VMINPS     Y0, Y12, Y12
+	VMAXPS     Y2, Y12, Y12
+	VCVTPS2DQ  Y12, Y8
+	VCVTDQ2PS  Y8, Y14
+	VSUBPS     Y14, Y12, Y12
+	VPSLLD     $0x01, Y12, Y12
+	VPSRLD     $0x01, Y12, Y12
+	VMOVAPS    Y12, Y13
+	VPMOVSXBD  (R9), Y7
+	VPADDD     Y7, Y8, Y8
+	VCVTPH2PS  16(SI), Y12
+	VMULPS     32(R10), Y12, Y12
+	VMINPS     Y0, Y12, Y12
+	VMAXPS     Y2, Y12, Y12
+	VCVTPS2DQ  Y12, Y9
+	VCVTDQ2PS  Y9, Y14
+	VSUBPS     Y14, Y12, Y12
+	VPSLLD     $0x01, Y12, Y12
+	VPSRLD     $0x01, Y12, Y12
+	VMAXPS     Y12, Y13, Y13
+	VPMOVSXBD  8(R9), Y7
+	VPADDD     Y7, Y9, Y9
+	VCVTPH2PS  32(SI), Y12
+	VMULPS     64(R10), Y12, Y12
+	VMINPS     Y0, Y12, Y12
+	VMAXPS     Y2, Y12, Y12
+	VCVTPS2DQ  Y12, Y10
+	VCVTDQ2PS  Y10, Y14
+	VSUBPS     Y14, Y12, Y12
+	VPSLLD     $0x01, Y12, Y12
+	VPSRLD     $0x01, Y12, Y12
+	VMAXPS     Y12, Y13, Y13
+	VPMOVSXBD  16(R9), Y7
+	VPADDD     Y7, Y10, Y10
+	VCVTPH2PS  48(SI), Y12
+	VMULPS     96(R10), Y12, Y12
+	VMINPS     Y0, Y12, Y12
+	VMAXPS     Y2, Y12, Y12
+	VCVTPS2DQ  Y12, Y11
+	VCVTDQ2PS  Y11, Y14
+	VSUBPS     Y14, Y12, Y12
+	VPSLLD     $0x01, Y12, Y12
+	VPSRLD     $0x01, Y12, Y12
+	VMAXPS     Y12, Y13, Y13
+	VPMOVSXBD  24(R9), Y7
+	VPADDD     Y7, Y11, Y11
+	VPACKSSDW  Y9, Y8, Y8
+	VPACKSSDW  Y11, Y10, Y10
+	VPACKSSWB  Y10, Y8, Y8
+	VPERMD     Y8, Y5, Y8
+	VPMAXSB    Y3, Y8, Y8
+	VPMINSB    Y4, Y8, Y8
+	VCMPPS     $0x1e, Y1, Y13, Y13
+	VMOVMSKPS  Y13, DX
+	TESTL      DX, DX
+	JNZ        shifteddivide
+	VMOVDQU    Y8, (DI)
+	ADDQ       $0x00000040, SI
+	ADDQ       $0x20, DI
+	ADDQ       $0x00000080, R8
+	ADDQ       $0x00000080, R10
+	ADDQ       $0x20, R9
+	SUBQ       $0x20, CX
+	JMP        shiftedgroups
+
+shifteddivide:
+	MOVQ $0x00000002, BX
+	JMP  shifteddivided
+
+shiftedrest:
+	MOVQ CX, BX
+	SHRQ $0x04, BX
+	JZ   shiftedend
+
+shifteddivided:
+	MOVL         $0x4a800000, DX
+	VMOVD        DX, X0
+	VPBROADCASTD X0, Y0
+	MOVL         $0x80000000, DX
+	VMOVD        DX, X1
+	VPBROADCASTD X1, Y1
 	VPBROADCASTD 200(AX), Y2
 	VPBROADCASTD 204(AX), Y3
 
-next:
+shiftedsteps:
 	PREFETCHT0   1024(SI)
-	VPMOVZXWD    (SI), Y9
-	VPSLLD       $0x10, Y9, Y9
+	VCVTPH2PS    (SI), Y9
 	VMOVUPS      (R8), Y4
 	VMOVUPS      (R10), Y5
 	VMULPS       Y0, Y4, Y6
 	VXORPS       Y1, Y6, Y7
-	VPMOVSXBD    (R9), Y8
 	VMINPS       Y6, Y9, Y9
 	VMAXPS       Y7, Y9, Y9
 	VMULPS       Y5, Y9, Y10
@@ -1445,6 +3566,344 @@ next:
 	VFNMADD231PS Y4, Y10, Y12
 	VFMADD231PS  Y5, Y12, Y10
 	VCVTPS2DQ    Y10, Y10
+	VPMOVSXBD    (R9), Y8
+	VPADDD       Y8, Y10, Y10
+	VPMAXSD      Y2, Y10, Y10
+	VPMINSD      Y3, Y10, Y10
+	VCVTPH2PS    16(SI), Y9
+	VMOVUPS      32(R8), Y4
+	VMOVUPS      32(R10), Y5
+	VMULPS       Y0, Y4, Y6
+	VXORPS       Y1, Y6, Y7
+	VMINPS       Y6, Y9, Y9
+	VMAXPS       Y7, Y9, Y9
+	VMULPS       Y5, Y9, Y11
+	VMOVAPS      Y9, Y12
+	VFNMADD231PS Y4, Y11, Y12
+	VFMADD231PS  Y5, Y12, Y11
+	VMOVAPS      Y9, Y12
+	VFNMADD231PS Y4, Y11, Y12
+	VFMADD231PS  Y5, Y12, Y11
+	VCVTPS2DQ    Y11, Y11
+	VPMOVSXBD    8(R9), Y8
+	VPADDD       Y8, Y11, Y11
+	VPMAXSD      Y2, Y11, Y11
+	VPMINSD      Y3, Y11, Y11
+	VPACKSSDW    Y11, Y10, Y10
+	VPERMQ       $0xd8, Y10, Y10
+	VEXTRACTI128 $0x01, Y10, X11
+	VPACKSSWB    X11, X10, X10
+	VMOVDQU      X10, (DI)
+	ADDQ         $0x00000020, SI
+	ADDQ         $0x10, DI
+	ADDQ         $0x00000040, R8
+	ADDQ         $0x00000040, R10
+	ADDQ         $0x10, R9
+	SUBQ         $0x10, CX
+	DECQ         BX
+	JNZ          shiftedsteps
+	JMP          shiftedconstants
+
+shiftedend:
+	VZEROUPPER
+	RET
+
+// func quantizeEachBFloat16AVX2(s *sweep)
+// Requires: AVX, AVX2, FMA3, MMX+
+TEXT ·quantizeEachBFloat16AVX2(SB), NOSPLIT, $0-8
+	MOVQ  s+0(FP), AX
+	MOVQ  (AX), SI
+	MOVQ  24(AX), DI
+	MOVQ  48(AX), R8
+	MOVQ  72(AX), R10
+	MOVQ  96(AX), R9
+	MOVQ  184(AX), CX
+	TESTQ R9, R9
+	JNZ   shifted
+
+constants:
+	MOVL         $0x4a800000, DX
+	VMOVD        DX, X0
+	VPBROADCASTD X0, Y0
+	MOVL         $0x3efffe00, DX
+	VMOVD        DX, X1
+	VPBROADCASTD X1, Y1
+	MOVL         $0x80000000, DX
+	VMOVD        DX, X2
+	VPBROADCASTD X2, Y2
+	VPBROADCASTB 200(AX), Y3
+	VPBROADCASTB 204(AX), Y4
+	MOVQ         $0x0703060205010400, DX
+	VMOVQ        DX, X5
+	VPMOVZXBD    X5, Y5
+
+groups:
+	CMPQ       CX, $0x20
+	JB         rest
+	PREFETCHT0 1024(SI)
+	VPMOVZXWD  (SI), Y12
+	VPSLLD     $0x10, Y12, Y12
+	VMULPS     (R10), Y12, Y12
+	VMINPS     Y0, Y12, Y12
+	VCVTPS2DQ  Y12, Y8
+	VCVTDQ2PS  Y8, Y14
+	VSUBPS     Y14, Y12, Y12
+	VPSLLD     $0x01, Y12, Y12
+	VPSRLD     $0x01, Y12, Y12
+	VMOVAPS    Y12, Y13
+	VPMOVZXWD  16(SI), Y12
+	VPSLLD     $0x10, Y12, Y12
+	VMULPS     32(R10), Y12, Y12
+	VMINPS     Y0, Y12, Y12
+	VCVTPS2DQ  Y12, Y9
+	VCVTDQ2PS  Y9, Y14
+	VSUBPS     Y14, Y12, Y12
+	VPSLLD     $0x01, Y12, Y12
+	VPSRLD     $0x01, Y12, Y12
+	VMAXPS     Y12, Y13, Y13
+	VPMOVZXWD  32(SI), Y12
+	VPSLLD     $0x10, Y12, Y12
+	VMULPS     64(R10), Y12, Y12
+	VMINPS     Y0, Y12, Y12
+	VCVTPS2DQ  Y12, Y10
+	VCVTDQ2PS  Y10, Y14
+	VSUBPS     Y14, Y12, Y12
+	VPSLLD     $0x01, Y12, Y12
+	VPSRLD     $0x01, Y12, Y12
+	VMAXPS     Y12, Y13, Y13
+	VPMOVZXWD  48(SI), Y12
+	VPSLLD     $0x10, Y12, Y12
+	VMULPS     96(R10), Y12, Y12
+	VMINPS     Y0, Y12, Y12
+	VCVTPS2DQ  Y12, Y11
+	VCVTDQ2PS  Y11, Y14
+	VSUBPS     Y14, Y12, Y12
+	VPSLLD     $0x01, Y12, Y12
+	VPSRLD     $0x01, Y12, Y12
+	VMAXPS     Y12, Y13, Y13
+	VPACKSSDW  Y9, Y8, Y8
+	VPACKSSDW  Y11, Y10, Y10
+	VPACKSSWB  Y10, Y8, Y8
+	VPERMD     Y8, Y5, Y8
+	VPMAXSB    Y3, Y8, Y8
+	VPMINSB    Y4, Y8, Y8
+	VCMPPS     $0x1e, Y1, Y13, Y13
+	VMOVMSKPS  Y13, DX
+	TESTL      DX, DX
+	JNZ        divide
+	VMOVDQU    Y8, (DI)
+	ADDQ       $0x00000040, SI
+	ADDQ       $0x20, DI
+	ADDQ       $0x00000080, R8
+	ADDQ       $0x00000080, R10
+	SUBQ       $0x20, CX
+	JMP        groups
+
+divide:
+	MOVQ $0x00000002, BX
+	JMP  divided
+
+rest:
+	MOVQ CX, BX
+	SHRQ $0x04, BX
+	JZ   end
+
+divided:
+	MOVL         $0x4a800000, DX
+	VMOVD        DX, X0
+	VPBROADCASTD X0, Y0
+	MOVL         $0x80000000, DX
+	VMOVD        DX, X1
+	VPBROADCASTD X1, Y1
+	VPBROADCASTD 200(AX), Y2
+	VPBROADCASTD 204(AX), Y3
+
+steps:
+	PREFETCHT0   1024(SI)
+	VPMOVZXWD    (SI), Y9
+	VPSLLD       $0x10, Y9, Y9
+	VMOVUPS      (R8), Y4
+	VMOVUPS      (R10), Y5
+	VMULPS       Y0, Y4, Y6
+	VXORPS       Y1, Y6, Y7
+	VMINPS       Y6, Y9, Y9
+	VMAXPS       Y7, Y9, Y9
+	VMULPS       Y5, Y9, Y10
+	VMOVAPS      Y9, Y12
+	VFNMADD231PS Y4, Y10, Y12
+	VFMADD231PS  Y5, Y12, Y10
+	VMOVAPS      Y9, Y12
+	VFNMADD231PS Y4, Y10, Y12
+	VFMADD231PS  Y5, Y12, Y10
+	VCVTPS2DQ    Y10, Y10
+	VPMAXSD      Y2, Y10, Y10
+	VPMINSD      Y3, Y10, Y10
+	VPMOVZXWD    16(SI), Y9
+	VPSLLD       $0x10, Y9, Y9
+	VMOVUPS      32(R8), Y4
+	VMOVUPS      32(R10), Y5
+	VMULPS       Y0, Y4, Y6
+	VXORPS       Y1, Y6, Y7
+	VMINPS       Y6, Y9, Y9
+	VMAXPS       Y7, Y9, Y9
+	VMULPS       Y5, Y9, Y11
+	VMOVAPS      Y9, Y12
+	VFNMADD231PS Y4, Y11, Y12
+	VFMADD231PS  Y5, Y12, Y11
+	VMOVAPS      Y9, Y12
+	VFNMADD231PS Y4, Y11, Y12
+	VFMADD231PS  Y5, Y12, Y11
+	VCVTPS2DQ    Y11, Y11
+	VPMAXSD      Y2, Y11, Y11
+	VPMINSD      Y3, Y11, Y11
+	VPACKSSDW    Y11, Y10, Y10
+	VPERMQ       $0xd8, Y10, Y10
+	VEXTRACTI128 $0x01, Y10, X11
+	VPACKSSWB    X11, X10, X10
+	VMOVDQU      X10, (DI)
+	ADDQ         $0x00000020, SI
+	ADDQ         $0x10, DI
+	ADDQ         $0x00000040, R8
+	ADDQ         $0x00000040, R10
+	SUBQ         $0x10, CX
+	DECQ         BX
+	JNZ          steps
+	JMP          constants
+
+end:
+	VZEROUPPER
+	RET
+
+shifted:
+shiftedconstants:
+	MOVL         $0x4a800000, DX
+	VMOVD        DX, X0
+	VPBROADCASTD X0, Y0
+	MOVL         $0x3efffe00, DX
+	VMOVD        DX, X1
+	VPBROADCASTD X1, Y1
+	MOVL         $0xca800000, DX
+	VMOVD        DX, X2
+	VPBROADCASTD X2, Y2
+	VPBROADCASTB 200(AX), Y3
+	VPBROADCASTB 204(AX), Y4
+	MOVQ         $0x0703060205010400, DX
+	VMOVQ        DX, X5
+	VPMOVZXBD    X5, Y5
+
+shiftedgroups:
+	CMPQ       CX, $0x20
+	JB         shiftedrest
+	PREFETCHT0 1024(SI)
+	VPMOVZXWD  (SI), Y12
+	VPSLLD     $0x10, Y12, Y12
+	VMULPS     (R10), Y12, Y12
+	VMINPS     Y0, Y12, Y12
+	VMAXPS     Y2, Y12, Y12
+	VCVTPS2DQ  Y12, Y8
+	VCVTDQ2PS  Y8, Y14
+	VSUBPS     Y14, Y12, Y12
+	VPSLLD     $0x01, Y12, Y12
+	VPSRLD     $0x01, Y12, Y12
+	VMOVAPS    Y12, Y13
+	VPMOVSXBD  (R9), Y7
+	VPADDD     Y7, Y8, Y8
+	VPMOVZXWD  16(SI), Y12
+	VPSLLD     $0x10, Y12, Y12
+	VMULPS     32(R10), Y12, Y12
+	VMINPS     Y0, Y12, Y12
+	VMAXPS     Y2, Y12, Y12
+	VCVTPS2DQ  Y12, Y9
+	VCVTDQ2PS  Y9, Y14
+	VSUBPS     Y14, Y12, Y12
+	VPSLLD     $0x01, Y12, Y12
+	VPSRLD     $0x01, Y12, Y12
+	VMAXPS     Y12, Y13, Y13
+	VPMOVSXBD  8(R9), Y7
+	VPADDD     Y7, Y9, Y9
+	VPMOVZXWD  32(SI), Y12
+	VPSLLD     $0x10, Y12, Y12
+	VMULPS     64(R10), Y12, Y12
+	VMINPS     Y0, Y12, Y12
+	VMAXPS     Y2, Y12, Y12
+	VCVTPS2DQ  Y12, Y10
+	VCVTDQ2PS  Y10, Y14
+	VSUBPS     Y14, Y12, Y12
+	VPSLLD     $0x01, Y12, Y12
+	VPSRLD     $0x01, Y12, Y12
+	VMAXPS     Y12, Y13, Y13
+	VPMOVSXBD  16(R9), Y7
+	VPADDD     Y7, Y10, Y10
+	VPMOVZXWD  48(SI), Y12
+	VPSLLD     $0x10, Y12, Y12
+	VMULPS     96(R10), Y12, Y12
+	VMINPS     Y0, Y12, Y12
+	VMAXPS     Y2, Y12, Y12
+	VCVTPS2DQ  Y12, Y11
+	VCVTDQ2PS  Y11, Y14
+	VSUBPS     Y14, Y12, Y12
+	VPSLLD     $0x01, Y12, Y12
+	VPSRLD     $0x01, Y12, Y12
+	VMAXPS     Y12, Y13, Y13
+	VPMOVSXBD  24(R9), Y7
+	VPADDD     Y7, Y11, Y11
+	VPACKSSDW  Y9, Y8, Y8
+	VPACKSSDW  Y11, Y10, Y10
+	VPACKSSWB  Y10, Y8, Y8
+	VPERMD     Y8, Y5, Y8
+	VPMAXSB    Y3, Y8, Y8
+	VPMINSB    Y4, Y8, Y8
+	VCMPPS     $0x1e, Y1, Y13, Y13
+	VMOVMSKPS  Y13, DX
+	TESTL      DX, DX
+	JNZ        shifteddivide
+	VMOVDQU    Y8, (DI)
+	ADDQ       $0x00000040, SI
+	ADDQ       $0x20, DI
+	ADDQ       $0x00000080, R8
+	ADDQ       $0x00000080, R10
+	ADDQ       $0x20, R9
+	SUBQ       $0x20, CX
+	JMP        shiftedgroups
+
+shifteddivide:
+	MOVQ $0x00000002, BX
+	JMP  shifteddivided
+
+shiftedrest:
+	MOVQ CX, BX
+	SHRQ $0x04, BX
+	JZ   shiftedend
+
+shifteddivided:
+	MOVL         $0x4a800000, DX
+	VMOVD        DX, X0
+	VPBROADCASTD X0, Y0
+	MOVL         $0x80000000, DX
+	VMOVD        DX, X1
+	VPBROADCASTD X1, Y1
+	VPBROADCASTD 200(AX), Y2
+	VPBROADCASTD 204(AX), Y3
+
+shiftedsteps:
+	PREFETCHT0   1024(SI)
+	VPMOVZXWD    (SI), Y9
+	VPSLLD       $0x10, Y9, Y9
+	VMOVUPS      (R8), Y4
+	VMOVUPS      (R10), Y5
+	VMULPS       Y0, Y4, Y6
+	VXORPS       Y1, Y6, Y7
+	VMINPS       Y6, Y9, Y9
+	VMAXPS       Y7, Y9, Y9
+	VMULPS       Y5, Y9, Y10
+	VMOVAPS      Y9, Y12
+	VFNMADD231PS Y4, Y10, Y12
+	VFMADD231PS  Y5, Y12, Y10
+	VMOVAPS      Y9, Y12
+	VFNMADD231PS Y4, Y10, Y12
+	VFMADD231PS  Y5, Y12, Y10
+	VCVTPS2DQ    Y10, Y10
+	VPMOVSXBD    (R9), Y8
 	VPADDD       Y8, Y10, Y10
 	VPMAXSD      Y2, Y10, Y10
 	VPMINSD      Y3, Y10, Y10
@@ -1454,7 +3913,6 @@ next:
 	VMOVUPS      32(R10), Y5
 	VMULPS       Y0, Y4, Y6
 	VXORPS       Y1, Y6, Y7
-	VPMOVSXBD    8(R9), Y8
 	VMINPS       Y6, Y9, Y9
 	VMAXPS       Y7, Y9, Y9
 	VMULPS       Y5, Y9, Y11
@@ -1465,6 +3923,7 @@ next:
 	VFNMADD231PS Y4, Y11, Y12
 	VFMADD231PS  Y5, Y12, Y11
 	VCVTPS2DQ    Y11, Y11
+	VPMOVSXBD    8(R9), Y8
 	VPADDD       Y8, Y11, Y11
 	VPMAXSD      Y2, Y11, Y11
 	VPMINSD      Y3, Y11, Y11
@@ -1475,41 +3934,285 @@ next:
 	VMOVDQU      X10, (DI)
 	ADDQ         $0x00000020, SI
 	ADDQ         $0x10, DI
-	ADDQ         $0x40, R8
-	ADDQ         $0x40, R10
+	ADDQ         $0x00000040, R8
+	ADDQ         $0x00000040, R10
 	ADDQ         $0x10, R9
 	SUBQ         $0x10, CX
-	JNZ          next
+	DECQ         BX
+	JNZ          shiftedsteps
+	JMP          shiftedconstants
+
+shiftedend:
 	VZEROUPPER
 	RET
 
 // func quantizeSharedFloat32AVX2(s *sweep)
 // Requires: AVX, AVX2, FMA3, MMX+
 TEXT ·quantizeSharedFloat32AVX2(SB), NOSPLIT, $0-8
-	MOVL         $0x4a800000, AX
-	VMOVD        AX, X0
+	MOVQ  s+0(FP), AX
+	MOVQ  (AX), SI
+	MOVQ  24(AX), DI
+	MOVQ  48(AX), R8
+	MOVQ  72(AX), R10
+	MOVQ  96(AX), R9
+	MOVQ  184(AX), CX
+	TESTQ R9, R9
+	JNZ   shifted
+
+constants:
+	MOVL         $0x4a800000, DX
+	VMOVD        DX, X0
 	VPBROADCASTD X0, Y0
-	MOVL         $0x80000000, AX
-	VMOVD        AX, X1
+	MOVL         $0x3efffe00, DX
+	VMOVD        DX, X1
 	VPBROADCASTD X1, Y1
-	MOVQ         s+0(FP), AX
-	MOVQ         (AX), SI
-	MOVQ         24(AX), DI
-	MOVQ         48(AX), R8
-	MOVQ         72(AX), R10
-	MOVQ         96(AX), R9
-	MOVQ         184(AX), CX
+	MOVL         $0x80000000, DX
+	VMOVD        DX, X2
+	VPBROADCASTD X2, Y2
+	VPBROADCASTB 200(AX), Y3
+	VPBROADCASTB 204(AX), Y4
+	MOVQ         $0x0703060205010400, DX
+	VMOVQ        DX, X5
+	VPMOVZXBD    X5, Y5
+	VBROADCASTSS (R10), Y6
+
+groups:
+	CMPQ       CX, $0x20
+	JB         rest
+	PREFETCHT0 1024(SI)
+	PREFETCHT0 1088(SI)
+	VMOVUPS    (SI), Y12
+	VMULPS     Y6, Y12, Y12
+	VMINPS     Y0, Y12, Y12
+	VCVTPS2DQ  Y12, Y8
+	VCVTDQ2PS  Y8, Y14
+	VSUBPS     Y14, Y12, Y12
+	VPSLLD     $0x01, Y12, Y12
+	VPSRLD     $0x01, Y12, Y12
+	VMOVAPS    Y12, Y13
+	VMOVUPS    32(SI), Y12
+	VMULPS     Y6, Y12, Y12
+	VMINPS     Y0, Y12, Y12
+	VCVTPS2DQ  Y12, Y9
+	VCVTDQ2PS  Y9, Y14
+	VSUBPS     Y14, Y12, Y12
+	VPSLLD     $0x01, Y12, Y12
+	VPSRLD     $0x01, Y12, Y12
+	VMAXPS     Y12, Y13, Y13
+	VMOVUPS    64(SI), Y12
+	VMULPS     Y6, Y12, Y12
+	VMINPS     Y0, Y12, Y12
+	VCVTPS2DQ  Y12, Y10
+	VCVTDQ2PS  Y10, Y14
+	VSUBPS     Y14, Y12, Y12
+	VPSLLD     $0x01, Y12, Y12
+	VPSRLD     $0x01, Y12, Y12
+	VMAXPS     Y12, Y13, Y13
+	VMOVUPS    96(SI), Y12
+	VMULPS     Y6, Y12, Y12
+	VMINPS     Y0, Y12, Y12
+	VCVTPS2DQ  Y12, Y11
+	VCVTDQ2PS  Y11, Y14
+	VSUBPS     Y14, Y12, Y12
+	VPSLLD     $0x01, Y12, Y12
+	VPSRLD     $0x01, Y12, Y12
+	VMAXPS     Y12, Y13, Y13
+	VPACKSSDW  Y9, Y8, Y8
+	VPACKSSDW  Y11, Y10, Y10
+	VPACKSSWB  Y10, Y8, Y8
+	VPERMD     Y8, Y5, Y8
+	VPMAXSB    Y3, Y8, Y8
+	VPMINSB    Y4, Y8, Y8
+	VCMPPS     $0x1e, Y1, Y13, Y13
+	VMOVMSKPS  Y13, DX
+	TESTL      DX, DX
+	JNZ        divide
+	VMOVDQU    Y8, (DI)
+	ADDQ       $0x00000080, SI
+	ADDQ       $0x20, DI
+	SUBQ       $0x20, CX
+	JMP        groups
+
+divide:
+	MOVQ $0x00000002, BX
+	JMP  divided
+
+rest:
+	MOVQ CX, BX
+	SHRQ $0x04, BX
+	JZ   end
+
+divided:
+	MOVL         $0x4a800000, DX
+	VMOVD        DX, X0
+	VPBROADCASTD X0, Y0
+	MOVL         $0x80000000, DX
+	VMOVD        DX, X1
+	VPBROADCASTD X1, Y1
 	VPBROADCASTD 200(AX), Y2
 	VPBROADCASTD 204(AX), Y3
 	VBROADCASTSS (R8), Y4
 	VBROADCASTSS (R10), Y5
-	MOVBLSX      (R9), AX
-	VMOVD        AX, X8
-	VPBROADCASTD X8, Y8
 	VMULPS       Y0, Y4, Y6
 	VXORPS       Y1, Y6, Y7
 
-next:
+steps:
+	PREFETCHT0   1024(SI)
+	VMOVUPS      (SI), Y9
+	VMINPS       Y6, Y9, Y9
+	VMAXPS       Y7, Y9, Y9
+	VMULPS       Y5, Y9, Y10
+	VMOVAPS      Y9, Y12
+	VFNMADD231PS Y4, Y10, Y12
+	VFMADD231PS  Y5, Y12, Y10
+	VMOVAPS      Y9, Y12
+	VFNMADD231PS Y4, Y10, Y12
+	VFMADD231PS  Y5, Y12, Y10
+	VCVTPS2DQ    Y10, Y10
+	VPMAXSD      Y2, Y10, Y10
+	VPMINSD      Y3, Y10, Y10
+	VMOVUPS      32(SI), Y9
+	VMINPS       Y6, Y9, Y9
+	VMAXPS       Y7, Y9, Y9
+	VMULPS       Y5, Y9, Y11
+	VMOVAPS      Y9, Y12
+	VFNMADD231PS Y4, Y11, Y12
+	VFMADD231PS  Y5, Y12, Y11
+	VMOVAPS      Y9, Y12
+	VFNMADD231PS Y4, Y11, Y12
+	VFMADD231PS  Y5, Y12, Y11
+	VCVTPS2DQ    Y11, Y11
+	VPMAXSD      Y2, Y11, Y11
+	VPMINSD      Y3, Y11, Y11
+	VPACKSSDW    Y11, Y10, Y10
+	VPERMQ       $0xd8, Y10, Y10
+	VEXTRACTI128 $0x01, Y10, X11
+	VPACKSSWB    X11, X10, X10
+	VMOVDQU      X10, (DI)
+	ADDQ         $0x00000040, SI
+	ADDQ         $0x10, DI
+	SUBQ         $0x10, CX
+	DECQ         BX
+	JNZ          steps
+	JMP          constants
+
+end:
+	VZEROUPPER
+	RET
+
+shifted:
+shiftedconstants:
+	MOVL         $0x4a800000, DX
+	VMOVD        DX, X0
+	VPBROADCASTD X0, Y0
+	MOVL         $0x3efffe00, DX
+	VMOVD        DX, X1
+	VPBROADCASTD X1, Y1
+	MOVL         $0xca800000, DX
+	VMOVD        DX, X2
+	VPBROADCASTD X2, Y2
+	VPBROADCASTB 200(AX), Y3
+	VPBROADCASTB 204(AX), Y4
+	MOVQ         $0x0703060205010400, DX
+	VMOVQ        DX, X5
+	VPMOVZXBD    X5, Y5
+	VBROADCASTSS (R10), Y6
+	MOVBLSX      (R9), DX
+	VMOVD        DX, X7
+	VPBROADCASTD X7, Y7
+
+shiftedgroups:
+	CMPQ       CX, $0x20
+	JB         shiftedrest
+	PREFETCHT0 1024(SI)
+	PREFETCHT0 1088(SI)
+	VMOVUPS    (SI), Y12
+	VMULPS     Y6, Y12, Y12
+	VMINPS     Y0, Y12, Y12
+	VMAXPS     Y2, Y12, Y12
+	VCVTPS2DQ  Y12, Y8
+	VCVTDQ2PS  Y8, Y14
+	VSUBPS     Y14, Y12, Y12
+	VPSLLD     $0x01, Y12, Y12
+	VPSRLD     $0x01, Y12, Y12
+	VMOVAPS    Y12, Y13
+	VPADDD     Y7, Y8, Y8
+	VMOVUPS    32(SI), Y12
+	VMULPS     Y6, Y12, Y12
+	VMINPS     Y0, Y12, Y12
+	VMAXPS     Y2, Y12, Y12
+	VCVTPS2DQ  Y12, Y9
+	VCVTDQ2PS  Y9, Y14
+	VSUBPS     Y14, Y12, Y12
+	VPSLLD     $0x01, Y12, Y12
+	VPSRLD     $0x01, Y12, Y12
+	VMAXPS     Y12, Y13, Y13
+	VPADDD     Y7, Y9, Y9
+	VMOVUPS    64(SI), Y12
+	VMULPS     Y6, Y12, Y12
+	VMINPS     Y0, Y12, Y12
+	VMAXPS     Y2, Y12, Y12
+	VCVTPS2DQ  Y12, Y10
+	VCVTDQ2PS  Y10, Y14
+	VSUBPS     Y14, Y12, Y12
+	VPSLLD     $0x01, Y12, Y12
+	VPSRLD     $0x01, Y12, Y12
+	VMAXPS     Y12, Y13, Y13
+	VPADDD     Y7, Y10, Y10
+	VMOVUPS    96(SI), Y12
+	VMULPS     Y6, Y12, Y12
+	VMINPS     Y0, Y12, Y12
+	VMAXPS     Y2, Y12, Y12
+	VCVTPS2DQ  Y12, Y11
+	VCVTDQ2PS  Y11, Y14
+	VSUBPS     Y14, Y12, Y12
+	VPSLLD     $0x01, Y12, Y12
+	VPSRLD     $0x01, Y12, Y12
+	VMAXPS     Y12, Y13, Y13
+	VPADDD     Y7, Y11, Y11
+	VPACKSSDW  Y9, Y8, Y8
+	VPACKSSDW  Y11, Y10, Y10
+	VPACKSSWB  Y10, Y8, Y8
+	VPERMD     Y8, Y5, Y8
+	VPMAXSB    Y3, Y8, Y8
+	VPMINSB    Y4, Y8, Y8
+	VCMPPS     $0x1e, Y1, Y13, Y13
+	VMOVMSKPS  Y13, DX
+	TESTL      DX, DX
+	JNZ        shifteddivide
+	VMOVDQU    Y8, (DI)
+	ADDQ       $0x00000080, SI
+	ADDQ       $0x20, DI
+	SUBQ       $0x20, CX
+	JMP        shiftedgroups
+
+shifteddivide:
+	MOVQ $0x00000002, BX
+	JMP  shifteddivided
+
+shiftedrest:
+	MOVQ CX, BX
+	SHRQ $0x04, BX
+	JZ   shiftedend
+
+shifteddivided:
+	MOVL         $0x4a800000, DX
+	VMOVD        DX, X0
+	VPBROADCASTD X0, Y0
+	MOVL         $0x80000000, DX
+	VMOVD        DX, X1
+	VPBROADCASTD X1, Y1
+	VPBROADCASTD 200(AX), Y2
+	VPBROADCASTD 204(AX), Y3
+	VBROADCASTSS (R8), Y4
+	VBROADCASTSS (R10), Y5
+	VMULPS       Y0, Y4, Y6
+	VXORPS       Y1, Y6, Y7
+	MOVBLSX      (R9), DX
+	VMOVD        DX, X8
+	VPBROADCASTD X8, Y8
+
+shiftedsteps:
 	PREFETCHT0   1024(SI)
 	VMOVUPS      (SI), Y9
 	VMINPS       Y6, Y9, Y9
@@ -1547,37 +4250,306 @@ next:
 	ADDQ         $0x00000040, SI
 	ADDQ         $0x10, DI
 	SUBQ         $0x10, CX
-	JNZ          next
+	DECQ         BX
+	JNZ          shiftedsteps
+	JMP          shiftedconstants
+
+shiftedend:
 	VZEROUPPER
 	RET
 
 // func quantizeSharedFloat64AVX2(s *sweep)
 // Requires: AVX, AVX2, FMA3, MMX+
 TEXT ·quantizeSharedFloat64AVX2(SB), NOSPLIT, $0-8
-	MOVL         $0x4a800000, AX
-	VMOVD        AX, X0
+	MOVQ  s+0(FP), AX
+	MOVQ  (AX), SI
+	MOVQ  24(AX), DI
+	MOVQ  48(AX), R8
+	MOVQ  72(AX), R10
+	MOVQ  96(AX), R9
+	MOVQ  184(AX), CX
+	TESTQ R9, R9
+	JNZ   shifted
+
+constants:
+	MOVL         $0x4a800000, DX
+	VMOVD        DX, X0
 	VPBROADCASTD X0, Y0
-	MOVL         $0x80000000, AX
-	VMOVD        AX, X1
+	MOVL         $0x3efffe00, DX
+	VMOVD        DX, X1
 	VPBROADCASTD X1, Y1
-	MOVQ         s+0(FP), AX
-	MOVQ         (AX), SI
-	MOVQ         24(AX), DI
-	MOVQ         48(AX), R8
-	MOVQ         72(AX), R10
-	MOVQ         96(AX), R9
-	MOVQ         184(AX), CX
+	MOVL         $0x80000000, DX
+	VMOVD        DX, X2
+	VPBROADCASTD X2, Y2
+	VPBROADCASTB 200(AX), Y3
+	VPBROADCASTB 204(AX), Y4
+	MOVQ         $0x0703060205010400, DX
+	VMOVQ        DX, X5
+	VPMOVZXBD    X5, Y5
+	VBROADCASTSS (R10), Y6
+
+groups:
+	CMPQ        CX, $0x20
+	JB          rest
+	PREFETCHT0  1024(SI)
+	PREFETCHT0  1088(SI)
+	PREFETCHT0  1152(SI)
+	PREFETCHT0  1216(SI)
+	VCVTPD2PSY  (SI), X12
+	VCVTPD2PSY  32(SI), X14
+	VINSERTF128 $0x01, X14, Y12, Y12
+	VMULPS      Y6, Y12, Y12
+	VMINPS      Y0, Y12, Y12
+	VCVTPS2DQ   Y12, Y8
+	VCVTDQ2PS   Y8, Y14
+	VSUBPS      Y14, Y12, Y12
+	VPSLLD      $0x01, Y12, Y12
+	VPSRLD      $0x01, Y12, Y12
+	VMOVAPS     Y12, Y13
+	VCVTPD2PSY  64(SI), X12
+	VCVTPD2PSY  96(SI), X14
+	VINSERTF128 $0x01, X14, Y12, Y12
+	VMULPS      Y6, Y12, Y12
+	VMINPS      Y0, Y12, Y12
+	VCVTPS2DQ   Y12, Y9
+	VCVTDQ2PS   Y9, Y14
+	VSUBPS      Y14, Y12, Y12
+	VPSLLD      $0x01, Y12, Y12
+	VPSRLD      $0x01, Y12, Y12
+	VMAXPS      Y12, Y13, Y13
+	VCVTPD2PSY  128(SI), X12
+	VCVTPD2PSY  160(SI), X14
+	VINSERTF128 $0x01, X14, Y12, Y12
+	VMULPS      Y6, Y12, Y12
+	VMINPS      Y0, Y12, Y12
+	VCVTPS2DQ   Y12, Y10
+	VCVTDQ2PS   Y10, Y14
+	VSUBPS      Y14, Y12, Y12
+	VPSLLD      $0x01, Y12, Y12
+	VPSRLD      $0x01, Y12, Y12
+	VMAXPS      Y12, Y13, Y13
+	VCVTPD2PSY  192(SI), X12
+	VCVTPD2PSY  224(SI), X14
+	VINSERTF128 $0x01, X14, Y12, Y12
+	VMULPS      Y6, Y12, Y12
+	VMINPS      Y0, Y12, Y12
+	VCVTPS2DQ   Y12, Y11
+	VCVTDQ2PS   Y11, Y14
+	VSUBPS      Y14, Y12, Y12
+	VPSLLD      $0x01, Y12, Y12
+	VPSRLD      $0x01, Y12, Y12
+	VMAXPS      Y12, Y13, Y13
+	VPACKSSDW   Y9, Y8, Y8
+	VPACKSSDW   Y11, Y10, Y10
+	VPACKSSWB   Y10, Y8, Y8
+	VPERMD      Y8, Y5, Y8
+	VPMAXSB     Y3, Y8, Y8
+	VPMINSB     Y4, Y8, Y8
+	VCMPPS      $0x1e, Y1, Y13, Y13
+	VMOVMSKPS   Y13, DX
+	TESTL       DX, DX
+	JNZ         divide
+	VMOVDQU     Y8, (DI)
+	ADDQ        $0x00000100, SI
+	ADDQ        $0x20, DI
+	SUBQ        $0x20, CX
+	JMP         groups
+
+divide:
+	MOVQ $0x00000002, BX
+	JMP  divided
+
+rest:
+	MOVQ CX, BX
+	SHRQ $0x04, BX
+	JZ   end
+
+divided:
+	MOVL         $0x4a800000, DX
+	VMOVD        DX, X0
+	VPBROADCASTD X0, Y0
+	MOVL         $0x80000000, DX
+	VMOVD        DX, X1
+	VPBROADCASTD X1, Y1
 	VPBROADCASTD 200(AX), Y2
 	VPBROADCASTD 204(AX), Y3
 	VBROADCASTSS (R8), Y4
 	VBROADCASTSS (R10), Y5
-	MOVBLSX      (R9), AX
-	VMOVD        AX, X8
-	VPBROADCASTD X8, Y8
 	VMULPS       Y0, Y4, Y6
 	VXORPS       Y1, Y6, Y7
 
-next:
+steps:
+	PREFETCHT0   1024(SI)
+	PREFETCHT0   1088(SI)
+	VCVTPD2PSY   (SI), X9
+	VCVTPD2PSY   32(SI), X12
+	VINSERTF128  $0x01, X12, Y9, Y9
+	VMINPS       Y6, Y9, Y9
+	VMAXPS       Y7, Y9, Y9
+	VMULPS       Y5, Y9, Y10
+	VMOVAPS      Y9, Y12
+	VFNMADD231PS Y4, Y10, Y12
+	VFMADD231PS  Y5, Y12, Y10
+	VMOVAPS      Y9, Y12
+	VFNMADD231PS Y4, Y10, Y12
+	VFMADD231PS  Y5, Y12, Y10
+	VCVTPS2DQ    Y10, Y10
+	VPMAXSD      Y2, Y10, Y10
+	VPMINSD      Y3, Y10, Y10
+	VCVTPD2PSY   64(SI), X9
+	VCVTPD2PSY   96(SI), X12
+	VINSERTF128  $0x01, X12, Y9, Y9
+	VMINPS       Y6, Y9, Y9
+	VMAXPS       Y7, Y9, Y9
+	VMULPS       Y5, Y9, Y11
+	VMOVAPS      Y9, Y12
+	VFNMADD231PS Y4, Y11, Y12
+	VFMADD231PS  Y5, Y12, Y11
+	VMOVAPS      Y9, Y12
+	VFNMADD231PS Y4, Y11, Y12
+	VFMADD231PS  Y5, Y12, Y11
+	VCVTPS2DQ    Y11, Y11
+	VPMAXSD      Y2, Y11, Y11
+	VPMINSD      Y3, Y11, Y11
+	VPACKSSDW    Y11, Y10, Y10
+	VPERMQ       $0xd8, Y10, Y10
+	VEXTRACTI128 $0x01, Y10, X11
+	VPACKSSWB    X11, X10, X10
+	VMOVDQU      X10, (DI)
+	ADDQ         $0x00000080, SI
+	ADDQ         $0x10, DI
+	SUBQ         $0x10, CX
+	DECQ         BX
+	JNZ          steps
+	JMP          constants
+
+end:
+	VZEROUPPER
+	RET
+
+shifted:
+shiftedconstants:
+	MOVL         $0x4a800000, DX
+	VMOVD        DX, X0
+	VPBROADCASTD X0, Y0
+	MOVL         $0x3efffe00, DX
+	VMOVD        DX, X1
+	VPBROADCASTD X1, Y1
+	MOVL         $0xca800000, DX
+	VMOVD        DX, X2
+	VPBROADCASTD X2, Y2
+	VPBROADCASTB 200(AX), Y3
+	VPBROADCASTB 204(AX), Y4
+	MOVQ         $0x0703060205010400, DX
+	VMOVQ        DX, X5
+	VPMOVZXBD    X5, Y5
+	VBROADCASTSS (R10), Y6
+	MOVBLSX      (R9), DX
+	VMOVD        DX, X7
+	VPBROADCASTD X7, Y7
+
+shiftedgroups:
+	CMPQ        CX, $0x20
+	JB          shiftedrest
+	PREFETCHT0  1024(SI)
+	PREFETCHT0  1088(SI)
+	PREFETCHT0  1152(SI)
+	PREFETCHT0  1216(SI)
+	VCVTPD2PSY  (SI), X12
+	VCVTPD2PSY  32(SI), X14
+	VINSERTF128 $0x01, X14, Y12, Y12
+	VMULPS      Y6, Y12, Y12
+	VMINPS      Y0, Y12, Y12
+	VMAXPS      Y2, Y12, Y12
+	VCVTPS2DQ   Y12, Y8
+	VCVTDQ2PS   Y8, Y14
+	VSUBPS      Y14, Y12, Y12
+	VPSLLD      $0x01, Y12, Y12
+	VPSRLD      $0x01, Y12, Y12
+	VMOVAPS     Y12, Y13
+	VPADDD      Y7, Y8, Y8
+	VCVTPD2PSY  64(SI), X12
+	VCVTPD2PSY  96(SI), X14
+	VINSERTF128 $0x01, X14, Y12, Y12
+	VMULPS      Y6, Y12, Y12
+	VMINPS      Y0, Y12, Y12
+	VMAXPS      Y2, Y12, Y12
+	VCVTPS2DQ   Y12, Y9
+	VCVTDQ2PS   Y9, Y14
+	VSUBPS      Y14, Y12, Y12
+	VPSLLD      $0x01, Y12, Y12
+	VPSRLD      $0x01, Y12, Y12
+	VMAXPS      Y12, Y13, Y13
+	VPADDD      Y7, Y9, Y9
+	VCVTPD2PSY  128(SI), X12
+	VCVTPD2PSY  160(SI), X14
+	VINSERTF128 $0x01, X14, Y12, Y12
+	VMULPS      Y6, Y12, Y12
+	VMINPS      Y0, Y12, Y12
+	VMAXPS      Y2, Y12, Y12
+	VCVTPS2DQ   Y12, Y10
+	VCVTDQ2PS   Y10, Y14
+	VSUBPS      Y14, Y12, Y12
+	VPSLLD      $0x01, Y12, Y12
+	VPSRLD      $0x01, Y12, Y12
+	VMAXPS      Y12, Y13, Y13
+	VPADDD      Y7, Y10, Y10
+	VCVTPD2PSY  192(SI), X12
+	VCVTPD2PSY  224(SI), X14
+	VINSERTF128 $0x01, X14, Y12, Y12
+	VMULPS      Y6, Y12, Y12
+	VMINPS      Y0, Y12, Y12
+	VMAXPS      Y2, Y12, Y12
+	VCVTPS2DQ   Y12, Y11
+	VCVTDQ2PS   Y11, Y14
+	VSUBPS      Y14, Y12, Y12
+	VPSLLD      $0x01, Y12, Y12
+	VPSRLD      $0x01, Y12, Y12
+	VMAXPS      Y12, Y13, Y13
+	VPADDD      Y7, Y11, Y11
+	VPACKSSDW   Y9, Y8, Y8
+	VPACKSSDW   Y11, Y10, Y10
+	VPACKSSWB   Y10, Y8, Y8
+	VPERMD      Y8, Y5, Y8
+	VPMAXSB     Y3, Y8, Y8
+	VPMINSB     Y4, Y8, Y8
+	VCMPPS      $0x1e, Y1, Y13, Y13
+	VMOVMSKPS   Y13, DX
+	TESTL       DX, DX
+	JNZ         shifteddivide
+	VMOVDQU     Y8, (DI)
+	ADDQ        $0x00000100, SI
+	ADDQ        $0x20, DI
+	SUBQ        $0x20, CX
+	JMP         shiftedgroups
+
+shifteddivide:
+	MOVQ $0x00000002, BX
+	JMP  shifteddivided
+
+shiftedrest:
+	MOVQ CX, BX
+	SHRQ $0x04, BX
+	JZ   shiftedend
+
+shifteddivided:
+	MOVL         $0x4a800000, DX
+	VMOVD        DX, X0
+	VPBROADCASTD X0, Y0
+	MOVL         $0x80000000, DX
+	VMOVD        DX, X1
+	VPBROADCASTD X1, Y1
+	VPBROADCASTD 200(AX), Y2
+	VPBROADCASTD 204(AX), Y3
+	VBROADCASTSS (R8), Y4
+	VBROADCASTSS (R10), Y5
+	VMULPS       Y0, Y4, Y6
+	VXORPS       Y1, Y6, Y7
+	MOVBLSX      (R9), DX
+	VMOVD        DX, X8
+	VPBROADCASTD X8, Y8
+
+shiftedsteps:
 	PREFETCHT0   1024(SI)
 	PREFETCHT0   1088(SI)
 	VCVTPD2PSY   (SI), X9
@@ -1620,37 +4592,279 @@ next:
 	ADDQ         $0x00000080, SI
 	ADDQ         $0x10, DI
 	SUBQ         $0x10, CX
-	JNZ          next
+	DECQ         BX
+	JNZ          shiftedsteps
+	JMP          shiftedconstants
+
+shiftedend:
 	VZEROUPPER
 	RET
 
 // func quantizeSharedFloat16AVX2(s *sweep)
 // Requires: AVX, AVX2, F16C, FMA3, MMX+
 TEXT ·quantizeSharedFloat16AVX2(SB), NOSPLIT, $0-8
-	MOVL         $0x4a800000, AX
-	VMOVD        AX, X0
+	MOVQ  s+0(FP), AX
+	MOVQ  (AX), SI
+	MOVQ  24(AX), DI
+	MOVQ  48(AX), R8
+	MOVQ  72(AX), R10
+	MOVQ  96(AX), R9
+	MOVQ  184(AX), CX
+	TESTQ R9, R9
+	JNZ   shifted
+
+constants:
+	MOVL         $0x4a800000, DX
+	VMOVD        DX, X0
 	VPBROADCASTD X0, Y0
-	MOVL         $0x80000000, AX
-	VMOVD        AX, X1
+	MOVL         $0x3efffe00, DX
+	VMOVD        DX, X1
 	VPBROADCASTD X1, Y1
-	MOVQ         s+0(FP), AX
-	MOVQ         (AX), SI
-	MOVQ         24(AX), DI
-	MOVQ         48(AX), R8
-	MOVQ         72(AX), R10
-	MOVQ         96(AX), R9
-	MOVQ         184(AX), CX
+	MOVL         $0x80000000, DX
+	VMOVD        DX, X2
+	VPBROADCASTD X2, Y2
+	VPBROADCASTB 200(AX), Y3
+	VPBROADCASTB 204(AX), Y4
+	MOVQ         $0x0703060205010400, DX
+	VMOVQ        DX, X5
+	VPMOVZXBD    X5, Y5
+	VBROADCASTSS (R10), Y6
+
+groups:
+	CMPQ       CX, $0x20
+	JB         rest
+	PREFETCHT0 1024(SI)
+	VCVTPH2PS  (SI), Y12
+	VMULPS     Y6, Y12, Y12
+	VMINPS     Y0, Y12, Y12
+	VCVTPS2DQ  Y12, Y8
+	VCVTDQ2PS  Y8, Y14
+	VSUBPS     Y14, Y12, Y12
+	VPSLLD     $0x01, Y12, Y12
+	VPSRLD     $0x01, Y12, Y12
+	VMOVAPS    Y12, Y13
+	VCVTPH2PS  16(SI), Y12
+	VMULPS     Y6, Y12, Y12
+	VMINPS     Y0, Y12, Y12
+	VCVTPS2DQ  Y12, Y9
+	VCVTDQ2PS  Y9, Y14
+	VSUBPS     Y14, Y12, Y12
+	VPSLLD     $0x01, Y12, Y12
+	VPSRLD     $0x01, Y12, Y12
+	VMAXPS     Y12, Y13, Y13
+	VCVTPH2PS  32(SI), Y12
+	VMULPS     Y6, Y12, Y12
+	VMINPS     Y0, Y12, Y12
+	VCVTPS2DQ  Y12, Y10
+	VCVTDQ2PS  Y10, Y14
+	VSUBPS     Y14, Y12, Y12
+	VPSLLD     $0x01, Y12, Y12
+	VPSRLD     $0x01, Y12, Y12
+	VMAXPS     Y12, Y13, Y13
+	VCVTPH2PS  48(SI), Y12
+	VMULPS     Y6, Y12, Y12
+	VMINPS     Y0, Y12, Y12
+	VCVTPS2DQ  Y12, Y11
+	VCVTDQ2PS  Y11, Y14
+	VSUBPS     Y14, Y12, Y12
+	VPSLLD     $0x01, Y12, Y12
+	VPSRLD     $0x01, Y12, Y12
+	VMAXPS     Y12, Y13, Y13
+	VPACKSSDW  Y9, Y8, Y8
+	VPACKSSDW  Y11, Y10, Y10
+	VPACKSSWB  Y10, Y8, Y8
+	VPERMD     Y8, Y5, Y8
+	VPMAXSB    Y3, Y8, Y8
+	VPMINSB    Y4, Y8, Y8
+	VCMPPS     $0x1e, Y1, Y13, Y13
+	VMOVMSKPS  Y13, DX
+	TESTL      DX, DX
+	JNZ        divide
+	VMOVDQU    Y8, (DI)
+	ADDQ       $0x00000040, SI
+	ADDQ       $0x20, DI
+	SUBQ       $0x20, CX
+	JMP        groups
+
+divide:
+	MOVQ $0x00000002, BX
+	JMP  divided
+
+rest:
+	MOVQ CX, BX
+	SHRQ $0x04, BX
+	JZ   end
+
+divided:
+	MOVL         $0x4a800000, DX
+	VMOVD        DX, X0
+	VPBROADCASTD X0, Y0
+	MOVL         $0x80000000, DX
+	VMOVD        DX, X1
+	VPBROADCASTD X1, Y1
 	VPBROADCASTD 200(AX), Y2
 	VPBROADCASTD 204(AX), Y3
 	VBROADCASTSS (R8), Y4
 	VBROADCASTSS (R10), Y5
-	MOVBLSX      (R9), AX
-	VMOVD        AX, X8
-	VPBROADCASTD X8, Y8
 	VMULPS       Y0, Y4, Y6
 	VXORPS       Y1, Y6, Y7
 
-next:
+steps:
+	PREFETCHT0   1024(SI)
+	VCVTPH2PS    (SI), Y9
+	VMINPS       Y6, Y9, Y9
+	VMAXPS       Y7, Y9, Y9
+	VMULPS       Y5, Y9, Y10
+	VMOVAPS      Y9, Y12
+	VFNMADD231PS Y4, Y10, Y12
+	VFMADD231PS  Y5, Y12, Y10
+	VMOVAPS      Y9, Y12
+	VFNMADD231PS Y4, Y10, Y12
+	VFMADD231PS  Y5, Y12, Y10
+	VCVTPS2DQ    Y10, Y10
+	VPMAXSD      Y2, Y10, Y10
+	VPMINSD      Y3, Y10, Y10
+	VCVTPH2PS    16(SI), Y9
+	VMINPS       Y6, Y9, Y9
+	VMAXPS       Y7, Y9, Y9
+	VMULPS       Y5, Y9, Y11
+	VMOVAPS      Y9, Y12
+	VFNMADD231PS Y4, Y11, Y12
+	VFMADD231PS  Y5, Y12, Y11
+	VMOVAPS      Y9, Y12
+	VFNMADD231PS Y4, Y11, Y12
+	VFMADD231PS  Y5, Y12, Y11
+	VCVTPS2DQ    Y11, Y11
+	VPMAXSD      Y2, Y11, Y11
+	VPMINSD      Y3, Y11, Y11
+	VPACKSSDW    Y11, Y10, Y10
+	VPERMQ       $0xd8, Y10, Y10
+	VEXTRACTI128 $0x01, Y10, X11
+	VPACKSSWB    X11, X10, X10
+	VMOVDQU      X10, (DI)
+	ADDQ         $0x00000020, SI
+	ADDQ         $0x10, DI
+	SUBQ         $0x10, CX
+	DECQ         BX
+	JNZ          steps
+	JMP          constants
+
+end:
+	VZEROUPPER
+	RET
+
+shifted:
+shiftedconstants:
+	MOVL         $0x4a800000, DX
+	VMOVD        DX, X0
+	VPBROADCASTD X0, Y0
+	MOVL         $0x3efffe00, DX
+	VMOVD        DX, X1
+	VPBROADCASTD X1, Y1
+	MOVL         $0xca800000, DX
+	VMOVD        DX, X2
+	VPBROADCASTD X2, Y2
+	VPBROADCASTB 200(AX), Y3
+	VPBROADCASTB 204(AX), Y4
+	MOVQ         $0x0703060205010400, DX
+	VMOVQ        DX, X5
+	VPMOVZXBD    X5, Y5
+	VBROADCASTSS (R10), Y6
+	MOVBLSX      (R9), DX
+	VMOVD        DX, X7
+	VPBROADCASTD X7, Y7
+
+shiftedgroups:
+	CMPQ       CX, $0x20
+	JB         shiftedrest
+	PREFETCHT0 1024(SI)
+	VCVTPH2PS  (SI), Y12
+	VMULPS     Y6, Y12, Y12
+	VMINPS     Y0, Y12, Y12
+	VMAXPS     Y2, Y12, Y12
+	VCVTPS2DQ  Y12, Y8
+	VCVTDQ2PS  Y8, Y14
+	VSUBPS     Y14, Y12, Y12
+	VPSLLD     $0x01, Y12, Y12
+	VPSRLD     $0x01, Y12, Y12
+	VMOVAPS    Y12, Y13
+	VPADDD     Y7, Y8, Y8
+	VCVTPH2PS  16(SI), Y12
+	VMULPS     Y6, Y12, Y12
+	VMINPS     Y0, Y12, Y12
+	VMAXPS     Y2, Y12, Y12
+	VCVTPS2DQ  Y12, Y9
+	VCVTDQ2PS  Y9, Y14
+	VSUBPS     Y14, Y12, Y12
+	VPSLLD     $0x01, Y12, Y12
+	VPSRLD     $0x01, Y12, Y12
+	VMAXPS     Y12, Y13, Y13
+	VPADDD     Y7, Y9, Y9
+	VCVTPH2PS  32(SI), Y12
+	VMULPS     Y6, Y12, Y12
+	VMINPS     Y0, Y12, Y12
+	VMAXPS     Y2, Y12, Y12
+	VCVTPS2DQ  Y12, Y10
+	VCVTDQ2PS  Y10, Y14
+	VSUBPS     Y14, Y12, Y12
+	VPSLLD     $0x01, Y12, Y12
+	VPSRLD     $0x01, Y12, Y12
+	VMAXPS     Y12, Y13, Y13
+	VPADDD     Y7, Y10, Y10
+	VCVTPH2PS  48(SI), Y12
+	VMULPS     Y6, Y12, Y12
+	VMINPS     Y0, Y12, Y12
+	VMAXPS     Y2, Y12, Y12
+	VCVTPS2DQ  Y12, Y11
+	VCVTDQ2PS  Y11, Y14
+	VSUBPS     Y14, Y12, Y12
+	VPSLLD     $0x01, Y12, Y12
+	VPSRLD     $0x01, Y12, Y12
+	VMAXPS     Y12, Y13, Y13
+	VPADDD     Y7, Y11, Y11
+	VPACKSSDW  Y9, Y8, Y8
+	VPACKSSDW  Y11, Y10, Y10
+	VPACKSSWB  Y10, Y8, Y8
+	VPERMD     Y8, Y5, Y8
+	VPMAXSB    Y3, Y8, Y8
+	VPMINSB    Y4, Y8, Y8
+	VCMPPS     $0x1e, Y1, Y13, Y13
+	VMOVMSKPS  Y13, DX
+	TESTL      DX, DX
+	JNZ        shifteddivide
+	VMOVDQU    Y8, (DI)
+	ADDQ       $0x00000040, SI
+	ADDQ       $0x20, DI
+	SUBQ       $0x20, CX
+	JMP        shiftedgroups
+
+shifteddivide:
+	MOVQ $0x00000002, BX
+	JMP  shifteddivided
+
+shiftedrest:
+	MOVQ CX, BX
+	SHRQ $0x04, BX
+	JZ   shiftedend
+
+shifteddivided:
+	MOVL         $0x4a800000, DX
+	VMOVD        DX, X0
+	VPBROADCASTD X0, Y0
+	MOVL         $0x80000000, DX
+	VMOVD        DX, X1
+	VPBROADCASTD X1, Y1
+	VPBROADCASTD 200(AX), Y2
+	VPBROADCASTD 204(AX), Y3
+	VBROADCASTSS (R8), Y4
+	VBROADCASTSS (R10), Y5
+	VMULPS       Y0, Y4, Y6
+	VXORPS       Y1, Y6, Y7
+	MOVBLSX      (R9), DX
+	VMOVD        DX, X8
+	VPBROADCASTD X8, Y8
+
+shiftedsteps:
 	PREFETCHT0   1024(SI)
 	VCVTPH2PS    (SI), Y9
 	VMINPS       Y6, Y9, Y9
@@ -1688,37 +4902,289 @@ next:
 	ADDQ         $0x00000020, SI
 	ADDQ         $0x10, DI
 	SUBQ         $0x10, CX
-	JNZ          next
+	DECQ         BX
+	JNZ          shiftedsteps
+	JMP          shiftedconstants
+
+shiftedend:
 	VZEROUPPER
 	RET
 
 // func quantizeSharedBFloat16AVX2(s *sweep)
 // Requires: AVX, AVX2, FMA3, MMX+
 TEXT ·quantizeSharedBFloat16AVX2(SB), NOSPLIT, $0-8
-	MOVL         $0x4a800000, AX
-	VMOVD        AX, X0
+	MOVQ  s+0(FP), AX
+	MOVQ  (AX), SI
+	MOVQ  24(AX), DI
+	MOVQ  48(AX), R8
+	MOVQ  72(AX), R10
+	MOVQ  96(AX), R9
+	MOVQ  184(AX), CX
+	TESTQ R9, R9
+	JNZ   shifted
+
+constants:
+	MOVL         $0x4a800000, DX
+	VMOVD        DX, X0
 	VPBROADCASTD X0, Y0
-	MOVL         $0x80000000, AX
-	VMOVD        AX, X1
+	MOVL         $0x3efffe00, DX
+	VMOVD        DX, X1
 	VPBROADCASTD X1, Y1
-	MOVQ         s+0(FP), AX
-	MOVQ         (AX), SI
-	MOVQ         24(AX), DI
-	MOVQ         48(AX), R8
-	MOVQ         72(AX), R10
-	MOVQ         96(AX), R9
-	MOVQ         184(AX), CX
+	MOVL         $0x80000000, DX
+	VMOVD        DX, X2
+	VPBROADCASTD X2, Y2
+	VPBROADCASTB 200(AX), Y3
+	VPBROADCASTB 204(AX), Y4
+	MOVQ         $0x0703060205010400, DX
+	VMOVQ        DX, X5
+	VPMOVZXBD    X5, Y5
+	VBROADCASTSS (R10), Y6
+
+groups:
+	CMPQ       CX, $0x20
+	JB         rest
+	PREFETCHT0 1024(SI)
+	VPMOVZXWD  (SI), Y12
+	VPSLLD     $0x10, Y12, Y12
+	VMULPS     Y6, Y12, Y12
+	VMINPS     Y0, Y12, Y12
+	VCVTPS2DQ  Y12, Y8
+	VCVTDQ2PS  Y8, Y14
+	VSUBPS     Y14, Y12, Y12
+	VPSLLD     $0x01, Y12, Y12
+	VPSRLD     $0x01, Y12, Y12
+	VMOVAPS    Y12, Y13
+	VPMOVZXWD  16(SI), Y12
+	VPSLLD     $0x10, Y12, Y12
+	VMULPS     Y6, Y12, Y12
+	VMINPS     Y0, Y12, Y12
+	VCVTPS2DQ  Y12, Y9
+	VCVTDQ2PS  Y9, Y14
+	VSUBPS     Y14, Y12, Y12
+	VPSLLD     $0x01, Y12, Y12
+	VPSRLD     $0x01, Y12, Y12
+	VMAXPS     Y12, Y13, Y13
+	VPMOVZXWD  32(SI), Y12
+	VPSLLD     $0x10, Y12, Y12
+	VMULPS     Y6, Y12, Y12
+	VMINPS     Y0, Y12, Y12
+	VCVTPS2DQ  Y12, Y10
+	VCVTDQ2PS  Y10, Y14
+	VSUBPS     Y14, Y12, Y12
+	VPSLLD     $0x01, Y12, Y12
+	VPSRLD     $0x01, Y12, Y12
+	VMAXPS     Y12, Y13, Y13
+	VPMOVZXWD  48(SI), Y12
+	VPSLLD     $0x10, Y12, Y12
+	VMULPS     Y6, Y12, Y12
+	VMINPS     Y0, Y12, Y12
+	VCVTPS2DQ  Y12, Y11
+	VCVTDQ2PS  Y11, Y14
+	VSUBPS     Y14, Y12, Y12
+	VPSLLD     $0x01, Y12, Y12
+	VPSRLD     $0x01, Y12, Y12
+	VMAXPS     Y12, Y13, Y13
+	VPACKSSDW  Y9, Y8, Y8
+	VPACKSSDW  Y11, Y10, Y10
+	VPACKSSWB  Y10, Y8, Y8
+	VPERMD     Y8, Y5, Y8
+	VPMAXSB    Y3, Y8, Y8
+	VPMINSB    Y4, Y8, Y8
+	VCMPPS     $0x1e, Y1, Y13, Y13
+	VMOVMSKPS  Y13, DX
+	TESTL      DX, DX
+	JNZ        divide
+	VMOVDQU    Y8, (DI)
+	ADDQ       $0x00000040, SI
+	ADDQ       $0x20, DI
+	SUBQ       $0x20, CX
+	JMP        groups
+
+divide:
+	MOVQ $0x00000002, BX
+	JMP  divided
+
+rest:
+	MOVQ CX, BX
+	SHRQ $0x04, BX
+	JZ   end
+
+divided:
+	MOVL         $0x4a800000, DX
+	VMOVD        DX, X0
+	VPBROADCASTD X0, Y0
+	MOVL         $0x80000000, DX
+	VMOVD        DX, X1
+	VPBROADCASTD X1, Y1
 	VPBROADCASTD 200(AX), Y2
 	VPBROADCASTD 204(AX), Y3
 	VBROADCASTSS (R8), Y4
 	VBROADCASTSS (R10), Y5
-	MOVBLSX      (R9), AX
-	VMOVD        AX, X8
-	VPBROADCASTD X8, Y8
 	VMULPS       Y0, Y4, Y6
 	VXORPS       Y1, Y6, Y7
 
-next:
+steps:
+	PREFETCHT0   1024(SI)
+	VPMOVZXWD    (SI), Y9
+	VPSLLD       $0x10, Y9, Y9
+	VMINPS       Y6, Y9, Y9
+	VMAXPS       Y7, Y9, Y9
+	VMULPS       Y5, Y9, Y10
+	VMOVAPS      Y9, Y12
+	VFNMADD231PS Y4, Y10, Y12
+	VFMADD231PS  Y5, Y12, Y10
+	VMOVAPS      Y9, Y12
+	VFNMADD231PS Y4, Y10, Y12
+	VFMADD231PS  Y5, Y12, Y10
+	VCVTPS2DQ    Y10, Y10
+	VPMAXSD      Y2, Y10, Y10
+	VPMINSD      Y3, Y10, Y10
+	VPMOVZXWD    16(SI), Y9
+	VPSLLD       $0x10, Y9, Y9
+	VMINPS       Y6, Y9, Y9
+	VMAXPS       Y7, Y9, Y9
+	VMULPS       Y5, Y9, Y11
+	VMOVAPS      Y9, Y12
+	VFNMADD231PS Y4, Y11, Y12
+	VFMADD231PS  Y5, Y12, Y11
+	VMOVAPS      Y9, Y12
+	VFNMADD231PS Y4, Y11, Y12
+	VFMADD231PS  Y5, Y12, Y11
+	VCVTPS2DQ    Y11, Y11
+	VPMAXSD      Y2, Y11, Y11
+	VPMINSD      Y3, Y11, Y11
+	VPACKSSDW    Y11, Y10, Y10
+	VPERMQ       $0xd8, Y10, Y10
+	VEXTRACTI128 $0x01, Y10, X11
+	VPACKSSWB    X11, X10, X10
+	VMOVDQU      X10, (DI)
+	ADDQ         $0x00000020, SI
+	ADDQ         $0x10, DI
+	SUBQ         $0x10, CX
+	DECQ         BX
+	JNZ          steps
+	JMP          constants
+
+end:
+	VZEROUPPER
+	RET
+
+shifted:
+shiftedconstants:
+	MOVL         $0x4a800000, DX
+	VMOVD        DX, X0
+	VPBROADCASTD X0, Y0
+	MOVL         $0x3efffe00, DX
+	VMOVD        DX, X1
+	VPBROADCASTD X1, Y1
+	MOVL         $0xca800000, DX
+	VMOVD        DX, X2
+	VPBROADCASTD X2, Y2
+	VPBROADCASTB 200(AX), Y3
+	VPBROADCASTB 204(AX), Y4
+	MOVQ         $0x0703060205010400, DX
+	VMOVQ        DX, X5
+	VPMOVZXBD    X5, Y5
+	VBROADCASTSS (R10), Y6
+	MOVBLSX      (R9), DX
+	VMOVD        DX, X7
+	VPBROADCASTD X7, Y7
+
+shiftedgroups:
+	CMPQ       CX, $0x20
+	JB         shiftedrest
+	PREFETCHT0 1024(SI)
+	VPMOVZXWD  (SI), Y12
+	VPSLLD     $0x10, Y12, Y12
+	VMULPS     Y6, Y12, Y12
+	VMINPS     Y0, Y12, Y12
+	VMAXPS     Y2, Y12, Y12
+	VCVTPS2DQ  Y12, Y8
+	VCVTDQ2PS  Y8, Y14
+	VSUBPS     Y14, Y12, Y12
+	VPSLLD     $0x01, Y12, Y12
+	VPSRLD     $0x01, Y12, Y12
+	VMOVAPS    Y12, Y13
+	VPADDD     Y7, Y8, Y8
+	VPMOVZXWD  16(SI), Y12
+	VPSLLD     $0x10, Y12, Y12
+	VMULPS     Y6, Y12, Y12
+	VMINPS     Y0, Y12, Y12
+	VMAXPS     Y2, Y12, Y12
+	VCVTPS2DQ  Y12, Y9
+	VCVTDQ2PS  Y9, Y14
+	VSUBPS     Y14, Y12, Y12
+	VPSLLD     $0x01, Y12, Y12
+	VPSRLD     $0x01, Y12, Y12
+	VMAXPS     Y12, Y13, Y13
+	VPADDD     Y7, Y9, Y9
+	VPMOVZXWD  32(SI), Y12
+	VPSLLD     $0x10, Y12, Y12
+	VMULPS     Y6, Y12, Y12
+	VMINPS     Y0, Y12, Y12
+	VMAXPS     Y2, Y12, Y12
+	VCVTPS2DQ  Y12, Y10
+	VCVTDQ2PS  Y10, Y14
+	VSUBPS     Y14, Y12, Y12
+	VPSLLD     $0x01, Y12, Y12
+	VPSRLD     $0x01, Y12, Y12
+	VMAXPS     Y12, Y13, Y13
+	VPADDD     Y7, Y10, Y10
+	VPMOVZXWD  48(SI), Y12
+	VPSLLD     $0x10, Y12, Y12
+	VMULPS     Y6, Y12, Y12
+	VMINPS     Y0, Y12, Y12
+	VMAXPS     Y2, Y12, Y12
+	VCVTPS2DQ  Y12, Y11
+	VCVTDQ2PS  Y11, Y14
+	VSUBPS     Y14, Y12, Y12
+	VPSLLD     $0x01, Y12, Y12
+	VPSRLD     $0x01, Y12, Y12
+	VMAXPS     Y12, Y13, Y13
+	VPADDD     Y7, Y11, Y11
+	VPACKSSDW  Y9, Y8, Y8
+	VPACKSSDW  Y11, Y10, Y10
+	VPACKSSWB  Y10, Y8, Y8
+	VPERMD     Y8, Y5, Y8
+	VPMAXSB    Y3, Y8, Y8
+	VPMINSB    Y4, Y8, Y8
+	VCMPPS     $0x1e, Y1, Y13, Y13
+	VMOVMSKPS  Y13, DX
+	TESTL      DX, DX
+	JNZ        shifteddivide
+	VMOVDQU    Y8, (DI)
+	ADDQ       $0x00000040, SI
+	ADDQ       $0x20, DI
+	SUBQ       $0x20, CX
+	JMP        shiftedgroups
+
+shifteddivide:
+	MOVQ $0x00000002, BX
+	JMP  shifteddivided
+
+shiftedrest:
+	MOVQ CX, BX
+	SHRQ $0x04, BX
+	JZ   shiftedend
+
+shifteddivided:
+	MOVL         $0x4a800000, DX
+	VMOVD        DX, X0
+	VPBROADCASTD X0, Y0
+	MOVL         $0x80000000, DX
+	VMOVD        DX, X1
+	VPBROADCASTD X1, Y1
+	VPBROADCASTD 200(AX), Y2
+	VPBROADCASTD 204(AX), Y3
+	VBROADCASTSS (R8), Y4
+	VBROADCASTSS (R10), Y5
+	VMULPS       Y0, Y4, Y6
+	VXORPS       Y1, Y6, Y7
+	MOVBLSX      (R9), DX
+	VMOVD        DX, X8
+	VPBROADCASTD X8, Y8
+
+shiftedsteps:
 	PREFETCHT0   1024(SI)
 	VPMOVZXWD    (SI), Y9
 	VPSLLD       $0x10, Y9, Y9
@@ -1758,7 +5224,11 @@ next:
 	ADDQ         $0x00000020, SI
 	ADDQ         $0x10, DI
 	SUBQ         $0x10, CX
-	JNZ          next
+	DECQ         BX
+	JNZ          shiftedsteps
+	JMP          shiftedconstants
+
+shiftedend:
 	VZEROUPPER
 	RET
 

@@ -8,7 +8,7 @@ func detectSweep() sweepLevel {
 	switch x := &cpu.X86; {
 	case !x.HasAVX2 || !x.HasFMA || !x.HasF16C:
 		return sweepGeneric
-	case x.HasAVX512F:
+	case x.HasAVX512F && x.HasAVX512BW && x.HasAVX512DQ && x.HasAVX512VL:
 		return sweepWithAVX512
 	}
 	return sweepWithAVX2

@@ -69,6 +69,9 @@ func TestSweepKernels(t *testing.T) {
 				for i := range scales {
 					scales[i], zeros[i] = float32(math.Exp(r.NormFloat64()*3)), int8(r.IntN(256)-128)
 				}
+				if r.IntN(2) == 0 {
+					zeros = nil
+				}
 				least, most := int32(-127), int32(127)
 				if r.IntN(3) == 0 {
 					least, most = -8, 7

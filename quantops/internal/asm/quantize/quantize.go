@@ -5,18 +5,32 @@ import (
 	"github.com/mmcloughlin/avo/reg"
 )
 
-// Registers that hold what all floats of a sweep share.
+// group is how many floats are quantized at a time where no quotient needs more
+// care; what is left of a sweep is divided, a step at a time.
+const group = 32
+
+// Registers of a sweep that quantizes.
+var (
+	quantizeData        = reg.RSI
+	quantizeDst         = reg.RDI
+	quantizeScales      = reg.R8
+	quantizeReciprocals = reg.R10
+	quantizeZeros       = reg.R9
+	quantizeLeft        = reg.RCX // floats
+	quantizeSteps       = reg.RBX // to divide
+)
+
+// Vectors that hold what all groups of a sweep share.
 const (
-	far  = iota // 2²²: beyond it only the sign counts
-	sign        // the bit of negative floats
-	least
-	most
-	scale
-	reciprocal
-	bound    // far·scale
-	negative // −bound
-	zero
-	firstFree
+	groupFar        = iota // 2²²: beyond it only the sign counts
+	groupNear              // ½ − 2⁻¹⁴
+	groupSign              // the bit of negative floats, or −2²² where there are zero points
+	groupLeast             // bytes
+	groupMost              // bytes
+	groupOrder             // of the fours of bytes that packing has interleaved
+	groupReciprocal        // or a temporary, if each float has its own
+	groupZero              // or a temporary
+	groupFree
 )
 
 // quantizeEach makes the sweep over neighbours with scales of their own.
@@ -29,132 +43,202 @@ func (k *kernels) quantizeShared(l level, t float) string {
 	return k.quantize(l, t, "quantizeShared"+t.name+l.name, false)
 }
 
-// quantize makes either. Its quotient is that of a division, rounded correctly:
-// from the correctly rounded reciprocal y of the scale s, a first quotient x·y is
-// corrected twice by its remainder x − q·s, which a fused multiplication gives
-// without a rounding that would matter. After the first time q is one of the two
-// floats around x/s, after the second the nearer one (P. Markstein, Computation
-// of elementary functions on the IBM RISC System/6000 processor, theorem 8). That
-// takes a third of the time of a division instruction.
+// quantize makes either, once with zero points and once without.
+//
+// A weight x is to become the integer nearest to the float nearest to x/s. With
+// the correctly rounded reciprocal y of the scale s, the product x·y is off x/s
+// by 2⁻²³ of it. A quotient beyond ±256 is clamped whatever zero point it gets, so
+// the product is off by at most 2⁻¹⁵, and rounding x/s by 2⁻¹⁷. So wherever the
+// product is no more than ½ − 2⁻¹⁴ away from an integer, that is the one. Of a
+// thousand groups a few have a product that is further away: those are divided.
 func (k *kernels) quantize(l level, t float, name string, each bool) string {
 	doc := " quantizes floats with one scale and zero point."
 	if each {
 		doc = " quantizes floats with a scale and zero point for each."
 	}
 	k.function(name, name+doc)
-	data, dst, scales, reciprocals, zeros, count := reg.RSI, reg.RDI, reg.R8, reg.R10, reg.R9, reg.RCX
-	k.constant(l, 0x4a800000, far)
-	k.constant(l, 0x80000000, sign)
 	k.arguments(map[int]reg.Register{
-		sweepData: data, sweepDst: dst, sweepScales: scales, sweepReciprocals: reciprocals, sweepZeros: zeros, sweepCount: count,
+		sweepData: quantizeData, sweepDst: quantizeDst, sweepScales: quantizeScales,
+		sweepReciprocals: quantizeReciprocals, sweepZeros: quantizeZeros, sweepCount: quantizeLeft,
 	})
-	v := func(i int) reg.VecPhysical { return l.vectors[i] }
-	k.VPBROADCASTD(at(reg.RAX, sweepLeast), v(least))
-	k.VPBROADCASTD(at(reg.RAX, sweepMost), v(most))
-	bounds := func() {
-		k.VMULPS(v(far), v(scale), v(bound))
-		if l.lanes == 16 {
-			k.VPXORD(v(sign), v(bound), v(negative))
-		} else {
-			k.VXORPS(v(sign), v(bound), v(negative))
-		}
-	}
-	if !each {
-		k.VBROADCASTSS(at(scales, 0), v(scale))
-		k.VBROADCASTSS(at(reciprocals, 0), v(reciprocal))
-		k.MOVBLSX(at(zeros, 0), reg.EAX)
-		k.VMOVD(reg.EAX, quarter(zero))
-		k.VPBROADCASTD(quarter(zero), v(zero))
-		bounds()
-	}
-	k.Label("next")
-	k.prefetch(t, data)
-	for part := range l.parts() {
-		x, q, remainder := firstFree, firstFree+1, firstFree+3 // q of the first part stays
-		if part == 1 {
-			q = firstFree + 2
-		}
-		k.load(l, t, data, part, x, remainder)
-		if each {
-			k.VMOVUPS(at(scales, part*l.lanes*4), v(scale))
-			k.VMOVUPS(at(reciprocals, part*l.lanes*4), v(reciprocal))
-			bounds()
-			k.VPMOVSXBD(at(zeros, part*l.lanes), v(zero))
-		}
-		k.VMINPS(v(bound), v(x), v(x)) // the bound, if x is NaN
-		k.VMAXPS(v(negative), v(x), v(x))
-		k.VMULPS(v(reciprocal), v(x), v(q))
-		for range 2 {
-			k.VMOVAPS(v(x), v(remainder))
-			k.VFNMADD231PS(v(scale), v(q), v(remainder))
-			k.VFMADD231PS(v(reciprocal), v(remainder), v(q))
-		}
-		k.VCVTPS2DQ(v(q), v(q))
-		k.VPADDD(v(zero), v(q), v(q))
-		k.VPMAXSD(v(least), v(q), v(q))
-		k.VPMINSD(v(most), v(q), v(q))
-	}
-	if l.lanes == 16 {
-		k.VPMOVDB(v(firstFree+1), at(dst, 0))
-	} else {
-		first, second := firstFree+1, firstFree+2
-		k.VPACKSSDW(half(second), half(first), half(first))
-		k.VPERMQ(operand.U8(0xd8), half(first), half(first))
-		k.VEXTRACTI128(operand.Imm(1), half(first), quarter(second))
-		k.VPACKSSWB(quarter(second), quarter(first), quarter(first))
-		k.VMOVDQU(quarter(first), at(dst, 0))
-	}
-	k.ADDQ(operand.U32(step*t.size), data)
-	k.ADDQ(operand.Imm(step), dst)
-	if each {
-		k.ADDQ(operand.Imm(step*4), scales)
-		k.ADDQ(operand.Imm(step*4), reciprocals)
-		k.ADDQ(operand.Imm(step), zeros)
-	}
-	k.SUBQ(operand.Imm(step), count)
-	k.JNZ(operand.LabelRef("next"))
-	k.VZEROUPPER()
-	k.RET()
+	k.TESTQ(quantizeZeros, quantizeZeros)
+	k.JNZ(operand.LabelRef("shifted"))
+	k.quantizeGroups(l, t, each, false)
+	k.Label("shifted")
+	k.quantizeGroups(l, t, each, true)
 	return name
 }
 
-// transpose makes the transposition of bytes: eight rows at a time become
-// columns, sixteen bytes of each in a turn. To interleave row i with row i+4 is
-// to rotate the bits of each byte's address (row, then column) by one place;
-// after three times the row's bits are the lowest.
-func (k *kernels) transpose() {
-	name := "transposeSweepAVX2"
-	k.function(name, name+" writes eight rows of bytes as columns.")
-	data, dst, stride, dstStride, count, row := reg.RSI, reg.RDI, reg.R8, reg.R9, reg.RCX, reg.RDX
-	k.arguments(map[int]reg.Register{sweepData: data, sweepDst: dst, sweepStride: stride, sweepDstStride: dstStride, sweepCount: count})
-	k.Label("next")
-	k.MOVQ(data, row)
-	rows := make([]int, 8) // the registers that hold them
-	for i := range rows {
-		rows[i] = i
-		k.VMOVDQU(at(row, 0), quarter(i))
-		k.ADDQ(stride, row)
-	}
-	free := 8
-	for range 3 {
-		next := make([]int, 8)
-		for i := range 4 {
-			a, b := rows[i], rows[i+4]
-			k.VPUNPCKLBW(quarter(b), quarter(a), quarter(free))
-			k.VPUNPCKHBW(quarter(b), quarter(a), quarter(b))
-			next[2*i], next[2*i+1] = free, b
-			free = a
+// quantizeGroups makes the loop over groups, and the one that divides.
+func (k *kernels) quantizeGroups(l level, t float, each, shifted bool) {
+	label := func(name string) string {
+		if shifted {
+			name = "shifted" + name
 		}
-		rows = next
+		return name
 	}
-	for _, r := range rows {
-		k.VMOVQ(quarter(r), at(dst, 0))
-		k.VMOVHPS(quarter(r), operand.Mem{Base: dst, Index: dstStride, Scale: 1})
-		k.LEAQ(operand.Mem{Base: dst, Index: dstStride, Scale: 2}, dst)
+	jump := func(name string) operand.LabelRef { return operand.LabelRef(label(name)) }
+	v := func(i int) reg.VecPhysical { return l.vectors[i] }
+
+	k.Label(label("constants"))
+	k.constant(l, 0x4a800000, groupFar)
+	k.constant(l, 0x3efffe00, groupNear)
+	if shifted {
+		k.constant(l, 0xca800000, groupSign)
+	} else {
+		k.constant(l, 0x80000000, groupSign)
 	}
-	k.ADDQ(operand.Imm(16), data)
-	k.SUBQ(operand.Imm(16), count)
-	k.JNZ(operand.LabelRef("next"))
+	k.VPBROADCASTB(at(reg.RAX, sweepLeast), half(groupLeast))
+	k.VPBROADCASTB(at(reg.RAX, sweepMost), half(groupMost))
+	k.packedOrder(l)
+	if !each {
+		k.VBROADCASTSS(at(quantizeReciprocals, 0), v(groupReciprocal))
+		if shifted {
+			k.sharedZero(l, groupZero)
+		}
+	}
+
+	k.Label(label("groups"))
+	k.CMPQ(quantizeLeft, operand.Imm(group))
+	k.JB(jump("rest"))
+	k.group(l, t, each, shifted)
+	k.JNZ(jump("divide"))
+	k.VMOVDQU(half(groupFree), at(quantizeDst, 0))
+	k.advanceQuantize(t, each, shifted, group)
+	k.JMP(jump("groups"))
+
+	k.Label(label("divide"))
+	k.MOVQ(operand.U32(group/step), quantizeSteps)
+	k.JMP(jump("divided"))
+	k.Label(label("rest"))
+	k.MOVQ(quantizeLeft, quantizeSteps)
+	k.SHRQ(operand.Imm(4), quantizeSteps)
+	k.JZ(jump("end"))
+	k.Label(label("divided"))
+	k.divisionConstants(l, each, shifted)
+	k.Label(label("steps"))
+	k.divide(l, t, each, shifted)
+	k.advanceQuantize(t, each, shifted, step)
+	k.DECQ(quantizeSteps)
+	k.JNZ(jump("steps"))
+	k.JMP(jump("constants"))
+
+	k.Label(label("end"))
 	k.VZEROUPPER()
 	k.RET()
+}
+
+// group quantizes a group to the first free register; the flags say whether a
+// quotient needs more care.
+func (k *kernels) group(l level, t float, each, shifted bool) {
+	v := func(i int) reg.VecPhysical { return l.vectors[i] }
+	parts := group / l.lanes
+	integers := func(part int) int { return groupFree + part }
+	q := groupFree + parts
+	away := q + 1 // the farthest from an integer
+	spare := q + 2
+	k.prefetchRun(t, quantizeData, group)
+	for part := range parts {
+		k.load(l, t, quantizeData, part, q, spare)
+		reciprocal := operand.Op(v(groupReciprocal))
+		if each {
+			reciprocal = at(quantizeReciprocals, part*l.lanes*4)
+		}
+		k.VMULPS(reciprocal, v(q), v(q))
+		k.VMINPS(v(groupFar), v(q), v(q)) // far, if it is NaN
+		if shifted {
+			k.VMAXPS(v(groupSign), v(q), v(q)) // so that the sum with a zero point is in range
+		}
+		k.VCVTPS2DQ(v(q), v(integers(part)))
+		k.fraction(l, q, integers(part), spare)
+		switch {
+		case part == 0:
+			k.VMOVAPS(v(q), v(away))
+		case l.lanes == 16:
+			k.VRANGEPS(operand.U8(0x0b), v(q), v(away), v(away)) // of two the larger without its sign
+		default:
+			k.VMAXPS(v(q), v(away), v(away))
+		}
+		if !shifted {
+			continue
+		}
+		if each {
+			k.VPMOVSXBD(at(quantizeZeros, part*l.lanes), v(groupZero))
+		}
+		k.VPADDD(v(groupZero), v(integers(part)), v(integers(part)))
+	}
+	k.pack(l)
+	const greater = 0x1e
+	if l.lanes == 16 {
+		k.VCMPPS(operand.U8(greater), v(groupNear), v(away), reg.K1)
+		k.KORTESTW(reg.K1, reg.K1)
+	} else {
+		k.VCMPPS(operand.U8(greater), v(groupNear), v(away), v(away))
+		k.VMOVMSKPS(v(away), reg.EDX)
+		k.TESTL(reg.EDX, reg.EDX)
+	}
+}
+
+// fraction replaces a quotient by how far it is from its integer: with AVX2
+// without the sign.
+func (k *kernels) fraction(l level, q, integer, spare int) {
+	v := func(i int) reg.VecPhysical { return l.vectors[i] }
+	if l.lanes == 16 {
+		k.VREDUCEPS(operand.U8(8), v(q), v(q))
+		return
+	}
+	k.VCVTDQ2PS(v(integer), v(spare))
+	k.VSUBPS(v(spare), v(q), v(q))
+	k.VPSLLD(operand.Imm(1), v(q), v(q))
+	k.VPSRLD(operand.Imm(1), v(q), v(q))
+}
+
+// pack narrows the integers of a group to bytes in the first free register,
+// within the range.
+func (k *kernels) pack(l level) {
+	v := func(i int) reg.VecPhysical { return l.vectors[i] }
+	first := groupFree
+	k.VPACKSSDW(v(first+1), v(first), v(first))
+	second := first
+	if l.lanes == 8 {
+		second = first + 2
+		k.VPACKSSDW(v(first+3), v(second), v(second))
+	}
+	k.VPACKSSWB(v(second), v(first), v(first))
+	k.VPERMD(v(first), v(groupOrder), v(first))
+	k.VPMAXSB(half(groupLeast), half(first), half(first))
+	k.VPMINSB(half(groupMost), half(first), half(first))
+}
+
+// packedOrder is where the fours of bytes lie that belong side by side: packing
+// takes turns between its operands in each 128 bits.
+func (k *kernels) packedOrder(l level) {
+	order := uint64(0x0703060205010400) // AVX2: two lanes of four parts
+	if l.lanes == 16 {
+		order = 0x0d0905010c080400 // four lanes of two parts, each twice
+	}
+	k.MOVQ(operand.U64(order), reg.RDX)
+	k.VMOVQ(reg.RDX, quarter(groupOrder))
+	k.VPMOVZXBD(quarter(groupOrder), half(groupOrder))
+}
+
+// sharedZero brings the one zero point into a register.
+func (k *kernels) sharedZero(l level, i int) {
+	k.MOVBLSX(at(quantizeZeros, 0), reg.EDX)
+	k.VMOVD(reg.EDX, quarter(i))
+	k.VPBROADCASTD(quarter(i), l.vectors[i])
+}
+
+// advanceQuantize goes on by so many floats.
+func (k *kernels) advanceQuantize(t float, each, shifted bool, floats int) {
+	k.ADDQ(operand.U32(floats*t.size), quantizeData)
+	k.ADDQ(operand.Imm(uint64(floats)), quantizeDst)
+	if each {
+		k.ADDQ(operand.U32(floats*4), quantizeScales)
+		k.ADDQ(operand.U32(floats*4), quantizeReciprocals)
+		if shifted {
+			k.ADDQ(operand.Imm(uint64(floats)), quantizeZeros)
+		}
+	}
+	k.SUBQ(operand.Imm(uint64(floats)), quantizeLeft)
 }

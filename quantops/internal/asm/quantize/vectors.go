@@ -93,16 +93,18 @@ func (k *kernels) load(l level, t float, base reg.Register, part, i, spare int) 
 // does no harm.
 const ahead = 1024
 
-func (k *kernels) prefetch(t float, base reg.Register) {
-	for offset := 0; offset < step*t.size; offset += 64 {
+func (k *kernels) prefetch(t float, base reg.Register) { k.prefetchRun(t, base, step) }
+
+func (k *kernels) prefetchRun(t float, base reg.Register, floats int) {
+	for offset := 0; offset < floats*t.size; offset += 64 {
 		k.PREFETCHT0(at(base, ahead+offset))
 	}
 }
 
-// constant fills a register with a 32-bit number.
+// constant fills a register with a 32-bit number. RDX is overwritten.
 func (k *kernels) constant(l level, bits uint32, i int) {
-	k.MOVL(operand.U32(bits), reg.EAX)
-	k.VMOVD(reg.EAX, quarter(i))
+	k.MOVL(operand.U32(bits), reg.EDX)
+	k.VMOVD(reg.EDX, quarter(i))
 	k.VPBROADCASTD(quarter(i), l.vectors[i])
 }
 
