@@ -43,7 +43,7 @@ func Check(m *Model) (warnings []string, err error) {
 // Check is the function of that name for a model that has an index already.
 func (ix *Index) Check() (warnings []string, err error) {
 	m := ix.model
-	c := &checker{ix: ix, ready: make([]bool, len(ix.definitions)), domains: map[string]bool{}}
+	c := &checker{ix: ix, ready: make([]bool, len(ix.values)), stored: make([]bool, len(ix.values)), domains: map[string]bool{}}
 	c.model(m)
 	next := 0
 	for next < len(ix.scopes) { // bodies are checked at their owners' place
@@ -72,7 +72,8 @@ func (s *Scope) countBodies() int {
 // checker gathers findings.
 type checker struct {
 	ix      *Index
-	ready   []bool          // by definition: has a value at this point
+	ready   []bool          // by ValueID: has a value at this point
+	stored  []bool          // by ValueID: is an initializer that was met
 	domains map[string]bool // that were warned about
 
 	warnings                 []string
@@ -80,44 +81,69 @@ type checker struct {
 	moreWarnings, moreErrors int
 }
 
-func (c *checker) warn(where, format string, args ...any) {
+// spot is where something is, for messages; it is put into words only then. The
+// zero spot is the model itself.
+type spot struct {
+	scope     *Scope
+	node      *Node
+	attribute *Attr
+	function  *Function // alone
+}
+
+func (s spot) String() string {
+	switch {
+	case s.function != nil:
+		return functionPlace(s.function)
+	case s.scope == nil:
+		return "model"
+	}
+	text := s.scope.place()
+	if s.node != nil {
+		text += ": " + nodePlace(s.node)
+	}
+	if s.attribute != nil {
+		text += fmt.Sprintf(": attribute %q", s.attribute.Name)
+	}
+	return text
+}
+
+func (c *checker) warn(at spot, format string, args ...any) {
 	if len(c.warnings) >= maxFindings {
 		c.moreWarnings++
 		return
 	}
-	c.warnings = append(c.warnings, where+": "+fmt.Sprintf(format, args...))
+	c.warnings = append(c.warnings, at.String()+": "+fmt.Sprintf(format, args...))
 }
 
-func (c *checker) fail(where, format string, args ...any) {
+func (c *checker) fail(at spot, format string, args ...any) {
 	if len(c.errs) >= maxFindings {
 		c.moreErrors++
 		return
 	}
-	c.errs = append(c.errs, fmt.Errorf("onnx: %s: "+format, append([]any{where}, args...)...))
+	c.errs = append(c.errs, fmt.Errorf("onnx: %s: "+format, append([]any{at}, args...)...))
 }
 
 func (c *checker) model(m *Model) {
 	switch {
 	case m.IRVersion <= 0:
-		c.fail("model", "there is no IR version")
+		c.fail(spot{}, "there is no IR version")
 	case m.IRVersion > newestIR:
-		c.warn("model", "IR version %d is newer than what is known here (%d)", m.IRVersion, newestIR)
+		c.warn(spot{}, "IR version %d is newer than what is known here (%d)", m.IRVersion, newestIR)
 	}
 	if len(m.Opsets) == 0 && m.IRVersion >= 3 {
-		c.fail("model", "it imports no operator set")
+		c.fail(spot{}, "it imports no operator set")
 	}
-	c.imports("model", m.Opsets)
+	c.imports(spot{}, m.Opsets)
 	seen := map[functionKey]bool{}
 	for i, f := range m.Functions {
 		key := functionKey{canonicalDomain(f.Domain), f.Name, f.Overload}
-		where := functionPlace(f)
 		if f.Name == "" {
-			c.fail(fmt.Sprintf("function %d", i), "it has no name")
+			c.fail(spot{}, "function %d has no name", i)
 		} else if seen[key] {
-			c.fail(where, "it is defined twice")
+			c.fail(spot{function: f}, "it is defined twice")
 		}
 		seen[key] = true
-		c.imports(where, f.Opsets)
+		c.imports(spot{function: f}, f.Opsets)
 	}
 }
 
@@ -132,7 +158,7 @@ func functionPlace(f *Function) string {
 	return fmt.Sprintf("function %q", name)
 }
 
-func (c *checker) imports(where string, imports []OpsetImport) {
+func (c *checker) imports(where spot, imports []OpsetImport) {
 	seen := map[string]int64{}
 	for _, o := range imports {
 		domain := canonicalDomain(o.Domain)
@@ -190,7 +216,7 @@ func (c *checker) recursion(m *Model) {
 			top.next++
 			switch state[callee] {
 			case open:
-				c.fail(functionPlace(callee), "it calls itself, directly or by way of others")
+				c.fail(spot{function: callee}, "it calls itself, directly or by way of others")
 			case 0:
 				state[callee] = open
 				stack = append(stack, frame{f: callee})

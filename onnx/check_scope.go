@@ -2,6 +2,7 @@ package onnx
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -30,129 +31,136 @@ func nodePlace(n *Node) string {
 	return fmt.Sprintf("node %q (%s)", name, n.OpType)
 }
 
-func (s *Scope) at(n *Node) string { return s.place() + ": " + nodePlace(n) }
-
 // scope checks a scope and the bodies inside it, in the order of execution.
 func (c *checker) scope(s *Scope) {
+	here := spot{scope: s}
 	if s.Graph != nil {
 		c.graphNames(s)
 	} else {
 		for _, name := range s.Function.Inputs {
-			c.define(s, "input", name, s.place)
+			c.define(here, "input", name, s.own(name))
 		}
 	}
 	bodies := s.bodies
-	for _, n := range s.Nodes() {
-		c.node(s, n)
+	for i, n := range s.Nodes() {
+		c.node(s, i, n)
 		for len(bodies) > 0 && bodies[0].Owner == n {
 			c.scope(bodies[0])
 			bodies = bodies[1:]
 		}
-		for _, name := range n.Outputs {
+		defined := s.Defines(i)
+		for at, name := range n.Outputs {
 			if name != "" {
-				c.define(s, "output", name, func() string { return s.at(n) })
+				c.define(spot{scope: s, node: n}, "output", name, defined[at])
 			}
 		}
 	}
-	var outputs []string
+	output := func(name string) {
+		if id := s.ID(name); id == NoValue || !c.ready[id] {
+			c.fail(here, "output %q is not defined", name)
+		}
+	}
 	if s.Graph != nil {
 		for _, v := range s.Graph.Outputs {
-			outputs = append(outputs, v.Name)
+			output(v.Name)
 		}
 	} else {
-		outputs = s.Function.Outputs
-	}
-	for _, name := range outputs {
-		if d := s.find(name); d == nil || !c.ready[d.id] {
-			c.fail(s.place(), "output %q is not defined", name)
+		for _, name := range s.Function.Outputs {
+			output(name)
 		}
 	}
 }
 
+// own is the number of a name that this very scope defines.
+func (s *Scope) own(name string) ValueID {
+	if id, ok := s.names[name]; ok {
+		return id
+	}
+	return NoValue
+}
+
 // graphNames defines a graph's inputs and initializers.
 func (c *checker) graphNames(s *Scope) {
+	here := spot{scope: s}
 	for _, v := range s.Graph.Inputs {
-		c.define(s, "input", v.Name, s.place)
-		c.rank(s.place, v)
+		c.define(here, "input", v.Name, s.own(v.Name))
+		c.rank(here, v)
 	}
 	for _, v := range s.Graph.Outputs {
-		c.rank(s.place, v)
+		c.rank(here, v)
 	}
-	stored := map[string]bool{}
 	initializer := func(name string) {
+		id := s.own(name)
 		switch {
-		case name == "":
-			c.fail(s.place(), "an initializer has no name")
-		case stored[name]:
-			c.fail(s.place(), "initializer %q is there twice", name)
-		case s.IsInput(name):
+		case id == NoValue:
+			c.fail(here, "an initializer has no name")
+			return
+		case c.stored[id]:
+			c.fail(here, "initializer %q is there twice", name)
+		case c.ix.values[id].input >= 0:
 			// An input with a default, or one of a model from before IR version 4.
 		default:
-			c.define(s, "initializer", name, s.place)
+			c.define(here, "initializer", name, id)
 			if s.Parent == nil && c.ix.model.IRVersion < irInputsAreNotInitializers {
-				c.warn(s.place(), "initializer %q is not an input too, as IR version %d asks for", name, c.ix.model.IRVersion)
+				c.warn(here, "initializer %q is not an input too, as IR version %d asks for", name, c.ix.model.IRVersion)
 			}
 		}
-		stored[name] = true
+		c.stored[id] = true
 	}
 	for _, t := range s.Graph.Initializers {
 		initializer(t.Name)
-		c.tensor(s.place, t)
+		c.tensor(here, t)
 	}
 	for _, t := range s.Graph.SparseInitializers {
 		if t.Values != nil {
 			initializer(t.Values.Name)
 		}
-		c.sparse(s.place, t)
+		c.sparse(here, t)
 	}
 }
 
 // define notes that a name has a value from here on.
-func (c *checker) define(s *Scope, kind, name string, place func() string) {
-	if name == "" {
-		c.fail(place(), "an %s has no name", kind)
+func (c *checker) define(at spot, kind, name string, id ValueID) {
+	if id == NoValue {
+		c.fail(at, "an %s has no name", kind)
 		return
 	}
-	id := s.names[name]
 	if c.ready[id] {
-		c.fail(place(), "%s %q is defined already", kind, name)
+		c.fail(at, "%s %q is defined already", kind, name)
 	}
 	c.ready[id] = true
-	c.textAt(place, kind, name)
-	if s.Parent != nil {
-		if outer := s.Parent.find(name); outer != nil {
-			c.warn(place(), "%s %q hides the %q of a scope around it", kind, name, name)
-		}
+	c.text(at, kind, name)
+	if outer := at.scope.Parent; outer != nil && outer.ID(name) != NoValue {
+		c.warn(at, "%s %q hides the %q of a scope around it", kind, name, name)
 	}
 }
 
-func (c *checker) node(s *Scope, n *Node) {
-	place := func() string { return s.at(n) }
+func (c *checker) node(s *Scope, position int, n *Node) {
+	at := spot{scope: s, node: n}
 	if n.OpType == "" {
-		c.fail(place(), "it has no operator type")
+		c.fail(at, "it has no operator type")
 	}
-	c.textAt(place, "its operator type", n.OpType)
-	c.textAt(place, "its name", n.Name)
+	c.text(at, "its operator type", n.OpType)
+	c.text(at, "its name", n.Name)
 	c.operator(s, n)
-	for i, name := range n.Inputs {
-		if name == "" {
-			continue
-		}
-		switch d := s.find(name); {
-		case d == nil:
-			c.fail(place(), "input %d, %q, is defined nowhere", i, name)
-		case !c.ready[d.id]:
-			c.fail(place(), "input %d, %q, is used before it is defined", i, name)
+	for i, id := range s.Reads(position) {
+		switch name := n.Inputs[i]; {
+		case name == "":
+		case id == NoValue:
+			c.fail(at, "input %d, %q, is defined nowhere", i, name)
+		case !c.ready[id]:
+			c.fail(at, "input %d, %q, is used before it is defined", i, name)
 		}
 	}
-	c.attributes(s, place, n.Attrs)
+	c.attributes(at, n.Attrs)
 }
 
 // operator checks that the node's domain and function are known.
 func (c *checker) operator(s *Scope, n *Node) {
+	at := spot{scope: s, node: n}
 	if f := c.ix.Function(n); f != nil {
 		if len(n.Inputs) > len(f.Inputs) || len(n.Outputs) > len(f.Outputs) {
-			c.fail(s.at(n), "%d inputs and %d outputs, but %s has %d and %d",
+			c.fail(at, "%d inputs and %d outputs, but %s has %d and %d",
 				len(n.Inputs), len(n.Outputs), functionPlace(f), len(f.Inputs), len(f.Outputs))
 		}
 		return
@@ -163,36 +171,44 @@ func (c *checker) operator(s *Scope, n *Node) {
 	}
 	if _, known := newestOpset(domain); !known {
 		c.domains[domain] = true
-		c.warn(s.at(n), "domain %q is not known here", n.Domain)
+		c.warn(at, "domain %q is not known here", n.Domain)
 	} else if s.Opset(domain) == 0 && (domain != "" || c.ix.model.IRVersion >= 3) {
 		c.domains[domain] = true
-		c.warn(s.at(n), "domain %q is not imported", n.Domain)
+		c.warn(at, "domain %q is not imported", n.Domain)
 	}
 }
 
-func (c *checker) attributes(s *Scope, place func() string, attrs []*Attr) {
+// fewAttributes is up to how many attributes are compared each with each.
+const fewAttributes = 8
+
+func (c *checker) attributes(at spot, attrs []*Attr) {
 	var seen map[string]bool
-	if len(attrs) > 1 {
+	if len(attrs) > fewAttributes {
 		seen = make(map[string]bool, len(attrs))
 	}
-	for _, a := range attrs {
-		if a.Name == "" {
-			c.fail(place(), "an attribute has no name")
-		}
-		if seen[a.Name] {
-			c.fail(place(), "attribute %q is there twice", a.Name)
-		}
+	twice := func(i int, name string) bool {
 		if seen != nil {
-			seen[a.Name] = true
+			before := seen[name]
+			seen[name] = true
+			return before
 		}
-		c.textAt(place, "attribute", a.Name)
+		return slices.ContainsFunc(attrs[:i], func(a *Attr) bool { return a.Name == name })
+	}
+	for i, a := range attrs {
+		if a.Name == "" {
+			c.fail(at, "an attribute has no name")
+		}
+		if twice(i, a.Name) {
+			c.fail(at, "attribute %q is there twice", a.Name)
+		}
+		c.text(at, "attribute", a.Name)
 		if a.RefName != "" {
-			if !s.inFunction() {
-				c.fail(place(), "attribute %q refers to attribute %q of a call, but is not in a function", a.Name, a.RefName)
+			if !at.scope.inFunction() {
+				c.fail(at, "attribute %q refers to attribute %q of a call, but is not in a function", a.Name, a.RefName)
 			}
 			continue
 		}
-		c.attribute(place, a)
+		c.attribute(at, a)
 	}
 }
 
@@ -204,11 +220,11 @@ func (s *Scope) inFunction() bool {
 }
 
 // attribute checks that the value that an attribute's type names is there.
-func (c *checker) attribute(place func() string, a *Attr) {
+func (c *checker) attribute(at spot, a *Attr) {
 	missing := false
 	switch a.Type {
 	case AttrUndefined:
-		c.warn(place(), "attribute %q has neither type nor value", a.Name)
+		c.warn(at, "attribute %q has neither type nor value", a.Name)
 	case AttrTensor:
 		missing = a.T == nil
 	case AttrGraph:
@@ -219,23 +235,23 @@ func (c *checker) attribute(place func() string, a *Attr) {
 		missing = a.TypeProto == nil
 	default:
 		if a.Type < 0 || a.Type > AttrTypeProtos {
-			c.fail(place(), "attribute %q has the unknown type %d", a.Name, a.Type)
+			c.fail(at, "attribute %q has the unknown type %d", a.Name, a.Type)
 		}
 	}
 	if missing {
-		c.fail(place(), "attribute %q lacks the value that its type promises", a.Name)
+		c.fail(at, "attribute %q lacks the value that its type promises", a.Name)
 	}
-	within := func() string { return fmt.Sprintf("%s: attribute %q", place(), a.Name) }
+	at.attribute = a
 	if a.T != nil {
-		c.tensor(within, a.T)
+		c.tensor(at, a.T)
 	}
 	for _, t := range a.Tensors {
-		c.tensor(within, t)
+		c.tensor(at, t)
 	}
 	if a.Sparse != nil {
-		c.sparse(within, a.Sparse)
+		c.sparse(at, a.Sparse)
 	}
 	for _, t := range a.SparseTensors {
-		c.sparse(within, t)
+		c.sparse(at, t)
 	}
 }

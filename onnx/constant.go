@@ -50,8 +50,10 @@ type link struct {
 	dims   []int64
 
 	source      *Tensor // at the source
-	root        *definition
+	root        ValueID // the value that the chain starts at
 	overridable bool
+
+	gathered *Constant // once asked for
 }
 
 // resolution is how far a definition's constant has been worked out.
@@ -64,22 +66,33 @@ const (
 )
 
 // Constant returns what is known of a name visible here, nil if it is not a
-// constant. A chain of more than 256 nodes is not seen through.
-func (s *Scope) Constant(name string) *Constant {
-	d := s.find(name)
-	if d == nil {
+// constant. A chain of more than 256 nodes is not seen through. What is returned
+// belongs to the index: callers do not write to it.
+func (s *Scope) Constant(name string) *Constant { return s.index.Constant(s.ID(name)) }
+
+// Constant is Scope.Constant for a value's number; NoValue is no constant.
+func (ix *Index) Constant(id ValueID) *Constant {
+	if id == NoValue {
 		return nil
 	}
-	s.index.mu.Lock()
-	last := s.index.resolve(d)
-	s.index.mu.Unlock()
+	ix.mu.Lock()
+	defer ix.mu.Unlock()
+	if ix.resolved == nil {
+		ix.resolved, ix.links = make([]resolution, len(ix.values)), make([]*link, len(ix.values))
+	}
+	last := ix.resolve(id)
 	if last == nil {
 		return nil
 	}
-	return last.constant()
+	if last.gathered == nil {
+		c := last.constant()
+		c.Scope, c.Root = ix.scopes[ix.values[last.root].scope], ix.names[last.root]
+		last.gathered = c
+	}
+	return last.gathered
 }
 
-// constant gathers a chain.
+// constant gathers a chain; where its source is defined is left for the index to say.
 func (l *link) constant() *Constant {
 	c := &Constant{Type: l.dtype, Dims: slices.Clone(l.dims)}
 	for ; ; l = l.before {
@@ -96,109 +109,124 @@ func (l *link) constant() *Constant {
 	slices.Reverse(c.Path)
 	slices.Reverse(c.steps)
 	c.Source, c.Overridable = l.source, l.overridable
-	c.Scope, c.Root = l.root.scope, l.root.name
 	return c
 }
 
-// resolve works out a definition's constant. Each definition is worked out once,
-// and those it depends on before it, on a stack of its own: neither long chains
-// nor circles do any harm.
-func (ix *Index) resolve(d *definition) *link {
-	stack := []*definition{d}
+// resolve works out a value's constant. Each value is worked out once, and those
+// it depends on before it, on a stack of its own: neither long chains nor circles
+// do any harm.
+func (ix *Index) resolve(id ValueID) *link {
+	if ix.resolved[id] == known {
+		return ix.links[id]
+	}
+	stack := []ValueID{id}
 	for len(stack) > 0 {
 		top := stack[len(stack)-1]
-		if top.resolved == known {
+		if ix.resolved[top] == known {
 			stack = stack[:len(stack)-1]
 			continue
 		}
-		top.resolved = underWay
-		if next := ix.pending(top); next != nil {
+		ix.resolved[top] = underWay
+		if next := ix.pending(top); next != NoValue {
 			stack = append(stack, next)
 			continue
 		}
-		top.constant = ix.evaluate(top)
-		top.resolved = known
+		ix.links[top] = ix.evaluate(top)
+		ix.resolved[top] = known
 		stack = stack[:len(stack)-1]
 	}
-	return d.constant
+	return ix.links[id]
 }
 
-// pending returns a definition that has to be worked out before this one.
-func (ix *Index) pending(d *definition) *definition {
-	if !ix.seenThrough(d) {
-		return nil
+// pending returns a value that has to be worked out before this one.
+func (ix *Index) pending(id ValueID) ValueID {
+	if !ix.seenThrough(id) {
+		return NoValue
 	}
-	for i := range min(len(d.producer.Inputs), 2) {
-		if in := d.scope.find(d.producer.Inputs[i]); in != nil && in.resolved == unknown {
+	reads := ix.scopes[ix.values[id].scope].Reads(int(ix.values[id].producer))
+	for _, in := range reads[:min(len(reads), 2)] {
+		if in != NoValue && ix.resolved[in] == unknown {
 			return in
 		}
 	}
-	return nil
+	return NoValue
 }
 
 // seenThrough reports whether a definition is the output of a node that may be
 // a step of a chain.
-func (ix *Index) seenThrough(d *definition) bool {
-	n := d.producer
-	if n == nil || d.initializer != nil || d.sparse != nil || d.input >= 0 {
-		return false
-	}
-	if canonicalDomain(n.Domain) != "" || n.Overload != "" || len(n.Inputs) == 0 || n.Inputs[0] == "" ||
-		len(n.Outputs) == 0 || n.Outputs[0] != d.name || ix.Function(n) != nil {
+func (ix *Index) seenThrough(id ValueID) bool {
+	d := &ix.values[id]
+	n := ix.producer(d)
+	if n == nil || d.initializer >= 0 || d.sparse >= 0 || d.input >= 0 {
 		return false
 	}
 	switch n.OpType {
 	case "Identity", "Transpose", "Reshape", "Cast", "Squeeze", "Unsqueeze":
-		return true
+	default:
+		return false
 	}
-	return false
+	return canonicalDomain(n.Domain) == "" && n.Overload == "" && len(n.Inputs) > 0 && n.Inputs[0] != "" &&
+		len(n.Outputs) > 0 && n.Outputs[0] == ix.names[id] && ix.Function(n) == nil
 }
 
-// evaluate makes a definition's link once those it depends on are known; one
-// that is still under way is part of a circle and not constant.
-func (ix *Index) evaluate(d *definition) *link {
-	if !ix.seenThrough(d) {
-		return ix.evaluateSource(d)
+// evaluate makes a value's link once those it depends on are known; one that is
+// still under way is part of a circle and not constant.
+func (ix *Index) evaluate(id ValueID) *link {
+	if !ix.seenThrough(id) {
+		return ix.evaluateSource(id)
 	}
-	before := d.scope.find(d.producer.Inputs[0])
-	if before == nil || before.constant == nil || before.constant.length >= maxChain {
+	d := &ix.values[id]
+	scope, n := ix.scopes[d.scope], ix.producer(d)
+	reads := scope.Reads(int(d.producer))
+	before := ix.linkOf(reads[0])
+	if before == nil || before.length >= maxChain {
 		return nil
 	}
 	var operand *link
-	hasOperand := len(d.producer.Inputs) > 1 && d.producer.Inputs[1] != ""
-	if hasOperand {
-		in := d.scope.find(d.producer.Inputs[1])
-		if in == nil || in.constant == nil {
+	if len(n.Inputs) > 1 && n.Inputs[1] != "" {
+		if operand = ix.linkOf(reads[1]); operand == nil {
 			return nil
 		}
-		operand = in.constant
 	}
-	return follow(before.constant, d.producer, operand, d.scope.Opset(""))
+	return follow(before, n, operand, scope.Opset(""))
+}
+
+func (ix *Index) linkOf(id ValueID) *link {
+	if id == NoValue {
+		return nil
+	}
+	return ix.links[id]
 }
 
 // evaluateSource makes the link that a chain starts at.
-func (ix *Index) evaluateSource(d *definition) *link {
-	l := &link{length: 1, root: d}
-	switch {
-	case d.producer != nil && (d.initializer != nil || d.sparse != nil || d.input >= 0):
-		return nil // defined twice: whatever it is, it is not sure to be constant
-	case d.initializer != nil:
-		l.source = d.initializer
-	case d.sparse != nil:
-		l.source = dense(d.name, d.sparse)
-	case d.producer != nil:
-		n := d.producer
+func (ix *Index) evaluateSource(id ValueID) *link {
+	d := &ix.values[id]
+	scope := ix.scopes[d.scope]
+	if d.producer >= 0 {
+		if d.initializer >= 0 || d.sparse >= 0 || d.input >= 0 {
+			return nil // defined twice: whatever it is, it is not sure to be constant
+		}
+		n := ix.producer(d)
 		if n.OpType != "Constant" || canonicalDomain(n.Domain) != "" || n.Overload != "" || ix.Function(n) != nil ||
 			len(n.Inputs) != 0 || len(n.Outputs) != 1 {
 			return nil
 		}
-		l.node, l.source = n, constantValue(n)
+	}
+	l := &link{length: 1, root: id}
+	switch {
+	case d.initializer >= 0:
+		l.source = scope.Graph.Initializers[d.initializer]
+	case d.sparse >= 0:
+		l.source = dense(ix.names[id], scope.Graph.SparseInitializers[d.sparse])
+	case d.producer >= 0:
+		l.node = ix.producer(d)
+		l.source = constantValue(l.node)
 	}
 	if l.source == nil {
 		return nil
 	}
 	if d.input >= 0 {
-		if owner := d.scope.Owner; owner != nil {
+		if owner := scope.Owner; owner != nil {
 			// The owner of a body feeds its first inputs, whatever initializers say.
 			if int(d.input) < len(owner.Inputs) {
 				return nil

@@ -10,36 +10,47 @@ import (
 // Index answers, for every name of a model, where it is defined and who reads
 // it. It describes the model as it was when the index was made; it is safe for
 // use by several goroutines.
+//
+// Names are looked up once: each value has a number, and a node's operands are
+// known by their numbers ([Scope.Reads], [Scope.Defines]), so that a sweep over a
+// large graph needs no name at all.
 type Index struct {
 	model     *Model
 	scopes    []*Scope
 	byGraph   map[*Graph]*Scope
 	functions map[functionKey]*Function
 
-	definitions []definition
-	uses        []Use // grouped by definition
+	names    []string     // by ValueID
+	values   []definition // by ValueID
+	uses     []Use        // grouped by the value that is read
+	operands []ValueID    // of all nodes; see Scope.operands
 
-	mu sync.Mutex // guards the constants of definitions, which are worked out when asked for
+	mu       sync.Mutex   // guards what follows, which is worked out when asked for
+	resolved []resolution // by ValueID
+	links    []*link      // by ValueID
 }
+
+// ValueID is a value's number in an Index: from 0 on, without gaps, in the order
+// in which scopes define their names.
+type ValueID int32
+
+// NoValue stands for an operand that is left out, or a name that nothing defines.
+const NoValue ValueID = -1
 
 // functionKey is what a node calls a local function by.
 type functionKey struct{ domain, name, overload string }
 
 // definition is one name in one scope. In a sound model it is given by one of
 // input, initializer and producer (before IR version 4, and for a default
-// value, by an input and an initializer); the first of its kind counts.
+// value, by an input and an initializer); the first of its kind counts. Each is
+// a place in the scope's list of them, -1 if there is none.
 type definition struct {
-	name        string
-	id          int32 // its place in Index.definitions
-	scope       *Scope
-	input       int32 // its position among the inputs, -1: none
-	producer    *Node
-	initializer *Tensor
-	sparse      *SparseTensor
+	scope       int32 // in Index.scopes
+	input       int32
+	producer    int32
+	initializer int32
+	sparse      int32
 	uses        [2]int32 // from, to in Index.uses
-
-	constant *link
-	resolved resolution
 }
 
 // Use is one node input that reads a value.
@@ -81,12 +92,14 @@ func (ix *Index) add(s *Scope, depth int) error {
 	if depth > maxDepth {
 		return fmt.Errorf("onnx: graphs are nested more than %d deep, or one is inside itself", maxDepth)
 	}
-	s.index = ix
+	s.index, s.number = ix, int32(len(ix.scopes))
 	ix.scopes = append(ix.scopes, s)
 	nodes := s.Nodes()
-	names := s.countNames()
-	s.names = make(map[string]int32, names)
-	ix.definitions = slices.Grow(ix.definitions, names)
+	names, operands := s.count()
+	s.names = make(map[string]ValueID, names)
+	ix.names, ix.values = slices.Grow(ix.names, names), slices.Grow(ix.values, names)
+	ix.operands = slices.Grow(ix.operands, operands)
+	s.operands = make([]int32, 0, 2*len(nodes)+1)
 	s.outputs = map[string]bool{}
 	if g := s.Graph; g != nil {
 		if ix.byGraph[g] == nil {
@@ -95,17 +108,17 @@ func (ix *Index) add(s *Scope, depth int) error {
 		for i, v := range g.Inputs {
 			ix.input(s, v.Name, i)
 		}
-		for _, t := range g.Initializers {
-			if d := ix.define(s, t.Name); d != nil && d.initializer == nil && d.sparse == nil {
-				d.initializer = t
+		for i, t := range g.Initializers {
+			if d := ix.definition(ix.define(s, t.Name)); d != nil && d.initializer < 0 && d.sparse < 0 {
+				d.initializer = int32(i)
 			}
 		}
-		for _, t := range g.SparseInitializers {
+		for i, t := range g.SparseInitializers {
 			if t.Values == nil {
 				continue
 			}
-			if d := ix.define(s, t.Values.Name); d != nil && d.initializer == nil && d.sparse == nil {
-				d.sparse = t
+			if d := ix.definition(ix.define(s, t.Values.Name)); d != nil && d.initializer < 0 && d.sparse < 0 {
+				d.sparse = int32(i)
 			}
 		}
 		for _, v := range g.Outputs {
@@ -119,11 +132,18 @@ func (ix *Index) add(s *Scope, depth int) error {
 			s.outputs[name] = true
 		}
 	}
-	for _, n := range nodes {
+	for i, n := range nodes {
+		s.operands = append(s.operands, int32(len(ix.operands)))
+		for range n.Inputs {
+			ix.operands = append(ix.operands, NoValue) // connect knows what they read
+		}
+		s.operands = append(s.operands, int32(len(ix.operands)))
 		for _, name := range n.Outputs {
-			if d := ix.define(s, name); d != nil && d.producer == nil {
-				d.producer = n
+			id := ix.define(s, name)
+			if d := ix.definition(id); d != nil && d.producer < 0 {
+				d.producer = int32(i)
 			}
+			ix.operands = append(ix.operands, id)
 		}
 		for _, a := range n.Attrs {
 			if a.G != nil {
@@ -134,6 +154,7 @@ func (ix *Index) add(s *Scope, depth int) error {
 			}
 		}
 	}
+	s.operands = append(s.operands, int32(len(ix.operands)))
 	for _, body := range s.bodies {
 		if err := ix.add(body, depth+1); err != nil {
 			return err
@@ -142,86 +163,114 @@ func (ix *Index) add(s *Scope, depth int) error {
 	return nil
 }
 
-// countNames is how many names a scope defines, if it defines none twice.
-func (s *Scope) countNames() int {
-	count := 0
+// count is how many names a scope defines, if it defines none twice, and how
+// many operands its nodes have.
+func (s *Scope) count() (names, operands int) {
 	if g := s.Graph; g != nil {
-		count = len(g.Inputs) + len(g.Initializers) + len(g.SparseInitializers)
+		names = len(g.Inputs) + len(g.Initializers) + len(g.SparseInitializers)
 	} else {
-		count = len(s.Function.Inputs)
+		names = len(s.Function.Inputs)
 	}
 	for _, n := range s.Nodes() {
-		count += len(n.Outputs)
+		names += len(n.Outputs)
+		operands += len(n.Inputs) + len(n.Outputs)
 	}
-	return count
+	return names, operands
 }
 
 func (ix *Index) input(s *Scope, name string, position int) {
-	if d := ix.define(s, name); d != nil && d.input < 0 {
+	if d := ix.definition(ix.define(s, name)); d != nil && d.input < 0 {
 		d.input = int32(position)
 	}
 }
 
-// define returns the definition of a name in this scope, made if need be. It
-// is good until the next call.
-func (ix *Index) define(s *Scope, name string) *definition {
+// define numbers a name of this scope, if it has no number yet.
+func (ix *Index) define(s *Scope, name string) ValueID {
 	if name == "" {
-		return nil
+		return NoValue
 	}
 	id, ok := s.names[name]
 	if !ok {
-		id = int32(len(ix.definitions))
+		id = ValueID(len(ix.values))
 		s.names[name] = id
-		ix.definitions = append(ix.definitions, definition{name: name, id: id, scope: s, input: -1})
+		ix.names = append(ix.names, name)
+		ix.values = append(ix.values, definition{scope: s.number, input: -1, producer: -1, initializer: -1, sparse: -1})
 	}
-	return &ix.definitions[id]
+	return id
 }
 
-// connect finds the definition that each node input reads, and lists the uses
-// of each definition in the order of the scopes and nodes.
-func (ix *Index) connect() {
-	const unresolved = -1
-	inputs := 0
-	for _, s := range ix.scopes {
-		for _, n := range s.Nodes() {
-			inputs += len(n.Inputs)
-		}
+// definition is what there is to a number, nil for NoValue. It is good until the
+// next name is numbered.
+func (ix *Index) definition(id ValueID) *definition {
+	if id == NoValue {
+		return nil
 	}
-	read := make([]int32, 0, inputs) // for each node input in turn, what it reads
-	counts := make([]int32, len(ix.definitions))
+	return &ix.values[id]
+}
+
+// connect finds the value that each node input reads, and lists the uses of each
+// value in the order of the scopes and nodes.
+func (ix *Index) connect() {
+	counts := make([]int32, len(ix.values))
 	total := int32(0)
 	for _, s := range ix.scopes {
-		for _, n := range s.Nodes() {
-			for _, name := range n.Inputs {
-				id := int32(unresolved)
-				if d := s.find(name); d != nil {
-					id = d.id
+		before := NoValue // nodes mostly read what the one before them gives
+		for i, n := range s.Nodes() {
+			for at, name := range n.Inputs {
+				id := before
+				if id == NoValue || ix.names[id] != name {
+					id = s.ID(name)
+				}
+				if id != NoValue {
+					ix.operands[int(s.operands[2*i])+at] = id
 					counts[id]++
 					total++
 				}
-				read = append(read, id)
+			}
+			if defined := s.Defines(i); len(defined) > 0 {
+				before = defined[0]
 			}
 		}
 	}
 	from := int32(0)
 	for id, count := range counts {
-		ix.definitions[id].uses = [2]int32{from, from}
+		ix.values[id].uses = [2]int32{from, from}
 		from += count
 	}
 	ix.uses = make([]Use, total)
-	next := 0
 	for _, s := range ix.scopes {
-		for _, n := range s.Nodes() {
-			for i := range n.Inputs {
-				if id := read[next]; id != unresolved {
-					d := &ix.definitions[id]
-					ix.uses[d.uses[1]] = Use{Scope: s, Node: n, Input: i}
+		for i, n := range s.Nodes() {
+			for at, id := range s.Reads(i) {
+				if id != NoValue {
+					d := &ix.values[id]
+					ix.uses[d.uses[1]] = Use{Scope: s, Node: n, Input: at}
 					d.uses[1]++
 				}
-				next++
 			}
 		}
 	}
+}
+
+// Values is how many values there are: their numbers are less.
+func (ix *Index) Values() int { return len(ix.values) }
+
+// Name is a value's name, in the scope that defines it.
+func (ix *Index) Name(id ValueID) string { return ix.names[id] }
+
+// Definition returns the scope that defines a value, and the place there of the
+// node whose output it is: -1 for an input or an initializer.
+func (ix *Index) Definition(id ValueID) (scope *Scope, node int) {
+	d := &ix.values[id]
+	return ix.scopes[d.scope], int(d.producer)
+}
+
+// Users is Scope.Users for a value's number; there are none of NoValue.
+func (ix *Index) Users(id ValueID) []Use {
+	if id == NoValue {
+		return nil
+	}
+	d := &ix.values[id]
+	return ix.uses[d.uses[0]:d.uses[1]:d.uses[1]]
 }
 
 // Main returns the scope of the model's graph.

@@ -10,9 +10,14 @@ type Scope struct {
 	Parent   *Scope    // where outer names are looked up; nil for main graph and functions
 
 	index   *Index
-	names   map[string]int32 // of what is defined here
+	number  int32              // in Index.scopes
+	names   map[string]ValueID // of what is defined here
 	outputs map[string]bool
 	bodies  []*Scope
+	// operands says where in Index.operands those of the nodes lie: of each node
+	// first the inputs, then the outputs. For each node there are two entries, where
+	// its inputs begin and where its outputs do; at the end is one more.
+	operands []int32
 }
 
 // Nodes returns the scope's nodes in their order; the slice is the model's.
@@ -38,42 +43,62 @@ func (s *Scope) Opset(domain string) int64 {
 	return s.index.model.Opset(domain)
 }
 
-// find returns the definition of a name as it is seen from here, nil if there is none.
-func (s *Scope) find(name string) *definition {
+// ID returns the number of the value that a name means here, looking from here
+// outwards; NoValue if nothing defines it.
+func (s *Scope) ID(name string) ValueID {
 	if name == "" {
-		return nil
+		return NoValue
 	}
 	for ; s != nil; s = s.Parent {
 		if id, ok := s.names[name]; ok {
-			return &s.index.definitions[id]
+			return id
 		}
 	}
-	return nil
+	return NoValue
 }
+
+// Reads returns, for each input of the node at a place in Nodes, the number of
+// the value that it reads. The slice belongs to the index.
+func (s *Scope) Reads(node int) []ValueID {
+	from, to := s.operands[2*node], s.operands[2*node+1]
+	return s.index.operands[from:to:to]
+}
+
+// Defines returns, for each output of the node at a place in Nodes, its number.
+// The slice belongs to the index.
+func (s *Scope) Defines(node int) []ValueID {
+	from, to := s.operands[2*node+1], s.operands[2*node+2]
+	return s.index.operands[from:to:to]
+}
+
+// find returns the definition of a name as it is seen from here, nil if there is none.
+func (s *Scope) find(name string) *definition { return s.index.definition(s.ID(name)) }
 
 // Lookup returns the scope that defines a name, looking from here outwards;
 // nil if none does.
 func (s *Scope) Lookup(name string) *Scope {
 	if d := s.find(name); d != nil {
-		return d.scope
+		return s.index.scopes[d.scope]
 	}
 	return nil
 }
 
 // Producer returns the node whose output a name visible here is, nil if it is
 // an input, an initializer or unknown.
-func (s *Scope) Producer(name string) *Node {
-	if d := s.find(name); d != nil {
-		return d.producer
+func (s *Scope) Producer(name string) *Node { return s.index.producer(s.find(name)) }
+
+func (ix *Index) producer(d *definition) *Node {
+	if d == nil || d.producer < 0 {
+		return nil
 	}
-	return nil
+	return ix.scopes[d.scope].Nodes()[d.producer]
 }
 
 // Initializer returns the dense initializer that a name visible here is, nil if
 // it is none.
 func (s *Scope) Initializer(name string) *Tensor {
-	if d := s.find(name); d != nil {
-		return d.initializer
+	if d := s.find(name); d != nil && d.initializer >= 0 {
+		return s.index.scopes[d.scope].Graph.Initializers[d.initializer]
 	}
 	return nil
 }
@@ -81,7 +106,7 @@ func (s *Scope) Initializer(name string) *Tensor {
 // IsInput reports whether a name is an input of this very graph or function.
 func (s *Scope) IsInput(name string) bool {
 	id, ok := s.names[name]
-	return ok && s.index.definitions[id].input >= 0
+	return ok && s.index.values[id].input >= 0
 }
 
 // IsOutput reports whether a name is an output of this very graph or function.
@@ -91,10 +116,4 @@ func (s *Scope) IsOutput(name string) bool { return s.outputs[name] }
 // Users returns every node input that reads the value that a name means here,
 // those in bodies included, in the order of scopes and nodes. The slice belongs
 // to the index: callers do not write to it. Outputs of graphs are no users.
-func (s *Scope) Users(name string) []Use {
-	d := s.find(name)
-	if d == nil {
-		return nil
-	}
-	return s.index.uses[d.uses[0]:d.uses[1]:d.uses[1]]
-}
+func (s *Scope) Users(name string) []Use { return s.index.Users(s.ID(name)) }

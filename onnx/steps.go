@@ -26,7 +26,7 @@ func follow(before *link, n *Node, operand *link, opset int64) *link {
 			return nil
 		}
 	}
-	l := &link{before: before, length: before.length + 1, node: n, dtype: before.dtype, dims: before.dims}
+	l := &link{before: before, length: before.length + 1, node: n, dtype: before.dtype, dims: before.dims, root: before.root}
 	ok := true
 	switch n.OpType {
 	case "Identity":
@@ -255,6 +255,6 @@ func (l *link) smallInts() ([]int64, bool) {
 	if c.Overridable {
 		return nil, false
 	}
-	v, err := c.Tensor(c.Root).Int64s()
+	v, err := c.Tensor("").Int64s()
 	return v, err == nil
 }
