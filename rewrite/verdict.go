@@ -64,6 +64,17 @@ type condition struct {
 	change  string
 }
 
+// verdictsOn gives each runtime's verdict. Layers of which the same is known share
+// one list, which nobody writes to.
+func (l *look) verdictsOn(f *facts) []Verdict {
+	verdicts, ok := l.verdicts[*f]
+	if !ok {
+		verdicts = verdictsOn(f)
+		l.verdicts[*f] = verdicts
+	}
+	return verdicts
+}
+
 // verdictsOn gives each runtime's verdict: the first condition that holds.
 func verdictsOn(f *facts) []Verdict {
 	var verdicts []Verdict
@@ -110,7 +121,7 @@ func (r *Result) judge(index *onnx.Index, emissions []emission) {
 			continue
 		}
 		for i, f := range found {
-			sites[i].Verdicts = verdictsOn(f)
+			sites[i].Verdicts = look.verdictsOn(f)
 		}
 	}
 }
@@ -211,7 +222,7 @@ func (p *Plan) judge() {
 			}
 			look.reader(f, place{scope: found.at.Scope, node: found.at.Node}, one.input)
 			f.transB = false // whatever the model has, the weight is stored to be read without
-			sites[i].Verdicts = verdictsOn(f)
+			sites[i].Verdicts = look.verdictsOn(f)
 		}
 	}
 }

@@ -65,16 +65,22 @@ type place struct {
 type look struct {
 	index     *onnx.Index
 	functions map[*onnx.Function]*onnx.Scope
-	types     map[*onnx.Scope]map[string]*onnx.Type
-	ranks     map[rankKey]int
+	types     []*onnx.Type // that graphs state, by the numbers of the values
+	ranks     []int32      // by the numbers of the values
+	called    map[calledRank]int
 	ranked    map[*onnx.Scope]bool // whose nodes' outputs all have ranks
 	depth     int                  // of rank in itself
+	verdicts  map[facts][]Verdict  // of layers that are alike
 }
 
 func newLook(index *onnx.Index) *look {
 	l := &look{
 		index: index, functions: map[*onnx.Function]*onnx.Scope{},
-		types: map[*onnx.Scope]map[string]*onnx.Type{}, ranks: map[rankKey]int{}, ranked: map[*onnx.Scope]bool{},
+		types: statedTypes(index), ranks: make([]int32, index.Values()), called: map[calledRank]int{}, ranked: map[*onnx.Scope]bool{},
+		verdicts: map[facts][]Verdict{},
+	}
+	for i := range l.ranks {
+		l.ranks[i] = notRanked
 	}
 	for _, scope := range index.Scopes() {
 		if scope.Function != nil && scope.Parent == nil {
