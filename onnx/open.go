@@ -3,6 +3,7 @@ package onnx
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -21,10 +22,16 @@ type source struct {
 
 	swept sweepCount
 
-	mu       sync.Mutex
-	closed   bool
-	attached map[string]*attachment
+	mu         sync.Mutex
+	closed     bool
+	attached   map[string]*attachment
+	mostMapped int // of the attached files; others are read into memory
 }
+
+// mostMapped is how many files of external data are mapped: a system lets a
+// process have some ten thousands of mappings (Linux 65,530), which the Go
+// runtime needs too, for its heap. No file stays open once it is mapped or read.
+const mostMapped = 1 << 14
 
 // attachment is an external data file, opened once and shared by its tensors.
 type attachment struct {
@@ -49,7 +56,7 @@ func Open(path string) (*Model, error) {
 	if info.IsDir() {
 		return nil, fmt.Errorf("onnx: %s is a folder: name the model's file in it", path)
 	}
-	s := &source{path: path, info: info, locations: map[string]bool{}, attached: map[string]*attachment{}}
+	s := &source{path: path, info: info, locations: map[string]bool{}, attached: map[string]*attachment{}, mostMapped: mostMapped}
 	if s.file, err = mapFile(file, info); err != nil {
 		return nil, fmt.Errorf("onnx: reading %s: %w", path, err)
 	}
@@ -177,7 +184,12 @@ func (s *source) attach(a *attachment, location string) error {
 		return fmt.Errorf("external data: %q is not a regular file", location)
 	}
 	a.info = info
-	if a.mapping, err = mapFile(file, info); err != nil {
+	if len(s.attached) < s.mostMapped {
+		a.mapping, err = mapFile(file, info)
+	} else {
+		a.data, err = io.ReadAll(file)
+	}
+	if err != nil {
 		return fmt.Errorf("external data: reading %q: %w", location, err)
 	}
 	return nil
