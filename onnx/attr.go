@@ -54,6 +54,14 @@ func (n *Node) Input(i int) string {
 	return n.Inputs[i]
 }
 
+// Output returns the name of a result, "" if it is left out or not there.
+func (n *Node) Output(i int) string {
+	if i < 0 || i >= len(n.Outputs) {
+		return ""
+	}
+	return n.Outputs[i]
+}
+
 // Bodies returns the graphs among the node's attributes, in their order.
 func (n *Node) Bodies() []*Graph {
 	var bodies []*Graph

@@ -90,7 +90,7 @@ func (h *halver) node(scope *onnx.Scope, s *halfScope, node *onnx.Node) error {
 		s.nodes = append(s.nodes, node)
 		return nil
 	}
-	if node.OpType == "Cast" && h.cast(scope, s, node) {
+	if node.OpType == "Cast" && node.Output(0) != "" && h.cast(scope, s, node) {
 		return nil
 	}
 	h.spread(scope, node)

@@ -74,7 +74,7 @@ func (h *halver) keeps(scope *onnx.Scope, node *onnx.Node) string {
 	if h.narrow == onnx.BFloat16 && scope.Opset("") < line.bfloat16 {
 		return fmt.Sprintf("it takes no bfloat16 before opset %d", line.bfloat16)
 	}
-	if h.narrow == onnx.Float16 && movesBatch(node) && feedsProduct(scope, node.Outputs[0], 4) {
+	if h.narrow == onnx.Float16 && movesBatch(node) && feedsProduct(scope, node.Output(0), 4) {
 		return "it moves the batch axis of a product's operand, and ONNX Runtime from 1.24 on ends by a fault when it loads that in float16"
 	}
 	for _, name := range node.Inputs {
@@ -119,7 +119,7 @@ func feedsProduct(scope *onnx.Scope, name string, casts int) bool {
 		case "MatMul", "FusedMatMul":
 			return true
 		case "Cast":
-			return casts > 0 && feedsProduct(use.Scope, use.Node.Outputs[0], casts-1)
+			return casts > 0 && feedsProduct(use.Scope, use.Node.Output(0), casts-1)
 		}
 		return false
 	})

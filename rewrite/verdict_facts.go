@@ -248,11 +248,7 @@ func (l *look) reader(f *facts, p place, input int) {
 		f.op = opName(p.node)
 	}
 	f.packable = isProduct(f) && input == 1 && f.rank == 2 && p.via == nil && p.scope.Function == nil && f.result != onnx.Double
-	output := ""
-	if len(p.node.Outputs) > 0 {
-		output = p.node.Outputs[0]
-	}
-	next, after := l.only(p, output)
+	next, after := l.only(p, p.node.Output(0))
 	switch f.op {
 	case "Gemm":
 		for _, a := range p.node.Attrs {
@@ -296,12 +292,12 @@ func (l *look) reader(f *facts, p place, input int) {
 		case added == 1:
 			f.bias = vectorBias
 			if matrices {
-				next, _ = l.only(*next, next.node.Outputs[0])
+				next, _ = l.only(*next, next.node.Output(0))
 			}
 		}
 	}
-	if next != nil && (next.node.OpType == "Relu" || next.node.OpType == "Clip") && len(next.node.Outputs) > 0 {
-		f.clamped = len(l.users(*next, next.node.Outputs[0])) > 0 && !l.leaves(*next, next.node.Outputs[0])
+	if next != nil && (next.node.OpType == "Relu" || next.node.OpType == "Clip") {
+		f.clamped = len(l.users(*next, next.node.Output(0))) > 0 && !l.leaves(*next, next.node.Output(0))
 	}
 }
 
@@ -309,7 +305,7 @@ func (l *look) reader(f *facts, p place, input int) {
 func (l *look) only(p place, name string) (*place, string) {
 	for p.via != nil && p.scope.IsOutput(name) && len(p.scope.Users(name)) == 0 {
 		i := slices.Index(p.scope.Function.Outputs, name)
-		p, name = *p.via, p.via.node.Outputs[i]
+		p, name = *p.via, p.via.node.Output(i)
 	}
 	users := p.scope.Users(name)
 	if len(users) != 1 || users[0].Scope != p.scope || p.scope.IsOutput(name) {
@@ -321,7 +317,7 @@ func (l *look) only(p place, name string) (*place, string) {
 func (l *look) users(p place, name string) []onnx.Use {
 	if p.via != nil && p.scope.IsOutput(name) {
 		if i := slices.Index(p.scope.Function.Outputs, name); i < len(p.via.node.Outputs) {
-			return l.users(*p.via, p.via.node.Outputs[i])
+			return l.users(*p.via, p.via.node.Output(i))
 		}
 	}
 	return p.scope.Users(name)
@@ -331,7 +327,7 @@ func (l *look) users(p place, name string) []onnx.Use {
 func (l *look) leaves(p place, name string) bool {
 	if p.via != nil && p.scope.IsOutput(name) {
 		if i := slices.Index(p.scope.Function.Outputs, name); i < len(p.via.node.Outputs) {
-			return l.leaves(*p.via, p.via.node.Outputs[i])
+			return l.leaves(*p.via, p.via.node.Output(i))
 		}
 	}
 	return p.scope.IsOutput(name)

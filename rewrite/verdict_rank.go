@@ -115,7 +115,7 @@ func (l *look) findRank(p place, id onnx.ValueID) int {
 			return int(c.Dims[0])
 		}
 	case "DynamicQuantizeLinear":
-		if node.Outputs[0] == l.index.Name(id) {
+		if node.Output(0) == l.index.Name(id) {
 			return l.rankOf(p, input(0))
 		}
 		return 0
