@@ -10,7 +10,7 @@ package quantops
 // dst is as long as x. Infinities and NaNs give no useful result.
 // (ONNX DynamicQuantizeLinear.)
 func DynamicQuantize(dst []uint8, x []float32) (scale float32, zero uint8) {
-	return dynamicQuantize(fastestProduct, dst, x)
+	return dynamicQuantize(fastestProduct(), dst, x)
 }
 
 func dynamicQuantize(level productLevel, dst []uint8, x []float32) (scale float32, zero uint8) {

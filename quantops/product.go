@@ -101,9 +101,10 @@ func (p *floatProduct) run(workers *Workers) {
 		return
 	}
 	across := (p.n + panelColumns - 1) / panelColumns
+	most := p.mostRows()
 	rows := blockRows // of which each packs its panels anew
 	if p.pack == nil {
-		rows = min(rows, max(4*maxTileRows, blockBytes/(4*max(p.k, 1))/maxTileRows*maxTileRows))
+		rows = min(rows, max(4*most, blockBytes/(4*max(p.k, 1))/most*most))
 	}
 	wanted := workers.Threads() * partsPerThread
 	if workers.Threads() == 1 {
@@ -112,8 +113,8 @@ func (p *floatProduct) run(workers *Workers) {
 	if worth := float64(p.count) * float64(p.m) * float64(p.n) * float64(max(p.k, 1)) / worthPart; worth < float64(wanted) {
 		wanted = int(worth) + 1
 	}
-	for p.count*((p.m+rows-1)/rows)*across < wanted && rows > maxTileRows {
-		rows = max(maxTileRows, rows/2/maxTileRows*maxTileRows)
+	for p.count*((p.m+rows-1)/rows)*across < wanted && rows > most {
+		rows = max(most, rows/2/most*most)
 	}
 	down := (p.m + rows - 1) / rows
 	ranges := evenRanges(across, p.count*down, wanted, workers.Threads())
@@ -124,6 +125,17 @@ func (p *floatProduct) run(workers *Workers) {
 		s.release()
 	})
 }
+
+// lines is how many lines a tile reads for each row of the left operand.
+func (p *floatProduct) lines() int {
+	if p.fixed != nil {
+		return p.fixed.lines
+	}
+	return 1
+}
+
+// mostRows is how many rows an inner loop computes at most.
+func (p *floatProduct) mostRows() int { return p.tiles.most / p.lines() }
 
 // evenRanges is into how many ranges to divide panels so that with the blocks of
 // rows there are as many parts as wanted or somewhat more: as many as have the
@@ -147,8 +159,8 @@ type productScratch struct {
 	finish finish
 	scaled finish
 	fixed  fixedSums
-	sums   [maxTilePanels * maxTileRows]panelRow
-	block  [maxTilePanels * maxTileRows]panelRow // sums of one block along k
+	sums   [maxTileSums]panelRow
+	block  [maxTileSums]panelRow // sums of one block along k
 	scales panelRow
 	panel  []float32
 }
@@ -177,13 +189,9 @@ func (s *productScratch) piece(p *floatProduct, product, from, end, first, last 
 		dst, a, b = p.at(product)
 	}
 	s.begin(p)
-	most, lines := p.tiles.most, 1 // lines of a tile for each row
-	if p.fixed != nil {
-		lines = p.fixed.lines
-		most /= lines
-	}
+	most := p.mostRows()
 	count := (end - from + most - 1) / most
-	several := p.tiles.several[(end-from)/count*lines]
+	several := p.tiles.several[(end-from)/count*p.lines()]
 	for ; first < last; first += groupPanels {
 		group := min(last, first+groupPanels)
 		for panel := first; panel < group; {

@@ -3,14 +3,15 @@ package quantops
 import "unsafe"
 
 // bytePanels are the integers of a right operand for tiles of bytes: panels of
-// 32 columns, in which four k of each column lie together.
+// 32 columns, in which four k of each column lie together. They end with rows of
+// zeros, up to a multiple of depth.
 type bytePanels struct {
-	k, n  int
-	bytes []int8
+	k, n, depth int
+	bytes       []int8
 }
 
-func packBytes(w *Int8Weights) bytePanels {
-	p := bytePanels{k: w.K, n: w.N}
+func packBytes(w *Int8Weights, depth int) bytePanels {
+	p := bytePanels{k: w.K, n: w.N, depth: depth}
 	size := p.stride()
 	p.bytes = make([]int8, p.width()/panelColumns*size)
 	for column := 0; column < w.N; column += panelColumns {
@@ -43,8 +44,10 @@ func packBytes(w *Int8Weights) bytePanels {
 // width is n rounded up to whole panels.
 func (p *bytePanels) width() int { return (p.n + panelColumns - 1) / panelColumns * panelColumns }
 
+func roundUp(v, step int) int { return (v + step - 1) / step * step }
+
 // stride is from a panel to the next.
-func (p *bytePanels) stride() int { return (p.k + dotStep - 1) / dotStep * dotStep * panelColumns }
+func (p *bytePanels) stride() int { return roundUp(p.k, p.depth) * panelColumns }
 
 func (p *bytePanels) data() unsafe.Pointer { return unsafe.Pointer(unsafe.SliceData(p.bytes)) }
 
@@ -55,7 +58,7 @@ func (p *bytePanels) sums(block int) []int32 {
 	sums := make([]int32, (p.k+block-1)/block*width)
 	for panel := range width / panelColumns {
 		bytes := p.bytes[panel*size:][:size]
-		for k := 0; len(bytes) > 0; k += dotStep {
+		for k := 0; k < p.k; k += dotStep {
 			line := (*[dotStep * panelColumns]int8)(bytes)
 			to := (*[panelColumns]int32)(sums[k/block*width+panel*panelColumns:])
 			for j := range to {

@@ -20,11 +20,11 @@ type PackedFixed struct {
 
 // FixedIsFast says whether products with a PackedFixed are faster than those with
 // a PackedInt8 on this processor.
-func FixedIsFast() bool { return fastestProduct == productVNNI }
+func FixedIsFast() bool { return fastestProduct() >= productVNNI }
 
 // PackFixed packs weights; nil if they have zero points other than 0, or blocks.
 // It keeps nothing of them.
-func PackFixed(w *Int8Weights) *PackedFixed { return packFixed(fastestProduct, w) }
+func PackFixed(w *Int8Weights) *PackedFixed { return packFixed(fastestProduct(), w) }
 
 func packFixed(level productLevel, w *Int8Weights) *PackedFixed {
 	w.check()
@@ -36,7 +36,7 @@ func packFixed(level productLevel, w *Int8Weights) *PackedFixed {
 			return nil
 		}
 	}
-	p := &PackedFixed{level: level, bytes: packBytes(w)}
+	p := &PackedFixed{level: level, bytes: packBytes(w, level.kernels().dotDepth)}
 	p.scales = spread(w.Scales, 1, w.N, p.bytes.width(), func(v float32) float32 { return v })
 	p.corrections = p.bytes.sums(fixedLength)
 	for i := range p.corrections {

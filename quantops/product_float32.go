@@ -13,12 +13,12 @@ type PackedFloat32 struct {
 
 // PackFloat32 packs a row-major k×n matrix. It keeps nothing of b.
 func PackFloat32(b []float32, k, n int) *PackedFloat32 {
-	return packFloat32(fastestProduct, b, k, n, packing{b: Rows{b, n}})
+	return packFloat32(fastestProduct(), b, k, n, packing{b: Rows{b, n}})
 }
 
 // PackFloat32Transposed packs the transposed of a row-major n×k matrix.
 func PackFloat32Transposed(b []float32, k, n int) *PackedFloat32 {
-	return packFloat32(fastestProduct, b, k, n, packing{b: Rows{b, k}, transposed: true})
+	return packFloat32(fastestProduct(), b, k, n, packing{b: Rows{b, k}, transposed: true})
 }
 
 func packFloat32(level productLevel, b []float32, k, n int, from packing) *PackedFloat32 {
@@ -93,7 +93,7 @@ type Float32Products struct {
 }
 
 // Run computes the products.
-func (f *Float32Products) Run(workers *Workers) { f.run(fastestProduct, workers) }
+func (f *Float32Products) Run(workers *Workers) { f.run(fastestProduct(), workers) }
 
 func (f *Float32Products) run(level productLevel, workers *Workers) {
 	kernels := level.kernels()

@@ -16,7 +16,7 @@ type PackedInt8 struct {
 }
 
 // PackInt8 packs weights. It keeps nothing of them.
-func PackInt8(w *Int8Weights) *PackedInt8 { return packInt8(fastestProduct, w) }
+func PackInt8(w *Int8Weights) *PackedInt8 { return packInt8(fastestProduct(), w) }
 
 func packInt8(level productLevel, w *Int8Weights) *PackedInt8 {
 	w.check()

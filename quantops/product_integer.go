@@ -20,12 +20,12 @@ type PackedInteger struct {
 // PackInteger packs a row-major k×n matrix. There is one zero point for each
 // column, or one for all, or none (nil: it is 0). It keeps nothing of b.
 func PackInteger[B int8 | uint8](b []B, k, n int, zeros []B) *PackedInteger {
-	return packInteger(fastestProduct, b, k, n, zeros)
+	return packInteger(fastestProduct(), b, k, n, zeros)
 }
 
 // IntegerIsFast says whether products with a PackedInteger are faster than
 // MatMulInteger on this processor.
-func IntegerIsFast() bool { return fastestProduct == productVNNI }
+func IntegerIsFast() bool { return fastestProduct() >= productVNNI }
 
 func packInteger[B int8 | uint8](level productLevel, b []B, k, n int, zeros []B) *PackedInteger {
 	if k < 0 || n < 0 || len(b) != k*n || !zerosFit(len(zeros), n) {
@@ -40,8 +40,8 @@ func packInteger[B int8 | uint8](level productLevel, b []B, k, n int, zeros []B)
 			q[i] = int8(int(v) - 128)
 		}
 	}
-	p := &PackedInteger{level: level, bytes: packBytes(&Int8Weights{K: k, N: n, Q: q})}
-	p.sums = p.bytes.sums(max(dotStep, (k+dotStep-1)/dotStep*dotStep))
+	p := &PackedInteger{level: level, bytes: packBytes(&Int8Weights{K: k, N: n, Q: q}, level.kernels().dotDepth)}
+	p.sums = p.bytes.sums(max(dotStep, roundUp(k, dotStep)))
 	if len(p.sums) == 0 {
 		p.sums = make([]int32, p.bytes.width())
 	}
@@ -134,7 +134,7 @@ func integerProduct[A int8 | uint8](a []A, m int, zeros []A, b *PackedInteger, w
 	r := integerOperands.Get().(*integerRows)
 	r.weights = b
 	r.alike = len(zeros) <= 1 && b.zeros == nil
-	r.stride = (k + dotStep - 1) / dotStep * dotStep
+	r.stride = roundUp(k, b.bytes.depth)
 	r.bytes = atLeast(r.bytes, m*r.stride)
 	r.zeros = atLeast(r.zeros, m)
 	r.sums = atLeast(r.sums, m)
@@ -171,7 +171,7 @@ func integerProduct[A int8 | uint8](a []A, m int, zeros []A, b *PackedInteger, w
 	})
 	kernels := b.level.kernels()
 	return &floatProduct{
-		kernels: kernels, tiles: kernels.dot, m: m, k: k, n: b.N(), count: 1, integers: r,
+		kernels: kernels, tiles: kernels.dotTiles(m), m: m, k: k, n: b.N(), count: 1, integers: r,
 		right: panels{data: b.bytes.data(), panelStride: b.bytes.stride(), rowStride: dotStep * panelColumns},
 	}
 }

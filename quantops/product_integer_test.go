@@ -12,7 +12,7 @@ import (
 // that the plain one gives.
 func checkPackedInteger[A, B int8 | uint8](t *testing.T, want []int32, a []A, b []B, m, k, n int, aZeros []A, bZeros []B, workers *Workers) {
 	t.Helper()
-	for level := productGeneric; level <= fastestProduct; level++ {
+	for level := productGeneric; level <= fastestProduct(); level++ {
 		packed := packInteger(level, b, k, n, bZeros)
 		got := make([]int32, m*n)
 		MatMulPacked(got, a, m, aZeros, packed, workers)
@@ -95,7 +95,7 @@ func TestDynamicQuantizeLevels(t *testing.T) {
 			}
 			want := make([]uint8, length)
 			wantScale, wantZero := dynamicQuantize(productGeneric, want, x)
-			for level := productGeneric; level <= fastestProduct; level++ {
+			for level := productGeneric; level <= fastestProduct(); level++ {
 				got := slices.Repeat([]uint8{77}, length+9)
 				scale, zero := dynamicQuantize(level, got[:length], x)
 				if scale != wantScale || zero != wantZero || !slices.Equal(got[:length], want) || !slices.Equal(got[length:], slices.Repeat([]uint8{77}, 9)) {

@@ -1,5 +1,7 @@
 package quantops
 
+import "sync"
+
 // productLevel is the instruction set that a product is computed with.
 type productLevel uint8
 
@@ -9,16 +11,21 @@ const (
 	productAVX2                 // with FMA
 	productAVX512               // F, BW, DQ, VL
 	productVNNI                 // AVX512 with VNNI
+	productAMX                  // VNNI with AMX for int8 and bfloat16
 )
 
 func (l productLevel) String() string {
-	return [...]string{"generic", "AVX2", "AVX-512", "AVX-512 with VNNI"}[l]
+	return [...]string{"generic", "AVX2", "AVX-512", "AVX-512 with VNNI", "AMX"}[l]
 }
 
 // productKernels are the inner loops of a level.
 type productKernels struct {
 	float32, int8, shiftedInt8 *tileSet
 	dot                        *tileSet // of bytes
+	// tallDot, if not nil, is for so many rows of bytes or more, and takes k in
+	// steps of dotDepth.
+	tallDot  *tileSet
+	dotDepth int // what k is rounded up to in operands of bytes
 	// widenPanel writes the k rows of a panel of int8 to sums, as float32; nil:
 	// there is none.
 	widenPanel        func(*tile)
@@ -34,9 +41,20 @@ type productKernels struct {
 
 var genericProduct = &productKernels{
 	float32: genericTiles(tileFloat32), int8: genericTiles(tileInt8), shiftedInt8: genericTiles(tileShiftedInt8),
-	dot: genericTiles(tileDot), fixBlock: fixBlockGeneric, addFixed: addFixedGeneric,
+	dot: genericTiles(tileDot), dotDepth: dotStep, fixBlock: fixBlockGeneric, addFixed: addFixedGeneric,
 	finish: finishGeneric, addScaled: addScaledGeneric, finishColumns: 1,
 }
 
 // fastestProduct is the level of this processor.
-var fastestProduct = detectProduct()
+var fastestProduct = sync.OnceValue(detectProduct)
+
+// tallRows is from how many rows on tiles of AMX are faster than vectors.
+const tallRows = 8
+
+// dotTiles are the inner loops for a left operand of bytes with so many lines.
+func (k *productKernels) dotTiles(lines int) *tileSet {
+	if k.tallDot != nil && lines >= tallRows {
+		return k.tallDot
+	}
+	return k.dot
+}

@@ -7,6 +7,9 @@ import "golang.org/x/sys/cpu"
 func detectProduct() productLevel {
 	x := &cpu.X86
 	switch {
+	case x.HasAVX512F && x.HasAVX512BW && x.HasAVX512DQ && x.HasAVX512VL && x.HasAVX512VNNI &&
+		x.HasAMXTile && x.HasAMXInt8 && x.HasAMXBF16 && tilesPermitted():
+		return productAMX
 	case x.HasAVX512F && x.HasAVX512BW && x.HasAVX512DQ && x.HasAVX512VL && x.HasAVX512VNNI:
 		return productVNNI
 	case x.HasAVX512F && x.HasAVX512BW && x.HasAVX512DQ && x.HasAVX512VL:
@@ -20,21 +23,26 @@ func detectProduct() productLevel {
 var (
 	avx2Product = &productKernels{
 		float32: newTileSet(tilesFloat32AVX2), int8: newTileSet(tilesInt8AVX2), shiftedInt8: newTileSet(tilesShiftedInt8AVX2),
-		dot: genericProduct.dot, fixBlock: fixBlockGeneric, addFixed: addFixedGeneric,
+		dot: genericProduct.dot, dotDepth: dotStep, fixBlock: fixBlockGeneric, addFixed: addFixedGeneric,
 		finish: finishAVX2, addScaled: addScaledAVX2, finishColumns: panelColumns, transpose: transpose8AVX2,
 	}
 	avx512Product = &productKernels{
 		float32: newTileSet(tilesFloat32AVX512), int8: newTileSet(tilesInt8AVX512), widenPanel: widenPanelAVX512, shiftedInt8: newTileSet(tilesShiftedInt8AVX512),
-		dot: genericProduct.dot, fixBlock: fixBlockAVX512, addFixed: addFixedAVX512, dynamicRange: dynamicRangeAVX512, dynamicBytes: dynamicBytesAVX512,
+		dot: genericProduct.dot, dotDepth: dotStep, fixBlock: fixBlockAVX512, addFixed: addFixedAVX512, dynamicRange: dynamicRangeAVX512, dynamicBytes: dynamicBytesAVX512,
 		finish: finishAVX512, addScaled: addScaledAVX512, finishColumns: 1, transpose: transpose8AVX2,
 	}
 	vnniProduct = &productKernels{
 		float32: avx512Product.float32, int8: avx512Product.int8, widenPanel: widenPanelAVX512, shiftedInt8: avx512Product.shiftedInt8,
-		dot: newTileSet(tilesDotVNNI), fixBlock: fixBlockAVX512, addFixed: addFixedAVX512, dynamicRange: dynamicRangeAVX512, dynamicBytes: dynamicBytesAVX512,
+		dot: newTileSet(tilesDotVNNI), dotDepth: dotStep, fixBlock: fixBlockAVX512, addFixed: addFixedAVX512, dynamicRange: dynamicRangeAVX512, dynamicBytes: dynamicBytesAVX512,
+		finish: finishAVX512, addScaled: addScaledAVX512, finishColumns: 1, transpose: transpose8AVX2,
+	}
+	amxProduct = &productKernels{
+		float32: avx512Product.float32, int8: avx512Product.int8, widenPanel: widenPanelAVX512, shiftedInt8: avx512Product.shiftedInt8,
+		dot: vnniProduct.dot, tallDot: dotTilesAMX(tile16x32DotAMX, tile16x64DotAMX, tile32x32DotAMX), dotDepth: amxDepth, fixBlock: fixBlockAVX512, addFixed: addFixedAVX512, dynamicRange: dynamicRangeAVX512, dynamicBytes: dynamicBytesAVX512,
 		finish: finishAVX512, addScaled: addScaledAVX512, finishColumns: 1, transpose: transpose8AVX2,
 	}
 )
 
 func (l productLevel) kernels() *productKernels {
-	return [...]*productKernels{genericProduct, avx2Product, avx512Product, vnniProduct}[l]
+	return [...]*productKernels{genericProduct, avx2Product, avx512Product, vnniProduct, amxProduct}[l]
 }

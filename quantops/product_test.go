@@ -10,7 +10,7 @@ import (
 
 // eachLevel runs a test at every level that this processor has.
 func eachLevel(t *testing.T, test func(t *testing.T, level productLevel)) {
-	for level := productGeneric; level <= fastestProduct; level++ {
+	for level := productGeneric; level <= fastestProduct(); level++ {
 		t.Run(level.String(), func(t *testing.T) { test(t, level) })
 	}
 }
@@ -365,7 +365,7 @@ func BenchmarkPackedProduct(b *testing.B) {
 		dst, a := make([]float32, m*n), normals(random, m*k)
 		right := normals(random, k*n)
 		w := randomInt8(random, k, n, 0, false, false)
-		for level := productGeneric; level <= productAVX512 && level <= fastestProduct; level++ {
+		for level := productGeneric; level <= productAVX512 && level <= fastestProduct(); level++ {
 			for _, threads := range []int{1, 2} {
 				workers := NewWorkers(threads)
 				for name, product := range map[string]packedProduct{

@@ -24,6 +24,8 @@ type tile struct {
 	// aheadStride how far they go with each step of k.
 	ahead       unsafe.Pointer
 	aheadStride int
+	// configuration are the shapes of AMX's registers, if it is what computes.
+	configuration *amxConfiguration
 }
 
 // tileKernel is an inner loop for exactly so many rows and panels.
@@ -40,10 +42,13 @@ type tileSet struct {
 	one, several [maxTileRows + 1]tileKernel
 }
 
-// maxTileRows and maxTilePanels bound what one inner loop computes.
 const (
-	maxTileRows   = 12
-	maxTilePanels = 4
+	// maxTileRows bounds the rows that one inner loop computes, and maxTileSums
+	// these times the panels.
+	maxTileRows = 32
+	maxTileSums = 48
+	// genericRows is what inner loops in Go, which take any number, are given.
+	genericRows = 12
 )
 
 func newTileSet(kernels []tileKernel) *tileSet {
@@ -62,7 +67,7 @@ func newTileSet(kernels []tileKernel) *tileSet {
 // genericTiles is the tile set of a loop that takes any number of rows.
 func genericTiles(run func(*tile)) *tileSet {
 	var list []tileKernel
-	for rows := 1; rows <= maxTileRows; rows++ {
+	for rows := 1; rows <= genericRows; rows++ {
 		list = append(list, tileKernel{rows, 1, run})
 	}
 	return newTileSet(list)
