@@ -25,8 +25,8 @@ type Scales struct {
 	// weight beyond the largest number of the stored type, or so near it that no
 	// scale of the type reaches it without an integer that stands for infinity.
 	// Either way Values are of no use: measure with Float32Type instead, which
-	// has neither. (There, ends within a hundredth of the largest float32 may be
-	// off by a whole scale instead of its half.)
+	// has neither. (There, where an integer stands for a number within a hundredth of
+	// the largest float32, ends may be off by a whole scale instead of its half.)
 	Underflow, Overflow int
 
 	reciprocals []float32 // of Values, for the assembly; nil: it is not for these
