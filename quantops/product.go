@@ -101,8 +101,8 @@ func (p *floatProduct) run(workers *Workers) {
 		return
 	}
 	across := (p.n + panelColumns - 1) / panelColumns
-	most := p.mostRows()
-	rows := blockRows // of which each packs its panels anew
+	most, step := p.mostRows(), max(1, p.tiles.step)
+	rows := roundUp(blockRows, step) // of which each packs its panels anew
 	if p.pack == nil {
 		rows = min(rows, max(4*most, blockBytes/(4*max(p.k, 1))/most*most))
 	}
@@ -121,7 +121,8 @@ func (p *floatProduct) run(workers *Workers) {
 	workers.Each(p.count*down*ranges, func(part int) {
 		product, block, share := part/(down*ranges), part/ranges%down, part%ranges
 		s := productScratches.Get().(*productScratch)
-		s.piece(p, product, block*p.m/down, (block+1)*p.m/down, share*across/ranges, (share+1)*across/ranges)
+		steps := (p.m + step - 1) / step
+		s.piece(p, product, block*steps/down*step, min(p.m, (block+1)*steps/down*step), share*across/ranges, (share+1)*across/ranges)
 		s.release()
 	})
 }
@@ -136,6 +137,17 @@ func (p *floatProduct) lines() int {
 
 // mostRows is how many rows an inner loop computes at most.
 func (p *floatProduct) mostRows() int { return p.tiles.most / p.lines() }
+
+// tileRows is how many of so many rows an inner loop is given at once, but for
+// the last ones.
+func (p *floatProduct) tileRows(rows int) int {
+	most := p.mostRows()
+	if p.tiles.step > 0 {
+		return min(rows, most)
+	}
+	tiles := (rows + most - 1) / most
+	return (rows + tiles - 1) / tiles
+}
 
 // evenRanges is into how many ranges to divide panels so that with the blocks of
 // rows there are as many parts as wanted or somewhat more: as many as have the
@@ -159,17 +171,19 @@ type productScratch struct {
 	finish finish
 	scaled finish
 	fixed  fixedSums
-	sums   [maxTileSums]panelRow
-	block  [maxTileSums]panelRow // sums of one block along k
-	scales panelRow
-	panel  []float32
+	// fixedTiles is here, and not on the stack, for the assembly moves through it.
+	fixedTiles fixedTiles
+	sums       [maxTileSums]panelRow
+	block      [maxTileSums]panelRow // sums of one block along k
+	scales     panelRow
+	panel      []float32
 }
 
 var productScratches = sync.Pool{New: func() any { return new(productScratch) }}
 
 // release gives the scratch back, without the matrices that it points to.
 func (s *productScratch) release() {
-	s.tile, s.finish, s.scaled, s.fixed = tile{}, finish{}, finish{}, fixedSums{}
+	s.tile, s.finish, s.scaled, s.fixed, s.fixedTiles = tile{}, finish{}, finish{}, fixedSums{}, fixedTiles{}
 	if cap(s.panel) > 1<<20 {
 		s.panel = nil
 	}
@@ -189,9 +203,9 @@ func (s *productScratch) piece(p *floatProduct, product, from, end, first, last 
 		dst, a, b = p.at(product)
 	}
 	s.begin(p)
-	most := p.mostRows()
-	count := (end - from + most - 1) / most
-	several := p.tiles.several[(end-from)/count*p.lines()]
+	size := p.tileRows(end - from)
+	count := (end - from + size - 1) / size
+	several := p.tiles.several[min(size*p.lines(), len(p.tiles.several)-1)]
 	for ; first < last; first += groupPanels {
 		group := min(last, first+groupPanels)
 		for panel := first; panel < group; {
@@ -204,7 +218,7 @@ func (s *productScratch) piece(p *floatProduct, product, from, end, first, last 
 			}
 			s.take(p, product, b, panel, panels)
 			for i := range count {
-				row, next := from+i*(end-from)/count, from+(i+1)*(end-from)/count
+				row, next := from+i*size, min(end, from+(i+1)*size)
 				s.fetchAhead(p, panel+panels, last, i, count)
 				switch {
 				case p.fixed != nil:

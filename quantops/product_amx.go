@@ -1,5 +1,7 @@
 package quantops
 
+import "unsafe"
+
 // A tile register of AMX holds 16 rows of 64 bytes: 64 k of 16 rows of a left
 // operand in bytes, as many of 16 columns of a right one, or 16 rows of 16 sums.
 const (
@@ -39,17 +41,101 @@ var amxConfigurations = func() (list [2*amxRows + 1]amxConfiguration) {
 	return list
 }()
 
-// dotTilesAMX are the inner loops for bytes, whose k is a multiple of amxDepth.
+// amxTallRows is how many rows the loops in AMX's tiles compute in a call.
+const amxTallRows = maxTileRows
+
+// dotTilesAMX are the inner loops for bytes, whose k is a multiple of amxDepth:
+// narrow and wide ones for 16 rows, and one or two panels, and tall ones for any
+// number of 32 rows, or for fewer.
 func dotTilesAMX(narrow, wide, tall func(*tile)) *tileSet {
-	configured := func(run func(*tile)) func(*tile) {
+	few := func(run func(*tile)) func(*tile) {
 		return func(t *tile) {
+			t.begin()
 			t.configuration = &amxConfigurations[t.rows]
 			run(t)
 		}
 	}
+	many := func(t *tile) {
+		const each = 2 * amxRows
+		t.begin()
+		if t.count = t.rows / each; t.count > 0 {
+			t.configuration = &amxConfigurations[each]
+			tall(t)
+		}
+		rest := t.rows % each
+		if rest == 0 {
+			return
+		}
+		last := *t
+		done := t.rows - rest
+		last.a, last.sums, last.start = unsafe.Add(t.a, done*t.aStride), unsafe.Pointer(t.sumsRow(done)), unsafe.Add(t.start, done*t.startStride)
+		last.configuration, last.count = &amxConfigurations[rest], 1
+		if rest <= amxRows {
+			narrow(&last)
+		} else {
+			tall(&last)
+		}
+	}
 	var list []tileKernel
 	for rows := 1; rows <= amxRows; rows++ {
-		list = append(list, tileKernel{rows, 1, configured(narrow)}, tileKernel{rows, 2, configured(wide)}, tileKernel{amxRows + rows, 1, configured(tall)})
+		list = append(list, tileKernel{rows, 1, few(narrow)}, tileKernel{rows, 2, few(wide)})
 	}
-	return newTileSet(list)
+	for rows := amxRows + 1; rows <= amxTallRows; rows++ {
+		list = append(list, tileKernel{rows, 1, many})
+	}
+	set := newTileSet(list)
+	set.step = 2 * amxRows
+	return set
+}
+
+// begin says where the sums begin with, if that is not said.
+func (t *tile) begin() {
+	switch {
+	case t.resume != 0:
+		t.start, t.startStride, t.startPanel = t.sums, int(unsafe.Sizeof(panelRow{})), t.sumsPanel
+	case t.start == nil:
+		t.start, t.startStride, t.startPanel = unsafe.Pointer(&zerosRow), 0, 0
+	}
+}
+
+// fixedTiles is one call of the loop in AMX's tiles for rows of fixed point, which
+// come as lines of high and of low bytes in turn, and one panel: for count tiles
+// of rows each, at most 16, and each block of four steps along k,
+//
+//	dst[i][j] += scales[i]·float32(256·(Σ high·b + correction[j]) + Σ low·b)
+//
+// as fixedSums has it. Strides are in bytes. The assembly knows where the fields
+// lie; it moves dst, a and scales on, and counts the tiles down.
+type fixedTiles struct {
+	dst              *float32 // rows of 32
+	a                *uint8
+	b                unsafe.Pointer
+	correction       *int32
+	scales           *float32
+	sums             unsafe.Pointer // room for 32 rows
+	configuration    *amxConfiguration
+	aStride          int // from a line to the next
+	correctionStride int // from a block to the next
+	scaleStride      int // from a row to the next
+	steps            int // of amxDepth
+	rows, count      int
+}
+
+// sumFixedTall is sumFixed in AMX's tiles.
+func (s *productScratch) sumFixedTall(p *floatProduct, row, rows, panel int) {
+	f := p.fixed
+	clear(s.sums[:rows])
+	for done := 0; done < rows; {
+		t := &s.fixedTiles
+		*t = fixedTiles{
+			dst: &s.sums[done][0], a: &f.bytes[2*(row+done)*f.stride], b: s.tile.b,
+			correction: &f.weights.corrections[panel*panelColumns], scales: &f.scales[(row+done)*f.blocks],
+			sums: unsafe.Pointer(&s.block), aStride: f.stride,
+			correctionStride: 4 * f.weights.bytes.width(), scaleStride: 4 * f.blocks,
+			steps: roundUp(p.k, amxDepth) / amxDepth, rows: min(rows-done, amxRows), count: max(1, (rows-done)/amxRows),
+		}
+		t.configuration = &amxConfigurations[t.rows]
+		done += t.rows * t.count
+		p.kernels.tallFixed(t)
+	}
 }

@@ -10,3 +10,6 @@ func tile16x64DotAMX(t *tile)
 
 //go:noescape
 func tile32x32DotAMX(t *tile)
+
+//go:noescape
+func fixedTilesAMX(t *fixedTiles)

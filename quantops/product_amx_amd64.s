@@ -16,19 +16,19 @@ TEXT ·tile16x32DotAMX(SB), NOSPLIT, $0-8
 	MOVQ (AX), DI
 	MOVQ 8(AX), SI
 	MOVQ 40(AX), BX
+	MOVQ 112(AX), R12
+	MOVQ 120(AX), R13
+	MOVQ $0x00000080, R11
 	MOVQ 16(AX), R10
 	MOVQ 32(AX), CX
-	MOVQ $0x00000080, R11
-	CMPQ 72(AX), $0x00
-	JEQ  begin
 
 	// TILELOADD
 	BYTE $0xc4
-	BYTE $0xa2
+	BYTE $0x82
 	BYTE $0x7b
 	BYTE $0x4b
 	BYTE $0x84
-	BYTE $0x1f
+	BYTE $0x2c
 	BYTE $0x00
 	BYTE $0x00
 	BYTE $0x00
@@ -36,17 +36,15 @@ TEXT ·tile16x32DotAMX(SB), NOSPLIT, $0-8
 
 	// TILELOADD
 	BYTE $0xc4
-	BYTE $0xa2
+	BYTE $0x82
 	BYTE $0x7b
 	BYTE $0x4b
 	BYTE $0x8c
-	BYTE $0x1f
+	BYTE $0x2c
 	BYTE $0x40
 	BYTE $0x00
 	BYTE $0x00
 	BYTE $0x00
-
-begin:
 	SHRQ $0x04, CX
 	JZ   store
 
@@ -152,36 +150,20 @@ TEXT ·tile16x64DotAMX(SB), NOSPLIT, $0-8
 	MOVQ (AX), DI
 	MOVQ 8(AX), SI
 	MOVQ 40(AX), BX
+	MOVQ 112(AX), R12
+	MOVQ 120(AX), R13
+	MOVQ $0x00000080, R11
 	MOVQ 16(AX), R10
 	MOVQ 32(AX), CX
-	MOVQ $0x00000080, R11
-	MOVQ 56(AX), R13
-	ADDQ R10, R13
-	MOVQ 64(AX), R9
-	ADDQ DI, R9
-	CMPQ 72(AX), $0x00
-	JEQ  begin
 
 	// TILELOADD
 	BYTE $0xc4
-	BYTE $0xa2
+	BYTE $0x82
 	BYTE $0x7b
 	BYTE $0x4b
 	BYTE $0x84
-	BYTE $0x1f
+	BYTE $0x2c
 	BYTE $0x00
-	BYTE $0x00
-	BYTE $0x00
-	BYTE $0x00
-
-	// TILELOADD
-	BYTE $0xc4
-	BYTE $0xa2
-	BYTE $0x7b
-	BYTE $0x4b
-	BYTE $0x8c
-	BYTE $0x1f
-	BYTE $0x40
 	BYTE $0x00
 	BYTE $0x00
 	BYTE $0x00
@@ -191,8 +173,25 @@ TEXT ·tile16x64DotAMX(SB), NOSPLIT, $0-8
 	BYTE $0x82
 	BYTE $0x7b
 	BYTE $0x4b
+	BYTE $0x8c
+	BYTE $0x2c
+	BYTE $0x40
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+	MOVQ 56(AX), R14
+	ADDQ R10, R14
+	MOVQ 64(AX), R9
+	ADDQ DI, R9
+	ADDQ 128(AX), R12
+
+	// TILELOADD
+	BYTE $0xc4
+	BYTE $0x82
+	BYTE $0x7b
+	BYTE $0x4b
 	BYTE $0x94
-	BYTE $0x19
+	BYTE $0x2c
 	BYTE $0x00
 	BYTE $0x00
 	BYTE $0x00
@@ -204,13 +203,11 @@ TEXT ·tile16x64DotAMX(SB), NOSPLIT, $0-8
 	BYTE $0x7b
 	BYTE $0x4b
 	BYTE $0x9c
-	BYTE $0x19
+	BYTE $0x2c
 	BYTE $0x40
 	BYTE $0x00
 	BYTE $0x00
 	BYTE $0x00
-
-begin:
 	SHRQ $0x04, CX
 	JZ   store
 
@@ -271,7 +268,7 @@ next:
 	BYTE $0x7b
 	BYTE $0x4b
 	BYTE $0xb4
-	BYTE $0x1d
+	BYTE $0x1e
 	BYTE $0x00
 	BYTE $0x00
 	BYTE $0x00
@@ -290,7 +287,7 @@ next:
 	BYTE $0x7b
 	BYTE $0x4b
 	BYTE $0xbc
-	BYTE $0x1d
+	BYTE $0x1e
 	BYTE $0x40
 	BYTE $0x00
 	BYTE $0x00
@@ -302,7 +299,7 @@ next:
 	BYTE $0x41
 	BYTE $0x5e
 	BYTE $0xdc
-	ADDQ $0x00000800, R13
+	ADDQ $0x00000800, R14
 	ADDQ $0x40, SI
 	ADDQ $0x00000800, R10
 	DECQ CX
@@ -323,24 +320,24 @@ store:
 
 	// TILESTORED
 	BYTE $0xc4
-	BYTE $0xa2
-	BYTE $0x7a
-	BYTE $0x4b
-	BYTE $0x8c
-	BYTE $0x1f
-	BYTE $0x40
-	BYTE $0x00
-	BYTE $0x00
-	BYTE $0x00
-
-	// TILESTORED
-	BYTE $0xc4
 	BYTE $0x82
 	BYTE $0x7a
 	BYTE $0x4b
 	BYTE $0x94
 	BYTE $0x19
 	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+
+	// TILESTORED
+	BYTE $0xc4
+	BYTE $0xa2
+	BYTE $0x7a
+	BYTE $0x4b
+	BYTE $0x8c
+	BYTE $0x1f
+	BYTE $0x40
 	BYTE $0x00
 	BYTE $0x00
 	BYTE $0x00
@@ -379,22 +376,27 @@ TEXT ·tile32x32DotAMX(SB), NOSPLIT, $0-8
 	MOVQ (AX), DI
 	MOVQ 8(AX), SI
 	MOVQ 40(AX), BX
-	MOVQ 16(AX), R10
-	MOVQ 32(AX), CX
+	MOVQ 112(AX), R12
+	MOVQ 120(AX), R13
 	MOVQ $0x00000080, R11
+	MOVQ SI, R15
+	MOVQ 136(AX), DX
+
+tile:
+	MOVQ R15, SI
 	MOVQ BX, R8
 	SHLQ $0x04, R8
 	ADDQ SI, R8
-	CMPQ 72(AX), $0x00
-	JEQ  begin
+	MOVQ 16(AX), R10
+	MOVQ 32(AX), CX
 
 	// TILELOADD
 	BYTE $0xc4
-	BYTE $0xa2
+	BYTE $0x82
 	BYTE $0x7b
 	BYTE $0x4b
 	BYTE $0x84
-	BYTE $0x1f
+	BYTE $0x2c
 	BYTE $0x00
 	BYTE $0x00
 	BYTE $0x00
@@ -402,41 +404,44 @@ TEXT ·tile32x32DotAMX(SB), NOSPLIT, $0-8
 
 	// TILELOADD
 	BYTE $0xc4
-	BYTE $0xa2
+	BYTE $0x82
 	BYTE $0x7b
 	BYTE $0x4b
 	BYTE $0x8c
-	BYTE $0x1f
+	BYTE $0x2c
 	BYTE $0x40
 	BYTE $0x00
 	BYTE $0x00
 	BYTE $0x00
+	MOVQ DI, R9
+	ADDQ $0x00000800, R9
+	MOVQ R13, R14
+	SHLQ $0x04, R14
+	ADDQ R14, R12
 
 	// TILELOADD
 	BYTE $0xc4
-	BYTE $0xa2
+	BYTE $0x82
 	BYTE $0x7b
 	BYTE $0x4b
 	BYTE $0x94
-	BYTE $0x1f
+	BYTE $0x2c
 	BYTE $0x00
-	BYTE $0x08
+	BYTE $0x00
 	BYTE $0x00
 	BYTE $0x00
 
 	// TILELOADD
 	BYTE $0xc4
-	BYTE $0xa2
+	BYTE $0x82
 	BYTE $0x7b
 	BYTE $0x4b
 	BYTE $0x9c
-	BYTE $0x1f
+	BYTE $0x2c
 	BYTE $0x40
-	BYTE $0x08
 	BYTE $0x00
 	BYTE $0x00
-
-begin:
+	BYTE $0x00
 	SHRQ $0x04, CX
 	JZ   store
 
@@ -537,6 +542,18 @@ store:
 
 	// TILESTORED
 	BYTE $0xc4
+	BYTE $0x82
+	BYTE $0x7a
+	BYTE $0x4b
+	BYTE $0x94
+	BYTE $0x19
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+
+	// TILESTORED
+	BYTE $0xc4
 	BYTE $0xa2
 	BYTE $0x7a
 	BYTE $0x4b
@@ -549,27 +566,263 @@ store:
 
 	// TILESTORED
 	BYTE $0xc4
-	BYTE $0xa2
+	BYTE $0x82
 	BYTE $0x7a
 	BYTE $0x4b
-	BYTE $0x94
-	BYTE $0x1f
+	BYTE $0x9c
+	BYTE $0x19
+	BYTE $0x40
 	BYTE $0x00
-	BYTE $0x08
+	BYTE $0x00
+	BYTE $0x00
+	ADDQ $0x00001000, DI
+	ADDQ R14, R12
+	MOVQ BX, SI
+	SHLQ $0x05, SI
+	ADDQ SI, R15
+	DECQ DX
+	JNZ  tile
+
+	// TILERELEASE
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x78
+	BYTE $0x49
+	BYTE $0xc0
+	RET
+
+// func fixedTilesAMX(t *fixedTiles)
+// Requires: AVX, AVX512F, CMOV
+TEXT ·fixedTilesAMX(SB), NOSPLIT, $0-8
+	MOVQ t+0(FP), AX
+	MOVQ 48(AX), DX
+
+	// LDTILECFG
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x78
+	BYTE $0x49
+	BYTE $0x02
+	MOVQ 40(AX), R9
+	MOVQ 56(AX), BX
+	SHLQ $0x01, BX
+	MOVQ $0x00000100, R12
+
+tile:
+	MOVQ 8(AX), SI
+	MOVQ SI, R8
+	ADDQ 56(AX), R8
+	MOVQ 16(AX), R10
+	MOVQ 24(AX), R14
+	MOVQ 32(AX), R15
+	MOVQ 80(AX), R13
+
+block:
+	MOVQ $0x00000080, R11
+
+	// TILEZERO
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x7b
+	BYTE $0x49
+	BYTE $0xc0
+
+	// TILEZERO
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x7b
+	BYTE $0x49
+	BYTE $0xc8
+
+	// TILEZERO
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x7b
+	BYTE $0x49
+	BYTE $0xd0
+
+	// TILEZERO
+	BYTE    $0xc4
+	BYTE    $0xe2
+	BYTE    $0x7b
+	BYTE    $0x49
+	BYTE    $0xd8
+	MOVQ    $0x00000004, CX
+	CMPQ    R13, CX
+	CMOVQLT R13, CX
+	SUBQ    CX, R13
+
+next:
+	// TILELOADD
+	BYTE $0xc4
+	BYTE $0x82
+	BYTE $0x7b
+	BYTE $0x4b
+	BYTE $0xb4
+	BYTE $0x1a
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+
+	// TILELOADD
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x7b
+	BYTE $0x4b
+	BYTE $0xa4
+	BYTE $0x1e
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+
+	// TDPBUSD
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x49
+	BYTE $0x5e
+	BYTE $0xc4
+
+	// TILELOADD
+	BYTE $0xc4
+	BYTE $0x82
+	BYTE $0x7b
+	BYTE $0x4b
+	BYTE $0xbc
+	BYTE $0x1a
+	BYTE $0x40
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+
+	// TDPBUSD
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x41
+	BYTE $0x5e
+	BYTE $0xcc
+
+	// TILELOADD
+	BYTE $0xc4
+	BYTE $0xc2
+	BYTE $0x7b
+	BYTE $0x4b
+	BYTE $0xac
+	BYTE $0x18
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+
+	// TDPBUSD
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x49
+	BYTE $0x5e
+	BYTE $0xd5
+
+	// TDPBUSD
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x41
+	BYTE $0x5e
+	BYTE $0xdd
+	ADDQ $0x40, SI
+	ADDQ $0x40, R8
+	ADDQ $0x00000800, R10
+	DECQ CX
+	JNZ  next
+
+	// TILESTORED
+	BYTE $0xc4
+	BYTE $0x82
+	BYTE $0x7a
+	BYTE $0x4b
+	BYTE $0x84
+	BYTE $0x21
+	BYTE $0x00
+	BYTE $0x00
 	BYTE $0x00
 	BYTE $0x00
 
 	// TILESTORED
 	BYTE $0xc4
-	BYTE $0xa2
+	BYTE $0x82
 	BYTE $0x7a
 	BYTE $0x4b
-	BYTE $0x9c
-	BYTE $0x1f
+	BYTE $0x8c
+	BYTE $0x21
 	BYTE $0x40
-	BYTE $0x08
 	BYTE $0x00
 	BYTE $0x00
+	BYTE $0x00
+
+	// TILESTORED
+	BYTE $0xc4
+	BYTE $0x82
+	BYTE $0x7a
+	BYTE $0x4b
+	BYTE $0x94
+	BYTE $0x21
+	BYTE $0x80
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+
+	// TILESTORED
+	BYTE      $0xc4
+	BYTE      $0x82
+	BYTE      $0x7a
+	BYTE      $0x4b
+	BYTE      $0x9c
+	BYTE      $0x21
+	BYTE      $0xc0
+	BYTE      $0x00
+	BYTE      $0x00
+	BYTE      $0x00
+	MOVQ      (AX), DI
+	MOVQ      88(AX), CX
+	MOVQ      R9, DX
+	MOVQ      R15, R11
+	VMOVDQU32 (R14), Z6
+	VMOVDQU32 64(R14), Z7
+
+row:
+	VBROADCASTSS (R11), Z5
+	VPADDD       (DX), Z6, Z0
+	VPSLLD       $0x08, Z0, Z0
+	VPADDD       128(DX), Z0, Z0
+	VCVTDQ2PS    Z0, Z0
+	VMULPS       Z5, Z0, Z0
+	VADDPS       (DI), Z0, Z0
+	VMOVUPS      Z0, (DI)
+	VPADDD       64(DX), Z7, Z1
+	VPSLLD       $0x08, Z1, Z1
+	VPADDD       192(DX), Z1, Z1
+	VCVTDQ2PS    Z1, Z1
+	VMULPS       Z5, Z1, Z1
+	VADDPS       64(DI), Z1, Z1
+	VMOVUPS      Z1, 64(DI)
+	ADDQ         $0x00000100, DX
+	ADDQ         $0x00000080, DI
+	ADDQ         72(AX), R11
+	DECQ         CX
+	JNZ          row
+	ADDQ         64(AX), R14
+	ADDQ         $0x04, R15
+	TESTQ        R13, R13
+	JNZ          block
+	MOVQ         BX, SI
+	SHLQ         $0x04, SI
+	ADDQ         SI, 8(AX)
+	MOVQ         DI, (AX)
+	MOVQ         72(AX), R11
+	SHLQ         $0x04, R11
+	ADDQ         R11, 32(AX)
+	DECQ         96(AX)
+	JNZ          tile
+	VZEROUPPER
 
 	// TILERELEASE
 	BYTE $0xc4

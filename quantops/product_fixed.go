@@ -66,6 +66,9 @@ func (w *PackedFixed) MatMul(dst, a Rows, m int, end Epilogue, workers *Workers)
 			data: w.bytes.data(), panelStride: w.bytes.stride(), rowStride: dotStep * panelColumns, scales: w.scales,
 		},
 	}
+	if kernels.tallFixed != nil && m >= tallRows {
+		p.tiles = fixedTilesOnly
+	}
 	p.check()
 	p.fixed = fixedOperands.Get().(*fixedRows)
 	p.fixed.fix(p, w, workers)
@@ -129,6 +132,26 @@ func atLeast[T any](s []T, n int) []T {
 
 // sumFixed is sum for rows of fixed point.
 func (s *productScratch) sumFixed(p *floatProduct, row, rows, panel, panels int) {
+	if p.tiles == fixedTilesOnly {
+		s.sumFixedTall(p, row, rows, panel)
+	} else {
+		s.sumFixedTiles(p, row, rows, panel, panels)
+	}
+	f := p.fixed
+	for i := range rows {
+		if f.odd[row+i] {
+			for j := range panels {
+				f.weights.bytes.sumFloats(&s.sums[j*rows+i], p.a.Data[(row+i)*p.a.Stride:][:p.k], panel+j)
+			}
+		}
+	}
+}
+
+// fixedTilesOnly stands for tallFixed, which walks all blocks along k itself.
+var fixedTilesOnly = &tileSet{most: 2 * amxTallRows, step: amxRows}
+
+// sumFixedTiles is sumFixed, block by block along k, with tiles for bytes.
+func (s *productScratch) sumFixedTiles(p *floatProduct, row, rows, panel, panels int) {
 	f, t := p.fixed, &s.tile
 	set := &p.tiles.one
 	if panels > 1 {
@@ -154,11 +177,4 @@ func (s *productScratch) sumFixed(p *floatProduct, row, rows, panel, panels int)
 		}
 	}
 	t.b = b
-	for i := range rows {
-		if f.odd[row+i] {
-			for j := range panels {
-				f.weights.bytes.sumFloats(&s.sums[j*rows+i], p.a.Data[(row+i)*p.a.Stride:][:p.k], panel+j)
-			}
-		}
-	}
 }

@@ -187,17 +187,24 @@ func (s *productScratch) sumIntegers(p *floatProduct, row, rows, panel, panels i
 		run = p.tiles.several[rows].run
 	}
 	t.rows, t.k, t.aStride, t.sumsPanel = rows, r.stride/dotStep, r.stride, rows*int(unsafe.Sizeof(panelRow{}))
-	t.sums, t.resume = unsafe.Pointer(&s.sums), 1
+	t.sums, t.resume, t.start = unsafe.Pointer(&s.sums), 1, nil
+	first := func(panel, row int) *panelRow { return &s.sums[panel*rows+row] }
+	each := rows // of which the sums begin differently
+	if r.alike && p.tiles == p.kernels.tallDot {
+		// A row for each panel, with which all rows of the tiles begin.
+		each, first = 1, func(panel, _ int) *panelRow { return &s.block[panel] }
+		t.start, t.startStride, t.startPanel, t.resume = unsafe.Pointer(&s.block), 0, int(unsafe.Sizeof(panelRow{})), 0
+	}
 	if p.k > 0 {
 		t.a = unsafe.Pointer(&r.bytes[row*r.stride])
 	}
 	for j := range panels {
 		column := (panel + j) * panelColumns
 		sums := (*[panelColumns]int32)(r.weights.sums[column:])
-		for i := range rows {
-			to := (*[panelColumns]int32)(unsafe.Pointer(&s.sums[j*rows+i]))
+		for i := range each {
+			to := (*[panelColumns]int32)(unsafe.Pointer(first(j, i)))
 			if r.alike && i > 0 {
-				*to = *(*[panelColumns]int32)(unsafe.Pointer(&s.sums[j*rows]))
+				*to = *(*[panelColumns]int32)(unsafe.Pointer(first(j, 0)))
 				continue
 			}
 			zero := r.zeros[row+i]

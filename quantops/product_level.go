@@ -24,8 +24,10 @@ type productKernels struct {
 	dot                        *tileSet // of bytes
 	// tallDot, if not nil, is for so many rows of bytes or more, and takes k in
 	// steps of dotDepth.
-	tallDot  *tileSet
-	dotDepth int // what k is rounded up to in operands of bytes
+	tallDot *tileSet
+	// tallFixed, if not nil, is for so many rows of fixed point.
+	tallFixed func(*fixedTiles)
+	dotDepth  int // what k is rounded up to in operands of bytes
 	// widenPanel writes the k rows of a panel of int8 to sums, as float32; nil:
 	// there is none.
 	widenPanel        func(*tile)
@@ -51,9 +53,9 @@ var fastestProduct = sync.OnceValue(detectProduct)
 // tallRows is from how many rows on tiles of AMX are faster than vectors.
 const tallRows = 8
 
-// dotTiles are the inner loops for a left operand of bytes with so many lines.
-func (k *productKernels) dotTiles(lines int) *tileSet {
-	if k.tallDot != nil && lines >= tallRows {
+// dotTiles are the inner loops for a left operand of bytes with so many rows.
+func (k *productKernels) dotTiles(rows int) *tileSet {
+	if k.tallDot != nil && rows >= tallRows {
 		return k.tallDot
 	}
 	return k.dot

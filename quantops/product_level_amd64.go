@@ -38,7 +38,7 @@ var (
 	}
 	amxProduct = &productKernels{
 		float32: avx512Product.float32, int8: avx512Product.int8, widenPanel: widenPanelAVX512, shiftedInt8: avx512Product.shiftedInt8,
-		dot: vnniProduct.dot, tallDot: dotTilesAMX(tile16x32DotAMX, tile16x64DotAMX, tile32x32DotAMX), dotDepth: amxDepth, fixBlock: fixBlockAVX512, addFixed: addFixedAVX512, dynamicRange: dynamicRangeAVX512, dynamicBytes: dynamicBytesAVX512,
+		dot: vnniProduct.dot, tallDot: dotTilesAMX(tile16x32DotAMX, tile16x64DotAMX, tile32x32DotAMX), tallFixed: fixedTilesAMX, dotDepth: amxDepth, fixBlock: fixBlockAVX512, addFixed: addFixedAVX512, dynamicRange: dynamicRangeAVX512, dynamicBytes: dynamicBytesAVX512,
 		finish: finishAVX512, addScaled: addScaledAVX512, finishColumns: 1, transpose: transpose8AVX2,
 	}
 )

@@ -24,8 +24,15 @@ type tile struct {
 	// aheadStride how far they go with each step of k.
 	ahead       unsafe.Pointer
 	aheadStride int
-	// configuration are the shapes of AMX's registers, if it is what computes.
-	configuration *amxConfiguration
+	// What else the loops in AMX's tiles are given: the shapes of its registers;
+	// where the sums begin with, a row of each panel startStride bytes after
+	// another (0: it is the same for all), and a panel startPanel bytes after
+	// another, or nil: they begin as resume says; and how many tiles of 32 rows
+	// lie below each other.
+	configuration           *amxConfiguration
+	start                   unsafe.Pointer
+	startStride, startPanel int
+	count                   int
 }
 
 // tileKernel is an inner loop for exactly so many rows and panels.
@@ -37,6 +44,8 @@ type tileKernel struct {
 // tileSet holds the inner loops for one kind of right operand.
 type tileSet struct {
 	most int // rows that there are loops for
+	// step is of how many rows a multiple is best, or 0.
+	step int
 	// one are by rows the loops for one panel, several those for more at once,
 	// where they are faster; else nil.
 	one, several [maxTileRows + 1]tileKernel
@@ -45,8 +54,8 @@ type tileSet struct {
 const (
 	// maxTileRows bounds the rows that one inner loop computes, and maxTileSums
 	// these times the panels.
-	maxTileRows = 32
-	maxTileSums = 48
+	maxTileRows = 128
+	maxTileSums = 128
 	// genericRows is what inner loops in Go, which take any number, are given.
 	genericRows = 12
 )

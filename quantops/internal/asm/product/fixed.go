@@ -116,6 +116,20 @@ func (p *part) addFixed() {
 	p.VMOVDQU32(at(reg.RDX, 64), z[7])
 	p.Label("next")
 	p.VBROADCASTSS(at(scales, 0), z[5])
+	p.addFixedRow(dst, sums)
+	p.ADDQ(operand.U32(2*panelColumns*4), sums)
+	p.ADDQ(operand.U32(panelColumns*4), dst)
+	p.ADDQ(stride, scales)
+	p.DECQ(rows)
+	p.JNZ(operand.LabelRef("next"))
+	p.VZEROUPPER()
+	p.RET()
+}
+
+// addFixedRow adds the sums of high and low bytes of one row and a panel to dst:
+// Z5 holds the scale, Z6 and Z7 the correction.
+func (p *part) addFixedRow(dst, sums reg.Register) {
+	z := avx512.vectors
 	for i := range 2 {
 		p.VPADDD(at(sums, 64*i), z[6+i], z[i])
 		p.VPSLLD(operand.U8(8), z[i], z[i])
@@ -125,11 +139,4 @@ func (p *part) addFixed() {
 		p.VADDPS(at(dst, 64*i), z[i], z[i])
 		p.VMOVUPS(z[i], at(dst, 64*i))
 	}
-	p.ADDQ(operand.U32(2*panelColumns*4), sums)
-	p.ADDQ(operand.U32(panelColumns*4), dst)
-	p.ADDQ(stride, scales)
-	p.DECQ(rows)
-	p.JNZ(operand.LabelRef("next"))
-	p.VZEROUPPER()
-	p.RET()
 }

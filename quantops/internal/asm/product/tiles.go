@@ -9,19 +9,18 @@ import (
 
 // Where the fields of quantops.tile lie.
 const (
-	tileSums          = 0
-	tileA             = 8
-	tileB             = 16
-	tileZeros         = 24
-	tileK             = 32
-	tileAStride       = 40
-	tileBStride       = 48
-	tileBPanel        = 56
-	tileSumsPanel     = 64
-	tileResume        = 72
-	tileAhead         = 88
-	tileAheadStride   = 96
-	tileConfiguration = 104
+	tileSums        = 0
+	tileA           = 8
+	tileB           = 16
+	tileZeros       = 24
+	tileK           = 32
+	tileAStride     = 40
+	tileBStride     = 48
+	tileBPanel      = 56
+	tileSumsPanel   = 64
+	tileResume      = 72
+	tileAhead       = 88
+	tileAheadStride = 96
 )
 
 // weight is how the right operand of a product is stored.
