@@ -105,7 +105,7 @@ func (t *tile) begin() {
 //	dst[i][j] += scales[i]·float32(256·(Σ high·b + correction[j]) + Σ low·b)
 //
 // as fixedSums has it. Strides are in bytes. The assembly knows where the fields
-// lie; it moves dst, a and scales on, and counts the tiles down.
+// lie; it counts the tiles down, and how far dst, a and scales move.
 type fixedTiles struct {
 	dst              *float32 // rows of 32
 	a                *uint8
@@ -119,6 +119,9 @@ type fixedTiles struct {
 	scaleStride      int // from a row to the next
 	steps            int // of amxDepth
 	rows, count      int
+	// How far dst, a and scales have moved: pointers would for a moment be beyond
+	// what they point to, at which the garbage collector stops.
+	dstMoved, aMoved, scalesMoved int
 }
 
 // sumFixedTall is sumFixed in AMX's tiles.

@@ -610,11 +610,13 @@ TEXT ·fixedTilesAMX(SB), NOSPLIT, $0-8
 
 tile:
 	MOVQ 8(AX), SI
+	ADDQ 112(AX), SI
 	MOVQ SI, R8
 	ADDQ 56(AX), R8
 	MOVQ 16(AX), R10
 	MOVQ 24(AX), R14
 	MOVQ 32(AX), R15
+	ADDQ 120(AX), R15
 	MOVQ 80(AX), R13
 
 block:
@@ -782,6 +784,7 @@ next:
 	BYTE      $0x00
 	BYTE      $0x00
 	MOVQ      (AX), DI
+	ADDQ      104(AX), DI
 	MOVQ      88(AX), CX
 	MOVQ      R9, DX
 	MOVQ      R15, R11
@@ -815,11 +818,11 @@ row:
 	JNZ          block
 	MOVQ         BX, SI
 	SHLQ         $0x04, SI
-	ADDQ         SI, 8(AX)
-	MOVQ         DI, (AX)
+	ADDQ         SI, 112(AX)
+	ADDQ         $0x00000800, 104(AX)
 	MOVQ         72(AX), R11
 	SHLQ         $0x04, R11
-	ADDQ         R11, 32(AX)
+	ADDQ         R11, 120(AX)
 	DECQ         96(AX)
 	JNZ          tile
 	VZEROUPPER

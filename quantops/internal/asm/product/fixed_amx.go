@@ -20,6 +20,9 @@ const (
 	fixedTilesSteps            = 80
 	fixedTilesRows             = 88
 	fixedTilesCount            = 96
+	fixedTilesDstMoved         = 104
+	fixedTilesAMoved           = 112
+	fixedTilesScalesMoved      = 120
 )
 
 // fixedTiles makes the product of 16-bit block fixed point and a panel: for each
@@ -44,11 +47,13 @@ func (p *part) fixedTiles() {
 
 	p.Label("tile")
 	p.MOVQ(at(argument, fixedTilesA), a)
+	p.ADDQ(at(argument, fixedTilesAMoved), a)
 	p.MOVQ(a, aLow)
 	p.ADDQ(at(argument, fixedTilesAStride), aLow)
 	p.MOVQ(at(argument, fixedTilesB), b)
 	p.MOVQ(at(argument, fixedTilesCorrection), correction)
 	p.MOVQ(at(argument, fixedTilesScales), scales)
+	p.ADDQ(at(argument, fixedTilesScalesMoved), scales)
 	p.MOVQ(at(argument, fixedTilesSteps), left)
 
 	p.Label("block")
@@ -78,6 +83,7 @@ func (p *part) fixedTiles() {
 		p.storeTile(amxSums+tileRegister(i), sums, twoLines, int32(i*amxRowBytes))
 	}
 	p.MOVQ(at(argument, fixedTilesDst), dst)
+	p.ADDQ(at(argument, fixedTilesDstMoved), dst)
 	p.MOVQ(at(argument, fixedTilesRows), row)
 	p.MOVQ(sums, sum)
 	p.MOVQ(scales, scale)
@@ -98,11 +104,11 @@ func (p *part) fixedTiles() {
 
 	p.MOVQ(stride, a)
 	p.SHLQ(operand.U8(4), a)
-	p.ADDQ(a, at(argument, fixedTilesA))
-	p.MOVQ(dst, at(argument, fixedTilesDst))
+	p.ADDQ(a, at(argument, fixedTilesAMoved))
+	p.ADDQ(operand.U32(amxRows*4*panelColumns), at(argument, fixedTilesDstMoved))
 	p.MOVQ(at(argument, fixedTilesScaleStride), scale)
 	p.SHLQ(operand.U8(4), scale)
-	p.ADDQ(scale, at(argument, fixedTilesScales))
+	p.ADDQ(scale, at(argument, fixedTilesScalesMoved))
 	p.DECQ(at(argument, fixedTilesCount))
 	p.JNZ(operand.LabelRef("tile"))
 	p.VZEROUPPER()
