@@ -62,6 +62,7 @@
 // what follows the sum (scale, bias, bounds) is done while they are in the
 // nearest cache. Each inner loop is there as assembly for AVX-512 and AVX2, made
 // by the generator in internal/asm, and as the plain loop that says what it
-// computes; the processor decides which is taken. A result depends neither on how
-// many goroutines computed it, nor on the other rows beside it.
+// computes; the processor decides which is taken. A result does not depend on how
+// many goroutines computed it, and on the other rows beside it only where
+// [PackedInt8.MatMul] says so: there, AMX multiplies bfloat16.
 package quantops

@@ -51,10 +51,12 @@ type floatProduct struct {
 	fixed *fixedRows
 	// integers, if not nil, is the left operand in integers.
 	integers *integerRows
-	m, k, n  int
-	dst, a   Rows
-	end      Epilogue
-	right    panels
+	// pieces, if not nil, is the left operand in pieces of bfloat16.
+	pieces  *pieceRows
+	m, k, n int
+	dst, a  Rows
+	end     Epilogue
+	right   panels
 	// count is how many products there are, at says where each begins in dst, a,
 	// and b; nil: there is one, and it begins at the beginning.
 	count int
@@ -103,7 +105,10 @@ func (p *floatProduct) run(workers *Workers) {
 	across := (p.n + panelColumns - 1) / panelColumns
 	most, step := p.mostRows(), max(1, p.tiles.step)
 	rows := roundUp(blockRows, step) // of which each packs its panels anew
-	if p.pack == nil {
+	switch {
+	case p.pieces != nil:
+		rows = max(most, pieceBytes/p.pieces.blockSize()*amxRows/most*most)
+	case p.pack == nil:
 		rows = min(rows, max(4*most, blockBytes/(4*max(p.k, 1))/most*most))
 	}
 	wanted := workers.Threads() * partsPerThread
@@ -173,6 +178,7 @@ type productScratch struct {
 	fixed  fixedSums
 	// fixedTiles is here, and not on the stack, for the assembly moves through it.
 	fixedTiles fixedTiles
+	pieces     pieceTile
 	sums       [maxTileSums]panelRow
 	block      [maxTileSums]panelRow // sums of one block along k
 	scales     panelRow
@@ -183,7 +189,7 @@ var productScratches = sync.Pool{New: func() any { return new(productScratch) }}
 
 // release gives the scratch back, without the matrices that it points to.
 func (s *productScratch) release() {
-	s.tile, s.finish, s.scaled, s.fixed, s.fixedTiles = tile{}, finish{}, finish{}, fixedSums{}, fixedTiles{}
+	s.tile, s.finish, s.scaled, s.fixed, s.fixedTiles, s.pieces = tile{}, finish{}, finish{}, fixedSums{}, fixedTiles{}, pieceTile{}
 	if cap(s.panel) > 1<<20 {
 		s.panel = nil
 	}
@@ -225,6 +231,8 @@ func (s *productScratch) piece(p *floatProduct, product, from, end, first, last 
 					s.sumFixed(p, row, next-row, panel, panels)
 				case p.integers != nil:
 					s.sumIntegers(p, row, next-row, panel, panels)
+				case p.pieces != nil:
+					s.sumPieces(p, row, next-row, panel, i == 0)
 				default:
 					s.sum(p, a+row*p.a.Stride, next-row, panel, panels)
 				}

@@ -25,6 +25,8 @@ type productKernels struct {
 	// tallDot, if not nil, is for so many rows of bytes or more, and takes k in
 	// steps of dotDepth.
 	tallDot *tileSet
+	// pieces, if not nil, are for so many rows of float32 or more: see pieceRows.
+	pieces *pieceKernels
 	// tallFixed, if not nil, is for so many rows of fixed point.
 	tallFixed func(*fixedTiles)
 	dotDepth  int // what k is rounded up to in operands of bytes

@@ -38,10 +38,17 @@ var (
 	}
 	amxProduct = &productKernels{
 		float32: avx512Product.float32, int8: avx512Product.int8, widenPanel: widenPanelAVX512, shiftedInt8: avx512Product.shiftedInt8,
-		dot: vnniProduct.dot, tallDot: dotTilesAMX(tile16x32DotAMX, tile16x64DotAMX, tile32x32DotAMX), tallFixed: fixedTilesAMX, dotDepth: amxDepth, fixBlock: fixBlockAVX512, addFixed: addFixedAVX512, dynamicRange: dynamicRangeAVX512, dynamicBytes: dynamicBytesAVX512,
+		dot: vnniProduct.dot, tallDot: dotTilesAMX(tile16x32DotAMX, tile16x64DotAMX, tile32x32DotAMX), tallFixed: fixedTilesAMX, dotDepth: amxDepth, pieces: amxPieces, fixBlock: fixBlockAVX512, addFixed: addFixedAVX512, dynamicRange: dynamicRangeAVX512, dynamicBytes: dynamicBytesAVX512,
 		finish: finishAVX512, addScaled: addScaledAVX512, finishColumns: 1, transpose: transpose8AVX2,
 	}
 )
+
+var amxPieces = &pieceKernels{
+	split:       splitRowAVX512,
+	pairs:       [2]func(*pieceTile){pieceTile16x32AMX, pieceTile32x32AMX},
+	int8:        [2]func(*pieceTile){pieceTile16x32Int8AMX, pieceTile32x32Int8AMX},
+	shiftedInt8: [2]func(*pieceTile){pieceTile16x32ShiftedInt8AMX, pieceTile32x32ShiftedInt8AMX},
+}
 
 func (l productLevel) kernels() *productKernels {
 	return [...]*productKernels{genericProduct, avx2Product, avx512Product, vnniProduct, amxProduct}[l]

@@ -84,10 +84,25 @@ func checkProduct(t *testing.T, random *rand.Rand, product packedProduct, m, k, 
 				t.Fatalf("%d×%d×%d: element %d, %d is %v, exactly %v", m, k, n, i, j, got, exact)
 			}
 		}
+		if summedInPieces(product, m) {
+			continue // fewer rows are summed otherwise
+		}
 		alone := newGuarded(random, 1, n)
 		product.MatMul(alone.Rows, Rows{a.row(i), k}, 1, Epilogue{}, nil)
 		if !slices.Equal(alone.row(0), dst.row(i)) {
 			t.Fatalf("%d×%d×%d: row %d depends on the others", m, k, n, i)
+		}
+	}
+	if summedInPieces(product, m) {
+		other, turned := newGuarded(random, m, n), newGuarded(random, m, k)
+		for i := range m {
+			copy(turned.row(m-1-i), a.row(i))
+		}
+		product.MatMul(other.Rows, turned.Rows, m, Epilogue{}, nil)
+		for i := range m {
+			if !slices.Equal(other.row(m-1-i), dst.row(i)) {
+				t.Fatalf("%d×%d×%d: row %d depends on where it is", m, k, n, i)
+			}
 		}
 	}
 	workers := NewWorkers(3)
@@ -100,6 +115,12 @@ func checkProduct(t *testing.T, random *rand.Rand, product packedProduct, m, k, 
 			t.Fatalf("%d×%d×%d: the number of workers shows", m, k, n)
 		}
 	}
+}
+
+// summedInPieces says whether so many rows are multiplied in pieces.
+func summedInPieces(product packedProduct, m int) bool {
+	w, ok := product.(*PackedInt8)
+	return ok && w.inPieces(m)
 }
 
 // tiledSizes has every number of rows up to more than a tile's, and widths
@@ -360,12 +381,15 @@ func TestEvenRanges(t *testing.T) {
 
 func BenchmarkPackedProduct(b *testing.B) {
 	random := rand.New(rand.NewPCG(39, 40))
-	for _, size := range [][3]int{{1, 1024, 4096}, {1, 4096, 4096}, {4, 1024, 4096}, {8, 1024, 4096}, {32, 1024, 4096}, {128, 768, 3072}, {512, 768, 768}} {
+	for _, size := range [][3]int{{1, 1024, 4096}, {1, 4096, 4096}, {4, 1024, 4096}, {6, 1024, 4096}, {8, 1024, 4096}, {16, 1024, 4096}, {32, 1024, 4096}, {128, 768, 3072}, {512, 768, 768}} {
 		m, k, n := size[0], size[1], size[2]
 		dst, a := make([]float32, m*n), normals(random, m*k)
 		right := normals(random, k*n)
 		w := randomInt8(random, k, n, 0, false, false)
-		for level := productGeneric; level <= productAVX512 && level <= fastestProduct(); level++ {
+		for level := productGeneric; level <= fastestProduct(); level++ {
+			if level == productVNNI {
+				continue // as AVX-512
+			}
 			for _, threads := range []int{1, 2} {
 				workers := NewWorkers(threads)
 				for name, product := range map[string]packedProduct{

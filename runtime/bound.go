@@ -31,7 +31,8 @@ const latestOpset = 21
 //     added to it: 3u·Σ|x||ŵ| in all (and 4u² for their products), and v·Σ|x||w|
 //     for the original's. b is rounded by u·|b|; the result by u·|y′| and by
 //     v·|y|, and once more by v where it is cast back from another 16-bit type.
-//   - Numbers below float16's normal range are rounded by up to 2⁻²⁵ instead.
+//   - Numbers below float16's normal range are rounded by up to 2⁻²⁵ instead, and
+//     those below that of float32 by up to 2⁻¹²⁵: some products take them for 0.
 //
 // Everything is computed in float64 by the executor's own products: the sum
 // over k of |x| times a matrix that has, for each weight, what its product may
@@ -107,7 +108,7 @@ func errorTerms(rewritten, original onnx.DType, k int, added bool) terms {
 	const single = 0x1p-24
 	gamma := float64(k+8) * single
 	gamma = 2 * gamma / max(0, 1-gamma)
-	e := terms{relative: gamma, addend: gamma, result: 4 * single, store: float64(k+8) * 0x1p-149}
+	e := terms{relative: gamma, underflow: 0x1p-125, addend: gamma, result: 4 * single, store: float64(k+8) * 0x1p-124}
 	is16 := func(t onnx.DType) bool { return t == onnx.Float16 || t == onnx.BFloat16 }
 	if u := unitRoundoff(rewritten); is16(rewritten) {
 		e.relative += 3*u + 4*u*u
