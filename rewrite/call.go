@@ -62,12 +62,7 @@ func (q *quantizer) parameter(at At, input int, c *onnx.Constant) (passed *opera
 		return nil, nil, ""
 	}
 	if q.functions == nil {
-		q.functions = map[*onnx.Function]*onnx.Scope{}
-		for _, scope := range at.Index.Scopes() {
-			if scope.Function != nil && scope.Parent == nil {
-				q.functions[scope.Function] = scope
-			}
-		}
+		q.functions = functionScopes(at.Index)
 	}
 	body := q.functions[function]
 	if body == nil {

@@ -9,7 +9,7 @@ import (
 // halver makes a whole graph compute in 16 bit, node by node: a node that is
 // safe there reads and gives 16 bit, the others float32, and casts stand where
 // the two meet, one for each value and scope. The model's own inputs and
-// outputs, and those of bodies, keep their types; functions are left as they are.
+// outputs, and those of bodies and functions, keep their types.
 type halver struct {
 	index  *onnx.Index
 	names  *nameSet
@@ -18,7 +18,8 @@ type halver struct {
 	// initializers says that constants may be added as such: in old models they
 	// would have to be inputs too, so there they are cast as the model runs.
 	initializers bool
-	wild         map[value]bool // values that may lie beyond 16 bit's range
+	wild         map[value]bool       // values that may lie beyond 16 bit's range
+	grows        map[*onnx.Scope]bool // functions whose results may, by what they compute themselves
 	fits         map[*onnx.Tensor]misfit
 	scopes       map[*onnx.Scope]*halfScope
 	skips        []Skip
@@ -50,9 +51,13 @@ func narrowGraph(m *onnx.Model, narrow onnx.DType) (*onnx.Model, []Skip, error) 
 	h := &halver{
 		index: index, names: newNameSet(index), types: inferTypes(index), narrow: narrow,
 		initializers: m.IRVersion > initializersAreInputs,
-		wild:         map[value]bool{}, fits: map[*onnx.Tensor]misfit{}, scopes: map[*onnx.Scope]*halfScope{},
+		wild:         map[value]bool{}, grows: map[*onnx.Scope]bool{}, fits: map[*onnx.Tensor]misfit{}, scopes: map[*onnx.Scope]*halfScope{},
 	}
 	main, err := h.graph(index.Main())
+	if err != nil {
+		return nil, nil, err
+	}
+	functions, err := h.calledFunctions()
 	if err != nil {
 		return nil, nil, err
 	}
@@ -61,13 +66,17 @@ func narrowGraph(m *onnx.Model, narrow onnx.DType) (*onnx.Model, []Skip, error) 
 	}
 	result := m.Clone()
 	result.Graph = main
+	for i, f := range result.Functions {
+		if converted := functions[f]; converted != nil {
+			result.Functions[i] = converted
+		}
+	}
 	return dropUnread(result), h.skips, nil
 }
 
 // graph converts one scope.
 func (h *halver) graph(scope *onnx.Scope) (*onnx.Graph, error) {
-	s := &halfScope{half: map[string]string{}, wide: map[string]string{}, same: map[string]string{}, stored: map[*onnx.Tensor]string{}, outputs: map[string]bool{}}
-	h.scopes[scope] = s
+	s := h.open(scope)
 	for _, v := range scope.Graph.Outputs {
 		s.outputs[v.Name] = true
 	}
@@ -79,8 +88,15 @@ func (h *halver) graph(scope *onnx.Scope) (*onnx.Graph, error) {
 	g := scope.Graph.Clone()
 	g.Nodes = s.nodes
 	g.Initializers = append(g.Initializers, s.constants...)
-	g.ValueInfo = h.valueInfo(scope, s)
+	g.ValueInfo = h.valueInfo(scope, s, g.ValueInfo)
 	return g, nil
+}
+
+// open begins a scope of the new model.
+func (h *halver) open(scope *onnx.Scope) *halfScope {
+	s := &halfScope{half: map[string]string{}, wide: map[string]string{}, same: map[string]string{}, stored: map[*onnx.Tensor]string{}, outputs: map[string]bool{}}
+	h.scopes[scope] = s
+	return s
 }
 
 // node converts one node.
@@ -233,7 +249,7 @@ func (h *halver) inHalf(scope *onnx.Scope, s *halfScope, name string) (string, e
 		}
 	}
 	if c := scope.Constant(name); c != nil && !c.Overridable && h.initializers {
-		if at := h.scopes[c.Scope]; at != nil && c.Scope.Graph != nil && h.unfit(c, name).reason == "" {
+		if at := h.scopes[c.Scope]; at != nil && h.unfit(c, name).reason == "" {
 			if stored, ok := s.stored[c.Source]; ok && asItIs(c) {
 				s.half[name] = stored
 				return stored, nil
@@ -301,7 +317,7 @@ func castNode(names *nameSet, from, to string, dtype onnx.DType) *onnx.Node {
 
 // valueInfo is the list with the types that values have now, without those that
 // are no more.
-func (h *halver) valueInfo(scope *onnx.Scope, s *halfScope) []*onnx.Value {
+func (h *halver) valueInfo(scope *onnx.Scope, s *halfScope, original []*onnx.Value) []*onnx.Value {
 	defined := map[string]bool{}
 	for _, node := range s.nodes {
 		for _, name := range node.Outputs {
@@ -309,7 +325,7 @@ func (h *halver) valueInfo(scope *onnx.Scope, s *halfScope) []*onnx.Value {
 		}
 	}
 	var list []*onnx.Value
-	for _, v := range scope.Graph.ValueInfo {
+	for _, v := range original {
 		if scope.Producer(v.Name) != nil && !defined[v.Name] {
 			continue
 		}

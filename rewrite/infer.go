@@ -1,6 +1,9 @@
 package rewrite
 
 import (
+	"slices"
+	"strings"
+
 	"github.com/onnx-tinyq/onnx-tinyq/onnx"
 )
 
@@ -9,14 +12,22 @@ import (
 // does not know it leaves onnx.Undefined.
 type types struct {
 	of map[*onnx.Scope]map[string]onnx.DType
+	// functions are the scopes of local functions, signatures the types that
+	// their calls pass: see call.
+	functions  map[*onnx.Function]*onnx.Scope
+	signatures map[*onnx.Scope][]onnx.DType
 }
 
 // inferTypes works through all scopes in the order of the nodes, bodies at the
 // node that owns them, so that a body knows the types of outer names and the
-// node learns those of its outputs from its bodies. Functions are not looked
-// into: they take what their callers pass.
+// node learns those of its outputs from its bodies. A local function is worked
+// through at its calls.
 func inferTypes(index *onnx.Index) *types {
-	t := &types{of: map[*onnx.Scope]map[string]onnx.DType{}}
+	t := &types{
+		of:         map[*onnx.Scope]map[string]onnx.DType{},
+		functions:  functionScopes(index),
+		signatures: map[*onnx.Scope][]onnx.DType{},
+	}
 	t.scope(index, index.Main(), nil)
 	return t
 }
@@ -34,6 +45,14 @@ func (t *types) typeOf(scope *onnx.Scope, name string) onnx.DType {
 func (t *types) scope(index *onnx.Index, scope *onnx.Scope, inputs []onnx.DType) {
 	known := map[string]onnx.DType{}
 	t.of[scope] = known
+	if f := scope.Function; f != nil {
+		for i, name := range f.Inputs {
+			known[name] = inputs[i]
+		}
+		t.nodes(index, scope)
+		t.stated(scope, f.ValueInfo)
+		return
+	}
 	g := scope.Graph
 	for i, v := range g.Inputs {
 		switch {
@@ -51,6 +70,14 @@ func (t *types) scope(index *onnx.Index, scope *onnx.Scope, inputs []onnx.DType)
 			known[v.Values.Name] = v.Values.Type
 		}
 	}
+	t.nodes(index, scope)
+	t.stated(scope, g.ValueInfo)
+	t.stated(scope, g.Outputs)
+}
+
+// nodes infers the types of what a scope's nodes give.
+func (t *types) nodes(index *onnx.Index, scope *onnx.Scope) {
+	known := t.of[scope]
 	for _, node := range scope.Nodes() {
 		var bodies [][]onnx.DType
 		for _, body := range node.Bodies() {
@@ -65,21 +92,31 @@ func (t *types) scope(index *onnx.Index, scope *onnx.Scope, inputs []onnx.DType)
 			}
 			bodies = append(bodies, outputs)
 		}
+		var called []onnx.DType
+		function := index.Function(node)
+		if function != nil {
+			called = t.call(index, scope, node, function)
+		}
 		for i, name := range node.Outputs {
-			if name != "" {
+			switch {
+			case name == "":
+			case function != nil && i < len(called):
+				known[name] = called[i]
+			case function != nil || !knownDomain(node) || typedByCaller(node):
+				known[name] = onnx.Undefined
+			default:
 				known[name] = t.output(scope, node, i, bodies)
-				if index.Function(node) != nil || !knownDomain(node) {
-					known[name] = onnx.Undefined
-				}
 			}
 		}
 	}
-	// What the graph states fills the gaps that inference leaves.
-	for _, list := range [][]*onnx.Value{g.ValueInfo, g.Outputs} {
-		for _, v := range list {
-			if known[v.Name] == onnx.Undefined && v.Type != nil && v.Type.Kind == onnx.TensorKind {
-				known[v.Name] = v.Type.DType
-			}
+}
+
+// stated fills the gaps that inference leaves with what the graph says itself.
+func (t *types) stated(scope *onnx.Scope, list []*onnx.Value) {
+	known := t.of[scope]
+	for _, v := range list {
+		if known[v.Name] == onnx.Undefined && v.Type != nil && v.Type.Kind == onnx.TensorKind {
+			known[v.Name] = v.Type.DType
 		}
 	}
 }
@@ -176,6 +213,14 @@ func (t *types) output(scope *onnx.Scope, node *onnx.Node, i int, bodies [][]onn
 // knownDomain says whether a node's operator is one whose types are known here.
 func knownDomain(node *onnx.Node) bool {
 	return node.Domain == "" || node.Domain == "ai.onnx" || node.Domain == microsoft
+}
+
+// typedByCaller says whether a node of a function takes what gives its outputs
+// their type from an attribute of the call, which differs from call to call.
+func typedByCaller(node *onnx.Node) bool {
+	return slices.ContainsFunc(node.Attrs, func(a *onnx.Attr) bool {
+		return a.RefName != "" && (a.Name == "to" || a.Name == "dtype" || a.Name == "output_dtype" || strings.HasPrefix(a.Name, "value"))
+	})
 }
 
 // typeAttr is an attribute that names an element type.

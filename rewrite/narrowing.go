@@ -56,7 +56,7 @@ var bounding = []string{
 // nothing.
 func (h *halver) keeps(scope *onnx.Scope, node *onnx.Node) string {
 	if h.index.Function(node) != nil {
-		return "a function computes in the type that its caller passes"
+		return "a function takes and gives float32"
 	}
 	if node.Domain != "" && node.Domain != "ai.onnx" {
 		return "operators of " + node.Domain + " are not known well enough"
@@ -78,7 +78,12 @@ func (h *halver) keeps(scope *onnx.Scope, node *onnx.Node) string {
 		return "it moves the batch axis of a product's operand, and ONNX Runtime from 1.24 on ends by a fault when it loads that in float16"
 	}
 	for _, name := range node.Inputs {
-		if name == "" || h.types.typeOf(scope, name) != onnx.Float {
+		if name == "" {
+			continue
+		}
+		if kind := h.types.typeOf(scope, name); kind == onnx.Undefined {
+			return fmt.Sprintf("the element type of %q is not known", name)
+		} else if kind != onnx.Float {
 			continue
 		}
 		if h.wild[value{scope.Lookup(name), name}] {
@@ -169,7 +174,7 @@ func (h *halver) spread(scope *onnx.Scope, node *onnx.Node) {
 	if slices.Contains(bounding, node.OpType) || h.narrow == onnx.BFloat16 { // which has float32's range
 		return
 	}
-	wild := false
+	wild := h.wildCall(scope, node)
 	for _, name := range node.Inputs {
 		if name == "" {
 			continue

@@ -1,0 +1,72 @@
+package rewrite
+
+import (
+	"bytes"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/onnx-tinyq/onnx-tinyq/onnx"
+)
+
+// TestWholeGraphFunctions shows what becomes of local functions when a whole
+// graph computes in 16 bit: bodies are converted where all calls agree.
+func TestWholeGraphFunctions(t *testing.T) {
+	w := ramp("w", onnx.Float, 3, 3)
+	constant := with(op("Constant", "k"), onnx.TensorAttr("value", w))
+	function := func(name string, inputs []string, nodes ...*onnx.Node) *onnx.Function {
+		return &onnx.Function{Domain: "local", Name: name, Inputs: inputs, Outputs: []string{"o"}, Nodes: nodes,
+			Opsets: []onnx.OpsetImport{{Version: 17}, {Domain: "local", Version: 1}}}
+	}
+	call := func(name, output string, inputs ...string) *onnx.Node {
+		n := op(name, output, inputs...)
+		n.Domain = "local"
+		return n
+	}
+	layer := function("Layer", []string{"a"}, constant, op("MatMul", "p", "a", "k"), op("Softmax", "s", "p"), op("Add", "o", "s", "a"))
+	double := with(op("Cast", "d", "x"), onnx.IntAttr("to", int64(onnx.Double)))
+	referred := op("Cast", "q", "a")
+	referred.Attrs = []*onnx.Attr{{Name: "to", RefName: "kind", Type: onnx.IntAttr("to", 1).Type}}
+	typed := function("Typed", []string{"a"}, referred, op("Add", "s", "a", "q"), op("Relu", "o", "s"))
+	typed.Attributes = []string{"kind"}
+	for _, test := range []struct {
+		name   string
+		sketch sketch
+	}{
+		{"two calls of one type", sketch{nodes: []*onnx.Node{call("Layer", "p", "x"), call("Layer", "y", "p")}, functions: []*onnx.Function{layer}}},
+		{"two calls of two types", sketch{nodes: []*onnx.Node{call("Sum", "p", "x"), double, call("Sum", "e", "d"), with(op("Cast", "f", "e"), onnx.IntAttr("to", 1)), op("Add", "y", "p", "f")},
+			functions: []*onnx.Function{function("Sum", []string{"a"}, op("Add", "o", "a", "a"))}}},
+		{"a function calls a function", sketch{nodes: []*onnx.Node{call("Outer", "y", "x")},
+			functions: []*onnx.Function{layer, function("Outer", []string{"a"}, op("Relu", "r", "a"), call("Layer", "l", "r"), op("Mul", "o", "l", "r"))}}},
+		{"branches in a function", sketch{inputs: []string{"x", "c"}, nodes: []*onnx.Node{call("Either", "y", "x", "c")},
+			functions: []*onnx.Function{function("Either", []string{"a", "c"}, constant, op("Relu", "r", "a"),
+				choose("i", body("t", nil, op("MatMul", "t", "r", "k")), body("e", nil, op("Neg", "e", "r"))), op("Tanh", "o", "i"))}}},
+		{"a type from the call's attribute", sketch{nodes: []*onnx.Node{with(call("Typed", "y", "x"), onnx.IntAttr("kind", 1))}, functions: []*onnx.Function{typed}}},
+		{"large numbers from a call", sketch{nodes: []*onnx.Node{op("Exp", "e", "x"), call("Sum", "y", "e")},
+			functions: []*onnx.Function{function("Sum", []string{"a"}, op("Add", "o", "a", "a"))}}},
+		{"large numbers out of a call", sketch{nodes: []*onnx.Node{call("Power", "e", "x"), op("Add", "y", "e", "x")},
+			functions: []*onnx.Function{function("Power", []string{"a"}, op("Exp", "o", "a"))}}},
+	} {
+		t.Run(strings.NewReplacer(" ", "_", "'", "").Replace(test.name), func(t *testing.T) {
+			recipe := Recipe{Activations: W8A16, WholeGraph: true, SixteenBit: onnx.Float16}
+			result := apply(t, test.sketch.model(t), recipe)
+			var b strings.Builder
+			for _, skip := range result.Skips {
+				fmt.Fprintln(&b, &skip)
+			}
+			b.WriteString(outline(result.Model))
+			var encoded bytes.Buffer
+			if err := onnx.Encode(&encoded, result.Model); err != nil {
+				t.Fatal(err)
+			}
+			m, err := onnx.Decode(encoded.Bytes())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if again := apply(t, m, recipe); again.Model != m {
+				t.Errorf("a second run changed the model:\n%s", outline(again.Model))
+			}
+			golden(t, t.Name(), b.String())
+		})
+	}
+}
