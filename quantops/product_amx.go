@@ -14,10 +14,10 @@ const (
 // (palette 1; Intel 64 and IA-32 Architectures Software Developer's Manual, volume
 // 1, section 18.2).
 type amxConfiguration struct {
-	palette, startRow uint8
-	_                 [14]uint8
-	bytes             [16]uint16 // of a row of each register
-	rows              [16]uint8  // of each register
+	palette uint8
+	_       [15]uint8  // among them where an interrupted move goes on
+	bytes   [16]uint16 // of a row of each register
+	rows    [16]uint8  // of each register
 }
 
 // amxConfigurations are, by how many rows of the left operand there are, the
