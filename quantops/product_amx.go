@@ -136,6 +136,7 @@ func (s *productScratch) sumFixedTall(p *floatProduct, row, rows, panel int) {
 			sums: unsafe.Pointer(&s.block), aStride: f.stride,
 			correctionStride: 4 * f.weights.bytes.width(), scaleStride: 4 * f.blocks,
 			steps: roundUp(p.k, amxDepth) / amxDepth, rows: min(rows-done, amxRows), count: max(1, (rows-done)/amxRows),
+			dstMoved: 0, aMoved: 0, scalesMoved: 0,
 		}
 		t.configuration = &amxConfigurations[t.rows]
 		done += t.rows * t.count
