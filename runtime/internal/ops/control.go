@@ -17,7 +17,11 @@ var controlFamily = []Kernel{
 
 func buildIf(n *Node) (Run, error) {
 	branches := map[bool]Body{}
-	for name, when := range map[string]bool{"then_branch": true, "else_branch": false} {
+	for _, when := range []bool{true, false} { // in this order, so that an error is always the same
+		name := "else_branch"
+		if when {
+			name = "then_branch"
+		}
 		body, err := n.Body(name)
 		if err != nil {
 			return nil, err

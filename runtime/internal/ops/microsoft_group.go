@@ -34,9 +34,9 @@ func buildGroupQueryAttention(n *Node) (several, error) {
 	if n.Int("sliding_window_cache", 0) != 0 {
 		return nil, fmt.Errorf("sliding_window_cache is %d: a state that forgets cannot be run", n.Int("sliding_window_cache", 0))
 	}
-	for i, name := range map[int]string{12: "k_scale", 13: "v_scale", 14: "q_norm_weight", 15: "k_norm_weight"} {
-		if n.Input(i) != "" {
-			return nil, fmt.Errorf("operand %d, %s, cannot be run", i, name)
+	for i, name := range []string{"k_scale", "v_scale", "q_norm_weight", "k_norm_weight"} {
+		if n.Input(12+i) != "" {
+			return nil, fmt.Errorf("operand %d, %s, cannot be run", 12+i, name)
 		}
 	}
 	for _, i := range []int{0, 5, 6} {
