@@ -232,7 +232,7 @@ func TestDynamicQuantize(t *testing.T) {
 	}
 	for _, test := range tests {
 		q := make([]uint8, len(test.x))
-		scale, zero := DynamicQuantize(q, test.x)
+		scale, zero := DynamicQuantize(q, test.x, nil)
 		if !slices.Equal(q, test.q) || scale != test.scale || zero != test.zero {
 			t.Errorf("%s: %v scale %v zero %d, want %v %v %d", test.name, q, scale, zero, test.q, test.scale, test.zero)
 		}

@@ -109,6 +109,7 @@ type integerRows struct {
 	weights *PackedInteger
 	dst     []int32 // nil: the result is float32
 	bytes   []uint8 // rows of stride; signed ones are stored plus 128
+	room    []uint8 // what bytes are in, unless they are the caller's
 	stride  int
 	zeros   []int32 // of each row
 	alike   bool    // the sums of all rows begin with the same
@@ -118,7 +119,7 @@ type integerRows struct {
 var integerOperands = sync.Pool{New: func() any { return new(integerRows) }}
 
 func (r *integerRows) release() {
-	r.weights, r.dst = nil, nil
+	r.weights, r.dst, r.bytes = nil, nil, nil
 	integerOperands.Put(r)
 }
 
@@ -135,14 +136,23 @@ func integerProduct[A int8 | uint8](a []A, m int, zeros []A, b *PackedInteger, w
 	r.weights = b
 	r.alike = len(zeros) <= 1 && b.zeros == nil
 	r.stride = roundUp(k, b.bytes.depth)
-	r.bytes = atLeast(r.bytes, m*r.stride)
 	r.zeros = atLeast(r.zeros, m)
 	r.sums = atLeast(r.sums, m)
 	_, signed := any(a).([]int8)
-	inRanges(workers, m, 1, k, func(from, to int) {
+	inPlace := !signed && r.stride == k && len(a) > 0
+	if inPlace {
+		r.bytes = unsafe.Slice((*uint8)(unsafe.Pointer(unsafe.SliceData(a))), len(a))
+	} else {
+		r.room = atLeast(r.room, m*r.stride)
+		r.bytes = r.room
+	}
+	cost := k
+	if inPlace && r.alike {
+		cost = 1
+	}
+	inRanges(workers, m, 1, cost, func(from, to int) {
 		for i := from; i < to; i++ {
 			row := r.bytes[i*r.stride:][:r.stride]
-			clear(row[k:])
 			line := unsafe.Slice((*uint8)(unsafe.Pointer(unsafe.SliceData(a[i*k:]))), k)
 			zero := int32(0)
 			switch {
@@ -151,14 +161,17 @@ func integerProduct[A int8 | uint8](a []A, m int, zeros []A, b *PackedInteger, w
 			case len(zeros) > 1:
 				zero = int32(zeros[i])
 			}
-			if signed {
+			switch {
+			case inPlace:
+			case signed:
 				zero += 128
 				for j, v := range line {
 					row[j] = v ^ 128
 				}
-			} else {
+			default:
 				copy(row, line)
 			}
+			clear(row[k:])
 			r.zeros[i] = zero
 			if b.zeros != nil {
 				sum := -zero * int32(k)

@@ -98,15 +98,28 @@ func TestDynamicQuantizeLevels(t *testing.T) {
 				}
 			}
 			want := make([]uint8, length)
-			wantScale, wantZero := dynamicQuantize(productGeneric, want, x)
+			wantScale, wantZero := dynamicQuantize(productGeneric, want, x, nil)
 			for level := productGeneric; level <= fastestProduct(); level++ {
 				got := slices.Repeat([]uint8{77}, length+9)
-				scale, zero := dynamicQuantize(level, got[:length], x)
+				scale, zero := dynamicQuantize(level, got[:length], x, nil)
 				if scale != wantScale || zero != wantZero || !slices.Equal(got[:length], want) || !slices.Equal(got[length:], slices.Repeat([]uint8{77}, 9)) {
 					t.Fatalf("%d values, variant %d, %v: %v scale %v zero %d, want %v %v %d", length, variant, level, got, scale, zero, want, wantScale, wantZero)
 				}
 			}
 		}
+	}
+}
+
+// TestDynamicQuantizeShared has workers share the values.
+func TestDynamicQuantizeShared(t *testing.T) {
+	workers := NewWorkers(3)
+	defer workers.Close()
+	x := normals(rand.New(rand.NewPCG(59, 60)), 200_001)
+	x[150_003], x[77] = 31, -29 // the ends lie in different workers' shares
+	got, want := make([]uint8, len(x)), make([]uint8, len(x))
+	wantScale, wantZero := DynamicQuantize(want, x, nil)
+	if scale, zero := DynamicQuantize(got, x, workers); scale != wantScale || zero != wantZero || !slices.Equal(got, want) {
+		t.Errorf("scale %v, zero point %d: want %v, %d, and the same bytes", scale, zero, wantScale, wantZero)
 	}
 }
 

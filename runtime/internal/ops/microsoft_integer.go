@@ -71,8 +71,8 @@ func buildDynamicQuantizeMatMul(*Node) (single, error) {
 		if !ok {
 			return nil, fmt.Errorf("operand of type %v: want float", in[0].DType())
 		}
-		q := make([]uint8, len(x))
-		scale, zero := quantops.DynamicQuantize(q, x)
+		q := buffer[uint8](c, len(x))
+		scale, zero := quantops.DynamicQuantize(q, x, c.Workers)
 		return integerProduct{
 			a: tensor.New(in[0].Shape(), q), b: in[1], aScale: tensor.Scalar(scale), bScale: in[2],
 			aZero: tensor.Scalar(zero), bZero: operand(in, 3), bias: operand(in, 4),

@@ -163,8 +163,8 @@ func integerMultiplier[B int8 | uint8](m *quantizedMatrix, w, zeros *tensor.Tens
 
 // product quantizes x, rows as long as the matrix has, and multiplies.
 func (m *quantizedMatrix) product(c *Call, x []float32) []float32 {
-	q := make([]uint8, len(x))
-	scale, zero := quantops.DynamicQuantize(q, x)
+	q := buffer[uint8](c, len(x))
+	scale, zero := quantops.DynamicQuantize(q, x, c.Workers)
 	sums := make([]int32, len(x)/max(1, m.rows)*m.columns)
 	m.multiply(c, sums, q, zero)
 	y := make([]float32, len(sums))

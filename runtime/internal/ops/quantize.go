@@ -114,13 +114,13 @@ func (s *scaling) eachBlock(c *Call, f func(lo, hi int, scales, zeros []float32)
 }
 
 func buildDynamicQuantizeLinear(*Node) (several, error) {
-	return func(_ *Call, in []*tensor.Tensor) ([]*tensor.Tensor, error) {
+	return func(c *Call, in []*tensor.Tensor) ([]*tensor.Tensor, error) {
 		x, ok := tensor.Data[float32](in[0])
 		if !ok {
 			return nil, fmt.Errorf("operand of type %v: want float", in[0].DType())
 		}
-		q := make([]uint8, len(x))
-		scale, zero := quantops.DynamicQuantize(q, x)
+		q := buffer[uint8](c, len(x))
+		scale, zero := quantops.DynamicQuantize(q, x, c.Workers)
 		return []*tensor.Tensor{tensor.New(in[0].Shape(), q), tensor.Scalar(scale), tensor.Scalar(zero)}, nil
 	}, nil
 }
