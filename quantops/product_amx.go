@@ -128,7 +128,7 @@ type fixedTiles struct {
 func (s *productScratch) sumFixedTall(p *floatProduct, row, rows, panel int) {
 	f := p.fixed
 	clear(s.sums[:rows])
-	for done := 0; done < rows; {
+	for done := 0; done < rows && p.k > 0; {
 		t := &s.fixedTiles
 		*t = fixedTiles{
 			dst: &s.sums[done][0], a: &f.bytes[2*(row+done)*f.stride], b: s.tile.b,

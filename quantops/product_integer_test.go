@@ -30,13 +30,17 @@ func TestPackedIntegerTiles(t *testing.T) {
 	for rows := range 27 {
 		list = append(list, rows)
 	}
-	for _, rows := range list {
-		k, n := 1+rows*7%23, 1+rows*31%290
+	check := func(rows, k, n int) {
 		a, b, zeros := randomBytes[uint8](random, rows*k), randomBytes[int8](random, k*n), randomBytes[uint8](random, rows)
 		want := make([]int32, rows*n)
 		MatMulInteger(want, a, b, rows, k, n, zeros, nil, nil)
 		checkPackedInteger(t, want, a, b, rows, k, n, zeros, nil, workers)
 	}
+	for _, rows := range list {
+		check(rows, 1+rows*7%23, 1+rows*31%290)
+	}
+	check(40, 0, 70)
+	check(40, 128, 70) // rows that need no padding
 }
 
 // TestPackedIntegersWrapAround has sums beyond int32, as MatMulInteger's.
