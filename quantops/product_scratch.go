@@ -8,11 +8,10 @@ import (
 
 // productScratch is what one goroutine works with.
 type productScratch struct {
-	tile   tile
-	finish finish
-	scaled finish
-	fixed  fixedSums
-	// fixedTiles is here, and not on the stack, for the assembly moves through it.
+	tile       tile
+	finish     finish
+	scaled     finish
+	fixed      fixedSums
 	fixedTiles fixedTiles
 	pieces     pieceTile
 	sums       [maxTileSums]panelRow
