@@ -15,6 +15,7 @@ type halver struct {
 	names  *nameSet
 	types  *types
 	narrow onnx.DType
+	opset  int64 // the model's, which functions need not share
 	// initializers says that constants may be added as such: in old models they
 	// would have to be inputs too, so there they are cast as the model runs.
 	initializers bool
@@ -49,7 +50,7 @@ func narrowGraph(m *onnx.Model, narrow onnx.DType) (*onnx.Model, []Skip, error) 
 		return nil, nil, err
 	}
 	h := &halver{
-		index: index, names: newNameSet(index), types: inferTypes(index), narrow: narrow,
+		index: index, names: newNameSet(index), types: inferTypes(index), narrow: narrow, opset: m.Opset(""),
 		initializers: m.IRVersion > initializersAreInputs,
 		wild:         map[value]bool{}, grows: map[*onnx.Scope]bool{}, fits: map[*onnx.Tensor]misfit{}, scopes: map[*onnx.Scope]*halfScope{},
 	}

@@ -64,6 +64,9 @@ func (h *halver) keeps(scope *onnx.Scope, node *onnx.Node) string {
 	if len(node.Bodies()) > 0 {
 		return "its bodies take and give float32"
 	}
+	if reason := otherOpset(scope, h.opset); reason != "" {
+		return reason
+	}
 	line, ok := safeOperators[node.OpType]
 	if reason := unsafeOperators[node.OpType]; reason != "" {
 		return reason

@@ -17,7 +17,7 @@ func nBitsForm(at At, operands []*operand) string {
 		return "MatMulNBits wants a matrix on the right"
 	case o.weight.Type != onnx.Float && o.weight.Type != onnx.Float16:
 		return fmt.Sprintf("MatMulNBits does not compute in %v here", o.weight.Type)
-	case at.Scope.Function != nil || at.Scope.Graph == nil:
+	case functionOf(at.Scope) != nil:
 		return "a function would have to import com.microsoft"
 	}
 	return ""

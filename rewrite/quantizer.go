@@ -173,6 +173,9 @@ func (q *quantizer) refuses(at At, op *operator, c *onnx.Constant) string {
 	case bytes < q.recipe.MinBytes:
 		return fmt.Sprintf("its weight takes %d bytes, less than --min-bytes %d", bytes, q.recipe.MinBytes)
 	}
+	if reason := otherOpset(at.Scope, q.model.Opset("")); reason != "" {
+		return reason
+	}
 	if q.recipe.Activations == W8A16 && op.narrow {
 		switch {
 		case c.Type == onnx.Double:

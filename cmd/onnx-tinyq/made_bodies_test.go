@@ -6,9 +6,6 @@ import "github.com/onnx-tinyq/onnx-tinyq/onnx"
 // graphs that are not 16 bit everywhere when they are as a whole.
 func addBodies(add func(name string, sites int, build func(s *sketch))) {
 	scalar := func(name string, dtype onnx.DType) *onnx.Value { return tensorValue(name, dtype, 0) }
-	free := func(name string) *onnx.Value {
-		return &onnx.Value{Name: name, Type: &onnx.Type{Kind: onnx.TensorKind, DType: onnx.Float}}
-	}
 	add("loop with a carried value", 2, func(s *sketch) {
 		inner := newSketch()
 		inner.g.Inputs = []*onnx.Value{scalar("i", onnx.Int64), scalar("go_on", onnx.Bool), matrixValue("h", 4, 24)}

@@ -19,6 +19,8 @@ type sketch struct {
 	random *rand.Rand
 	opset  int64 // 17 if zero
 	ms     bool  // it has operators of com.microsoft
+
+	functions []*onnx.Function
 }
 
 func newSketch() *sketch {
@@ -73,17 +75,26 @@ func (s *sketch) microsoft(op, output string, inputs []string, attrs ...*onnx.At
 	return output
 }
 
+// model is the sketch as a model.
+func (s *sketch) model() *onnx.Model {
+	if s.opset == 0 {
+		s.opset = 17
+	}
+	m := &onnx.Model{IRVersion: 8, Opsets: []onnx.OpsetImport{{Version: s.opset}}, Graph: s.g, Functions: s.functions}
+	if s.ms {
+		m.Opsets = append(m.Opsets, onnx.OpsetImport{Domain: "com.microsoft", Version: 1})
+	}
+	if len(s.functions) > 0 {
+		m.Opsets = append(m.Opsets, onnx.OpsetImport{Domain: local, Version: 1})
+	}
+	return m
+}
+
 // folder writes the sketch as a test case without outputs.
 func (s *sketch) folder(t *testing.T) string {
 	t.Helper()
 	folder := t.TempDir()
-	if s.opset == 0 {
-		s.opset = 17
-	}
-	m := &onnx.Model{IRVersion: 8, Opsets: []onnx.OpsetImport{{Version: s.opset}}, Graph: s.g}
-	if s.ms {
-		m.Opsets = append(m.Opsets, onnx.OpsetImport{Domain: "com.microsoft", Version: 1})
-	}
+	m := s.model()
 	if err := onnx.WriteFile(filepath.Join(folder, "model.onnx"), m, onnx.WriteOptions{NoSync: true}); err != nil {
 		t.Fatal(err)
 	}
@@ -219,5 +230,6 @@ func madeModels() map[string]struct {
 		s.out("y", 2)
 	})
 	addBodies(add)
+	addFunctions(add)
 	return models
 }

@@ -6,17 +6,26 @@ import (
 	"io"
 	"math"
 	"slices"
+	"strings"
 
 	"github.com/onnx-tinyq/onnx-tinyq/rewrite"
 )
 
 // measureSites fills in how much noise there is in each weight, and in its
 // layer's output as the check found it, and sorts the check's layers, the
-// noisiest first.
+// noisiest first. The check sees a function's layer once for each call, with the
+// call's name before its own; the noisiest call counts, and where functions have
+// layers of one name, the noisiest of them.
 func (r *rewriteReport) measureSites(sites []rewrite.Site) error {
 	outputs := map[string]number{}
+	called := map[string]number{}
 	for _, s := range r.Check.Sites {
 		outputs[s.Node] = s.SQNR
+		for _, own, nested := strings.Cut(s.Node, "::"); nested; _, own, nested = strings.Cut(own, "::") {
+			if known, ok := called[own]; !ok || compareNoise(s.SQNR, known) < 0 {
+				called[own] = s.SQNR
+			}
+		}
 	}
 	for i := range sites {
 		sqnr, err := sites[i].WeightSQNR()
@@ -24,7 +33,11 @@ func (r *rewriteReport) measureSites(sites []rewrite.Site) error {
 			return err
 		}
 		r.Sites[i].WeightSQNR = number(sqnr)
-		if output, ok := outputs[r.Sites[i].Node]; ok {
+		output, ok := outputs[r.Sites[i].Node]
+		if !ok {
+			output, ok = called[r.Sites[i].Node]
+		}
+		if ok {
 			r.Sites[i].OutputSQNR = output
 		}
 	}
