@@ -8,8 +8,8 @@ import (
 
 // A local function has no types of its own: its calls decide. One body serves
 // them all, so what is converted in it has to be float32 in every call; where
-// calls differ, what depends on the difference stays as it is. A function takes
-// and gives what it did, with casts inside, and callers need not know.
+// calls differ, what depends on the difference stays as it is. What it takes and
+// gives in 16 bit is decided over all its calls: see border.
 
 // functionScopes finds the scopes of a model's local functions.
 func functionScopes(index *onnx.Index) map[*onnx.Function]*onnx.Scope {
@@ -56,8 +56,7 @@ func (t *types) call(index *onnx.Index, scope *onnx.Scope, node *onnx.Node, func
 	return outputs
 }
 
-// calledFunctions converts the functions that are called, callers first, so that
-// what may lie beyond 16 bit's range is known of their arguments.
+// calledFunctions converts the functions that are called, callers first.
 func (h *halver) calledFunctions() (map[*onnx.Function]*onnx.Function, error) {
 	converted := map[*onnx.Function]*onnx.Function{}
 	order := h.callees(h.index.Main(), map[*onnx.Scope]bool{}, nil)
@@ -68,7 +67,7 @@ func (h *halver) calledFunctions() (map[*onnx.Function]*onnx.Function, error) {
 		if err != nil {
 			return nil, err
 		}
-		if h.converted > before {
+		if h.converted > before || h.borders[scope].narrow() {
 			converted[scope.Function] = f
 		}
 	}
@@ -95,12 +94,24 @@ func (h *halver) callees(scope *onnx.Scope, seen map[*onnx.Scope]bool, order []*
 // of 16 bit stand in nodes.
 func (h *halver) function(scope *onnx.Scope) (*onnx.Function, error) {
 	s := h.open(scope)
-	for _, name := range scope.Function.Outputs {
-		s.outputs[name] = true
+	b := h.borders[scope]
+	for i, name := range scope.Function.Inputs {
+		if b.takes(i) {
+			s.half[name] = name
+		}
+	}
+	for i, name := range scope.Function.Outputs {
+		s.outputs[name] = !b.gives(i)
 	}
 	for _, node := range scope.Nodes() {
 		if err := h.node(scope, s, node); err != nil {
 			return nil, err
+		}
+	}
+	for i, name := range scope.Function.Outputs {
+		if half := s.half[name]; b.gives(i) && half != name { // it was a Cast's, which is left out
+			s.nodes = append(s.nodes, &onnx.Node{Name: h.names.fresh(name + "_Identity"), OpType: "Identity", Inputs: []string{half}, Outputs: []string{name}})
+			s.half[name] = name
 		}
 	}
 	f := scope.Function.Clone()
@@ -130,52 +141,4 @@ func withoutUnread(f *onnx.Function) *onnx.Function {
 			return f
 		}
 	}
-}
-
-// wildCall marks the inputs of a called function that may lie beyond 16 bit's
-// range, and says whether its results may by what it computes itself.
-func (h *halver) wildCall(scope *onnx.Scope, node *onnx.Node) bool {
-	function := h.index.Function(node)
-	body := h.types.functions[function]
-	if body == nil {
-		return false
-	}
-	for i, name := range node.Inputs {
-		if name == "" || i >= len(function.Inputs) {
-			continue
-		}
-		c := scope.Constant(name)
-		if h.wild[value{scope.Lookup(name), name}] || c != nil && c.Type == onnx.Float && h.unfit(c, name).large {
-			h.wild[value{body, function.Inputs[i]}] = true
-		}
-	}
-	grows, known := h.grows[body]
-	if !known {
-		grows = h.growing(body, map[*onnx.Scope]bool{})
-		h.grows[body] = grows
-	}
-	return grows
-}
-
-// growing says whether a function, or one that it calls, has an operator whose
-// results leave the range of 16 bit, or a constant that does.
-func (h *halver) growing(scope *onnx.Scope, seen map[*onnx.Scope]bool) bool {
-	if seen[scope] {
-		return false
-	}
-	seen[scope] = true
-	for _, node := range scope.Nodes() {
-		if slices.Contains([]string{"Exp", "Pow", "Range"}, node.OpType) {
-			return true
-		}
-		if node.OpType == "Constant" {
-			if c := scope.Constant(node.Outputs[0]); c != nil && c.Type == onnx.Float && h.unfit(c, node.Outputs[0]).large {
-				return true
-			}
-		}
-		if body := h.types.functions[h.index.Function(node)]; body != nil && h.growing(body, seen) {
-			return true
-		}
-	}
-	return slices.ContainsFunc(scope.Bodies(), func(inner *onnx.Scope) bool { return h.growing(inner, seen) })
 }

@@ -19,9 +19,12 @@ type halver struct {
 	// initializers says that constants may be added as such: in old models they
 	// would have to be inputs too, so there they are cast as the model runs.
 	initializers bool
-	wild         map[value]bool       // values that may lie beyond 16 bit's range
-	grows        map[*onnx.Scope]bool // functions whose results may, by what they compute themselves
-	fits         map[*onnx.Tensor]misfit
+	order        []*onnx.Scope  // those that run: the main graph, called functions, bodies in them
+	wild         map[value]bool // values that may lie beyond 16 bit's range
+	fits         map[any]misfit // by a constant, or the tensor that it is as it is
+	reasons      map[*onnx.Node]string
+	calls        map[*onnx.Scope][]At // of functions
+	borders      map[*onnx.Scope]*border
 	scopes       map[*onnx.Scope]*halfScope
 	skips        []Skip
 	// converted counts the nodes that compute in 16 bit now and did not before.
@@ -49,11 +52,7 @@ func narrowGraph(m *onnx.Model, narrow onnx.DType) (*onnx.Model, []Skip, error) 
 	if err != nil {
 		return nil, nil, err
 	}
-	h := &halver{
-		index: index, names: newNameSet(index), types: inferTypes(index), narrow: narrow, opset: m.Opset(""),
-		initializers: m.IRVersion > initializersAreInputs,
-		wild:         map[value]bool{}, grows: map[*onnx.Scope]bool{}, fits: map[*onnx.Tensor]misfit{}, scopes: map[*onnx.Scope]*halfScope{},
-	}
+	h := newHalver(m, index, narrow)
 	main, err := h.graph(index.Main())
 	if err != nil {
 		return nil, nil, err
@@ -73,6 +72,23 @@ func narrowGraph(m *onnx.Model, narrow onnx.DType) (*onnx.Model, []Skip, error) 
 		}
 	}
 	return dropUnread(result), h.skips, nil
+}
+
+// newHalver finds out what is to be in 16 bit.
+func newHalver(m *onnx.Model, index *onnx.Index, narrow onnx.DType) *halver {
+	h := &halver{
+		index: index, names: newNameSet(index), types: inferTypes(index), narrow: narrow, opset: m.Opset(""),
+		initializers: m.IRVersion > initializersAreInputs,
+		wild:         map[value]bool{}, fits: map[any]misfit{}, reasons: map[*onnx.Node]string{}, scopes: map[*onnx.Scope]*halfScope{},
+	}
+	for _, scope := range index.Scopes() {
+		if h.types.of[scope] != nil {
+			h.order = append(h.order, scope)
+		}
+	}
+	h.spreadAll()
+	h.decideBorders()
+	return h
 }
 
 // graph converts one scope.
@@ -103,21 +119,13 @@ func (h *halver) open(scope *onnx.Scope) *halfScope {
 // node converts one node.
 func (h *halver) node(scope *onnx.Scope, s *halfScope, node *onnx.Node) error {
 	if h.constant(scope, node) {
-		h.spread(scope, node)
 		s.nodes = append(s.nodes, node)
 		return nil
 	}
 	if node.OpType == "Cast" && node.Output(0) != "" && h.cast(scope, s, node) {
 		return nil
 	}
-	h.spread(scope, node)
-	floats := h.floats(scope, node)
-	reason := ""
-	if floats {
-		if reason = h.keeps(scope, node); reason != "" {
-			h.skips = append(h.skips, Skip{nodeName(node), opName(node), "computes in float32: " + reason})
-		}
-	}
+	takes, gives := h.sides(scope, node)
 	clone := node.Clone()
 	for i, name := range node.Inputs {
 		clone.Inputs[i] = h.renamed(scope, name)
@@ -125,7 +133,7 @@ func (h *halver) node(scope *onnx.Scope, s *halfScope, node *onnx.Node) error {
 			continue
 		}
 		var err error
-		if floats && reason == "" || node.OpType == "Shape" && h.isHalf(scope, s, name) {
+		if takes(i) || node.OpType == "Shape" && h.isHalf(scope, s, name) {
 			clone.Inputs[i], err = h.inHalf(scope, s, name)
 		} else {
 			clone.Inputs[i], err = h.inWide(scope, s, name)
@@ -146,26 +154,46 @@ func (h *halver) node(scope *onnx.Scope, s *halfScope, node *onnx.Node) error {
 		clone.Attrs[i].G = body
 	}
 	var casts []*onnx.Node
-	if floats && reason == "" {
-		h.converted++
-		for i, name := range node.Outputs {
-			if name == "" || h.types.typeOf(scope, name) != onnx.Float {
-				continue
-			}
-			s.half[name] = name
-			if s.outputs[name] {
-				clone.Outputs[i] = h.names.fresh(name + "_" + h.narrow.String())
-				s.half[name], s.wide[name] = clone.Outputs[i], name
-				casts = append(casts, castNode(h.names, clone.Outputs[i], name, onnx.Float))
-			}
-		}
-	} else {
-		for _, name := range node.Outputs {
+	for i, name := range node.Outputs {
+		switch {
+		case name == "":
+		case !gives(i) || h.types.typeOf(scope, name) != onnx.Float:
 			s.wide[name] = name
+		case s.outputs[name]:
+			clone.Outputs[i] = h.names.fresh(name + "_" + h.narrow.String())
+			s.half[name], s.wide[name] = clone.Outputs[i], name
+			casts = append(casts, castNode(h.names, clone.Outputs[i], name, onnx.Float))
+		default:
+			s.half[name] = name
 		}
 	}
 	s.nodes = append(append(s.nodes, clone), casts...)
 	return nil
+}
+
+// sides says which float32 inputs a node is to read in 16 bit and which outputs
+// it gives so: of a call its function's border decides, of others it is all or
+// none. Why something stays float32 is noted.
+func (h *halver) sides(scope *onnx.Scope, node *onnx.Node) (takes, gives func(i int) bool) {
+	floats, reason := h.floats(scope, node), ""
+	if floats {
+		if reason = h.keeps(scope, node); reason != "" {
+			h.skips = append(h.skips, Skip{nodeName(node), opName(node), "computes in float32: " + reason})
+		}
+	}
+	if body := h.callee(node); body != nil {
+		b := h.borders[body]
+		if b.narrow() {
+			h.converted++
+		}
+		return b.takes, b.gives
+	}
+	converted := floats && reason == ""
+	if converted {
+		h.converted++
+	}
+	all := func(int) bool { return converted }
+	return all, all
 }
 
 // constant says whether a node makes a constant, turns or reshapes one, or
@@ -294,7 +322,7 @@ func (h *halver) inWide(scope *onnx.Scope, s *halfScope, name string) (string, e
 	if defining == nil || defining.half[name] == "" || scope.Constant(name) != nil {
 		return name, nil // an input, or a constant: float32 as it was
 	}
-	if isInput(scope, name) {
+	if isInput(scope, name) && defining.half[name] != name {
 		return name, nil
 	}
 	wide := h.names.fresh(name + "_float")

@@ -52,12 +52,21 @@ var bounding = []string{
 	"LayerNormalization", "RMSNormalization", "InstanceNormalization", "Sqrt",
 }
 
-// keeps says why a node of the default operators does not compute in 16 bit, or
-// nothing.
+// keeps says why a node does not compute in 16 bit, or nothing.
 func (h *halver) keeps(scope *onnx.Scope, node *onnx.Node) string {
-	if h.index.Function(node) != nil {
-		return "a function takes and gives float32"
+	if body := h.callee(node); body != nil {
+		return h.borders[body].reason()
 	}
+	reason, known := h.reasons[node]
+	if !known {
+		reason = h.keepsOperator(scope, node)
+		h.reasons[node] = reason
+	}
+	return reason
+}
+
+// keepsOperator is keeps for an operator of the default domain, or of another.
+func (h *halver) keepsOperator(scope *onnx.Scope, node *onnx.Node) string {
 	if node.Domain != "" && node.Domain != "ai.onnx" {
 		return "operators of " + node.Domain + " are not known well enough"
 	}
@@ -143,14 +152,16 @@ type misfit struct {
 // infinite, or a small number that is not zero would become zero or lose its
 // digits.
 func (h *halver) unfit(c *onnx.Constant, name string) misfit {
-	if known, ok := h.fits[c.Source]; ok && len(c.Path) == 0 {
-		return known
-	}
-	m := h.measure(c, name)
+	var key any = c
 	if len(c.Path) == 0 {
-		h.fits[c.Source] = m
+		key = c.Source
 	}
-	return m
+	known, ok := h.fits[key]
+	if !ok {
+		known = h.measure(c, name)
+		h.fits[key] = known
+	}
+	return known
 }
 
 func (h *halver) measure(c *onnx.Constant, name string) misfit {
@@ -169,34 +180,4 @@ func (h *halver) measure(c *onnx.Constant, name string) misfit {
 		}
 	}
 	return misfit{}
-}
-
-// spread marks a node's results as possibly beyond 16 bit's range if something
-// that it reads is.
-func (h *halver) spread(scope *onnx.Scope, node *onnx.Node) {
-	if slices.Contains(bounding, node.OpType) || h.narrow == onnx.BFloat16 { // which has float32's range
-		return
-	}
-	wild := h.wildCall(scope, node)
-	for _, name := range node.Inputs {
-		if name == "" {
-			continue
-		}
-		if h.types.typeOf(scope, name) != onnx.Float {
-			// Wide integers made floats may be as large as they like.
-			from := h.types.typeOf(scope, name)
-			wild = wild || node.OpType == "Cast" && from.Bits() > 8 && from != h.narrow
-			continue
-		}
-		if h.wild[value{scope.Lookup(name), name}] {
-			wild = true
-		} else if c := scope.Constant(name); c != nil && h.unfit(c, name).large {
-			wild = true
-		}
-	}
-	if wild || node.OpType == "Range" || node.OpType == "Exp" || node.OpType == "Pow" {
-		for _, name := range node.Outputs {
-			h.wild[value{scope, name}] = true
-		}
-	}
 }
