@@ -31,8 +31,8 @@ func (q *quantizer) matchCall(at At) (*Match, *Skip) {
 		if reason == "" {
 			reason = q.refuses(at, op, c)
 		}
-		if reason == "" && q.recipe.Activations == W8A16 && op.narrow {
-			reason = "a function computes with it in the type that its caller passes; w8a32 can store it as int8"
+		if reason == "" && q.recipe.Activations == W8A16 && op.narrow && !q.recipe.WholeGraph {
+			reason = "a function computes with it in the type that its caller passes; --scope graph or w8a32 can store it as int8"
 		}
 		if selected := q.selects(at, passed); selected != "" {
 			reason = selected
@@ -50,7 +50,20 @@ func (q *quantizer) matchCall(at At) (*Match, *Skip) {
 	if len(arguments) == 0 {
 		return nil, skip
 	}
-	return q.matchWide(at, arguments), skip
+	return q.matchWide(at, arguments, q.passedForm), skip
+}
+
+// passedForm is the form of a weight that a call passes. Where the whole graph
+// goes to 16 bit it is dequantized in 16 bit and cast: whether the function takes
+// 16 bit is decided later, over all its calls, and then the Cast goes.
+func (q *quantizer) passedForm(scope *onnx.Scope, o *operand) form {
+	original := o.weight.Type
+	if q.recipe.Activations != W8A16 || !q.recipe.WholeGraph || original != onnx.Float {
+		return q.ownForm(scope, o)
+	}
+	f := q.form(scope, o, q.recipe.SixteenBit, true)
+	f.result = original
+	return f
 }
 
 // parameter looks at how a function uses an argument. op is the operator whose

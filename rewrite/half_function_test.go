@@ -46,6 +46,9 @@ func TestWholeGraphFunctions(t *testing.T) {
 			functions: []*onnx.Function{function("Sum", []string{"a"}, op("Add", "o", "a", "a"))}}},
 		{"large numbers out of a call", sketch{nodes: []*onnx.Node{call("Power", "e", "x"), op("Add", "y", "e", "x")},
 			functions: []*onnx.Function{function("Power", []string{"a"}, op("Exp", "o", "a"))}}},
+		{"weights from the calls", sketch{weights: []*onnx.Tensor{ramp("v", onnx.Float, 3, 3), ramp("w", onnx.Float, 3, 3)},
+			nodes:     []*onnx.Node{call("Linear", "p", "x", "v"), call("Linear", "y", "p", "w")},
+			functions: []*onnx.Function{function("Linear", []string{"a", "m"}, op("MatMul", "o", "a", "m"))}}},
 	} {
 		t.Run(strings.NewReplacer(" ", "_", "'", "").Replace(test.name), func(t *testing.T) {
 			recipe := Recipe{Activations: W8A16, WholeGraph: true, SixteenBit: onnx.Float16}

@@ -121,7 +121,7 @@ func (q *quantizer) Match(at At) (*Match, *Skip) {
 		if why == "" {
 			return q.matchInteger(at, operands[0]), skip
 		}
-		return noted(q.matchWide(at, operands), "stored as w8a32: "+why), skip
+		return noted(q.matchWide(at, operands, q.ownForm), "stored as w8a32: "+why), skip
 	}
 	return q.matchFloat(at, op, operands), skip
 }
@@ -130,10 +130,10 @@ func (q *quantizer) Match(at At) (*Match, *Skip) {
 // operator is one for it.
 func (q *quantizer) matchFloat(at At, op *operator, operands []*operand) *Match {
 	if !op.narrow || q.recipe.Activations != W8A16 {
-		return q.matchWide(at, operands)
+		return q.matchWide(at, operands, q.ownForm)
 	}
 	if floor := safeOperators[op.name].bfloat16; q.recipe.SixteenBit == onnx.BFloat16 && at.Scope.Opset("") < floor {
-		return noted(q.matchWide(at, operands), fmt.Sprintf("stored as w8a32: it takes no bfloat16 before opset %d", floor))
+		return noted(q.matchWide(at, operands, q.ownForm), fmt.Sprintf("stored as w8a32: it takes no bfloat16 before opset %d", floor))
 	}
 	return q.matchSixteenBit(at, operands)
 }

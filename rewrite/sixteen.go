@@ -47,7 +47,7 @@ type sixteenBit struct {
 func (q *quantizer) matchSixteenBit(at At, operands []*operand) *Match {
 	narrow, original := q.recipe.SixteenBit, operands[0].weight.Type
 	if original == narrow {
-		return q.matchWide(at, operands) // a model of the recipe's own type stays as it is
+		return q.matchWide(at, operands, q.ownForm) // a model of the recipe's own type stays as it is
 	}
 	var weights []*weight
 	match := &Match{Prepare: prepareAll(&weights), joined: true}

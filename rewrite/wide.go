@@ -10,13 +10,14 @@ import (
 )
 
 // matchWide plans a node that goes on computing in its own type, with weights
-// that are dequantized to that type. The node may be the call of a function.
-func (q *quantizer) matchWide(at At, operands []*operand) *Match {
+// that are dequantized to that type, in the form that formOf chooses. The node
+// may be the call of a function.
+func (q *quantizer) matchWide(at At, operands []*operand, formOf func(*onnx.Scope, *operand) form) *Match {
 	var weights []*weight
 	match := &Match{Prepare: prepareAll(&weights), joined: true}
 	forms := make([]form, len(operands))
 	for i, o := range operands {
-		forms[i] = q.form(at.Scope, o, o.weight.Type, false)
+		forms[i] = formOf(at.Scope, o)
 		weights = append(weights, q.weightOf(at.Scope, o, forms[i], false))
 		match.Sites = append(match.Sites, weights[i].site(forms[i]))
 		match.intents = append(match.intents, intent{forms[i].kind(), weights[i], forms[i], o.input})
@@ -54,6 +55,11 @@ func (q *quantizer) matchWide(at At, operands []*operand) *Match {
 		return nil
 	}
 	return match
+}
+
+// ownForm is the form of a weight whose layer keeps its type.
+func (q *quantizer) ownForm(scope *onnx.Scope, o *operand) form {
+	return q.form(scope, o, o.weight.Type, false)
 }
 
 // prepareAll reads weights for their scales.
