@@ -12,6 +12,9 @@ type form struct {
 	scale  onnx.DType // the type that scales are stored in, and multiplied in
 	result onnx.DType // the type that the layer reads; another than scale costs a Cast
 	block  int        // the length of blocks with scales of their own; 0: none
+	// batched says that each matrix of a batch has scales of its own, as blocks as
+	// long as the matrix would have them.
+	batched bool
 }
 
 // String is the form in words, as reports show it.
@@ -26,6 +29,9 @@ func (f form) String() string {
 	if f.block > 0 {
 		words += fmt.Sprintf(" in blocks of %d", f.block)
 	}
+	if f.batched {
+		words += " matrix by matrix"
+	}
 	return words + " " + f.result.String()
 }
 
@@ -34,7 +40,10 @@ func (f form) String() string {
 func (q *quantizer) form(scope *onnx.Scope, o *operand, result onnx.DType, narrow bool) form {
 	opset := scope.Opset("")
 	f := form{result: result, block: q.block(opset, o)}
-	f.linear = q.linear(opset, f.block)
+	// What is transposed on the way is measured as it lies, with one scale for all
+	// matrices.
+	f.batched = o.batched && !o.transpose && q.recipe.Granularity != PerTensor
+	f.linear = q.linear(opset, f.block > 0 || f.batched)
 	f.scale = result
 	switch {
 	case result != onnx.Float16 && result != onnx.BFloat16:
@@ -49,9 +58,9 @@ func (q *quantizer) form(scope *onnx.Scope, o *operand, result onnx.DType, narro
 }
 
 // linear says whether DequantizeLinear is the form of choice.
-func (q *quantizer) linear(opset int64, block int) bool {
+func (q *quantizer) linear(opset int64, blocked bool) bool {
 	floor := int64(opsetPerChannel)
-	if block > 0 {
+	if blocked {
 		floor = opsetBlocked
 	}
 	return q.recipe.Target != Fold && opset >= floor
@@ -64,7 +73,7 @@ func (q *quantizer) block(opset int64, o *operand) int {
 	if q.recipe.Granularity != PerBlock || o.reduction < 0 || o.dims[o.reduction] <= int64(n) {
 		return 0
 	}
-	if !q.linear(opset, n) && o.dims[o.reduction]%int64(n) != 0 {
+	if !q.linear(opset, true) && o.dims[o.reduction]%int64(n) != 0 {
 		return 0
 	}
 	return n
@@ -72,7 +81,7 @@ func (q *quantizer) block(opset int64, o *operand) int {
 
 // wide is the form with scales in float32, for scales that 16 bit cannot hold.
 func (q *quantizer) wide(scope *onnx.Scope, f form) form {
-	f.linear = q.linear(scope.Opset(""), f.block)
+	f.linear = q.linear(scope.Opset(""), f.block > 0 || f.batched)
 	f.scale = onnx.Float
 	return f
 }
@@ -113,7 +122,9 @@ func (w *weight) dequantized(b *Builder, f form) (string, error) {
 			var attrs []*onnx.Attr
 			switch {
 			case w.block > 0:
-				attrs = append(attrs, onnx.IntAttr("axis", int64(1-w.axis)), onnx.IntAttr("block_size", int64(w.block)))
+				attrs = append(attrs, onnx.IntAttr("axis", int64(w.summed())), onnx.IntAttr("block_size", int64(w.block)))
+			case w.batched:
+				attrs = append(attrs, onnx.IntAttr("axis", int64(w.summed())), onnx.IntAttr("block_size", w.dims[w.summed()]))
 			case w.perChannel():
 				attrs = append(attrs, onnx.IntAttr("axis", int64(w.axis)))
 			}

@@ -34,6 +34,10 @@ type layout struct {
 	// reduction is the axis of a matrix along which products are summed, and
 	// blocks may lie; -1: the weight is no matrix.
 	reduction int
+	// batched says that the weight is a batch of matrices, such as experts, that
+	// have scales of their own: products are summed along the one of its last two
+	// axes that is not axis.
+	batched bool
 }
 
 const microsoft = "com.microsoft"
@@ -129,6 +133,7 @@ func readLinear(node *onnx.Node, input int, dims []int64) (layout, string) {
 	if rank == 2 {
 		l.reduction = 1 - l.axis
 	}
+	l.batched = rank > 2
 	return l, ""
 }
 
@@ -186,7 +191,8 @@ func readWhole(_ *onnx.Node, _ int, dims []int64) (layout, string) {
 
 // readEinsum is the layout of an Einsum's operand: scales lie along the last of
 // its axes that the result has and no other operand has. Along a summed axis a
-// scale could not be taken out of the sum.
+// scale could not be taken out of the sum. An operand of which one of the last
+// two axes is summed, and nothing else, is a batch of matrices.
 func readEinsum(node *onnx.Node, input int, dims []int64) (layout, string) {
 	equation := node.Attr("equation")
 	if equation == nil || equation.RefName != "" {
@@ -205,5 +211,13 @@ func readEinsum(node *onnx.Node, input int, dims []int64) (layout, string) {
 			axis = i
 		}
 	}
-	return layout{dims: dims, axis: axis, reduction: -1}, ""
+	l := layout{dims: dims, axis: axis, reduction: -1}
+	if rank := len(dims); rank > 2 && axis >= rank-2 {
+		summed := 2*rank - 3 - axis
+		l.batched = true
+		for i, label := range terms[input] {
+			l.batched = l.batched && strings.ContainsRune(result, label) == (i != summed)
+		}
+	}
+	return l, ""
 }

@@ -7,7 +7,8 @@ import (
 )
 
 // scaleDims is the shape that a weight's scales are stored in: a scalar for one,
-// a vector for one each channel, a matrix for blocks; with broadcast the shape
+// a vector for one each channel, a matrix for blocks, and the weight's own rank for
+// a batch of matrices; with broadcast the shape
 // that multiplies the weight, whose blocks are an axis of their own then.
 func (w *weight) scaleDims(broadcast bool) []int64 {
 	if !w.perChannel() {
@@ -15,11 +16,16 @@ func (w *weight) scaleDims(broadcast bool) []int64 {
 	}
 	if w.block > 0 {
 		dims := slices.Clone(w.dims)
-		along := 1 - w.axis
+		along := w.summed()
 		dims[along] = (dims[along] + int64(w.block) - 1) / int64(w.block)
 		if broadcast {
 			dims = slices.Insert(dims, along+1, 1)
 		}
+		return dims
+	}
+	if w.batched {
+		dims := slices.Clone(w.dims)
+		dims[w.summed()] = 1
 		return dims
 	}
 	dims := []int64{w.dims[w.axis]}
@@ -34,7 +40,7 @@ func (w *weight) scaleDims(broadcast bool) []int64 {
 // blockedDims is the shape of the weight with its blocks as an axis of their own.
 func (w *weight) blockedDims() []int64 {
 	dims := slices.Clone(w.dims)
-	along := 1 - w.axis
+	along := w.summed()
 	dims[along] /= int64(w.block)
 	return slices.Insert(dims, along+1, int64(w.block))
 }

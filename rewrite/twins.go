@@ -55,7 +55,7 @@ func (w *weight) adopt(owner *weight) bool {
 	if w.dtype != owner.dtype || w.lookup && !owner.lookup {
 		return false
 	}
-	if slices.Equal(w.dims, owner.dims) && w.axis == owner.axis && w.scale == owner.scale && w.block == owner.block {
+	if slices.Equal(w.dims, owner.dims) && w.axis == owner.axis && w.scale == owner.scale && w.block == owner.block && w.batched == owner.batched {
 		// Floats that lie in the same order, or in each other's transposed order.
 		same := w.flip == owner.flip && (w.source == owner.source || sameBytes(w.source, owner.source)) ||
 			w.flip != owner.flip && transposedBytes(w.source, owner.source)

@@ -214,7 +214,7 @@ func (p *Plan) judge() {
 		}
 		for i, one := range found.match.intents {
 			f := &facts{
-				kind: one.kind, blocked: one.w.block > 0, perChannel: one.w.perChannel(), asymmetric: one.w.scheme.Asymmetric,
+				kind: one.kind, blocked: one.w.block > 0 || one.form.linear && one.form.batched, perChannel: one.w.perChannel(), asymmetric: one.w.scheme.Asymmetric,
 				scale: one.form.scale, result: one.form.result, rank: len(one.w.dims), single: oneNumber(one.w.dims),
 				fixed:   one.kind == lookupKind && fixed(found.at.Scope, found.at.Node.Input(1), 8),
 				readers: readers[value{found.at.Scope, one.w, one.form}],

@@ -24,8 +24,10 @@ type weight struct {
 	scale  onnx.DType
 	lookup bool // some node picks its rows
 	block  int  // the length of blocks along the other axis of a matrix; 0: none
-	scheme quantops.Scheme
-	twin   *twin
+	// batched says that each matrix of a batch has scales of its own.
+	batched bool
+	scheme  quantops.Scheme
+	twin    *twin
 
 	quantizer *quantizer
 	measuring
@@ -33,14 +35,15 @@ type weight struct {
 
 // weightKey tells weights apart.
 type weightKey struct {
-	scope  *onnx.Scope
-	name   string // of the source, or of the value where it is computed
-	flip   bool
-	axis   int
-	dtype  onnx.DType
-	scale  onnx.DType
-	source *onnx.Tensor
-	block  int
+	scope   *onnx.Scope
+	name    string // of the source, or of the value where it is computed
+	flip    bool
+	axis    int
+	dtype   onnx.DType
+	scale   onnx.DType
+	source  *onnx.Tensor
+	block   int
+	batched bool
 }
 
 // weightOf finds or makes the weight that an operand reads in a scope.
@@ -57,7 +60,7 @@ func (q *quantizer) weightOf(scope *onnx.Scope, l *operand, f form, lookup bool)
 		axis = -1
 	}
 	source, flip, direct := stored(c, l.transpose)
-	key := weightKey{scope: home, name: c.Root, flip: flip, axis: axis, dtype: c.Type, scale: f.scale, source: c.Source, block: f.block}
+	key := weightKey{scope: home, name: c.Root, flip: flip, axis: axis, dtype: c.Type, scale: f.scale, source: c.Source, block: f.block, batched: f.batched}
 	if !direct {
 		// The steps between source and value differ from value to value.
 		key.name = valueName(l)
@@ -69,7 +72,7 @@ func (q *quantizer) weightOf(scope *onnx.Scope, l *operand, f form, lookup bool)
 	w := &weight{
 		name: c.Root, home: home, source: source, flip: flip,
 		dims: l.dims, axis: axis, before: weightBytes(c), dtype: c.Type, read: c.Dims, scale: f.scale, lookup: lookup,
-		block: f.block, scheme: quantops.Scheme{Asymmetric: q.recipe.Asymmetric}, quantizer: q,
+		block: f.block, batched: f.batched, scheme: quantops.Scheme{Asymmetric: q.recipe.Asymmetric}, quantizer: q,
 	}
 	q.weights[key] = w
 	q.ordered = append(q.ordered, w)
@@ -223,6 +226,10 @@ func (w *weight) viewed() (*quantops.Weights, error) {
 	view := &quantops.Weights{Type: floatTypes[w.source.Type], Data: data, Batch: 1, Rows: 1, Flip: w.flip, Block: w.block}
 	last := len(dims) - 1
 	switch {
+	case w.batched && w.axis == last: // one tall matrix, in blocks of the batch's matrices
+		view.Rows, view.Columns, view.Axis, view.Block = count(dims[:last]), dims[last], quantops.AlongColumns, dims[last-1]
+	case w.batched:
+		view.Rows, view.Columns, view.Axis = count(dims[:last]), dims[last], quantops.AlongRows
 	case w.flip: // the axis counts dims as stored in int8, where the last two have changed places
 		view.Batch, view.Rows, view.Columns = count(dims[:last-1]), dims[last-1], dims[last]
 		switch w.axis {
@@ -270,6 +277,10 @@ func (q *quantizer) actual(scope *onnx.Scope, w *weight, planned form) form {
 	}
 	return planned
 }
+
+// summed is the axis along which a matrix's products are summed: of the last two
+// the one that has no scales, or blocks of them.
+func (w *weight) summed() int { return 2*len(w.dims) - 3 - w.axis }
 
 // perChannel says whether the weight has a scale for each channel.
 func (w *weight) perChannel() bool { return w.axis >= 0 }

@@ -72,6 +72,12 @@ func (w *weight) scaleAt() func(i int) int {
 		blocks := (columns + w.block - 1) / w.block
 		return func(i int) int { return i/columns*blocks + i%columns/w.block }
 	}
+	if columns := int(w.dims[len(w.dims)-1]); w.batched {
+		if rows := int(w.dims[len(w.dims)-2]); w.summed() == len(w.dims)-2 {
+			return func(i int) int { return i/(rows*columns)*columns + i%columns }
+		}
+		return func(i int) int { return i / columns }
+	}
 	inner, channels := int(elements(w.dims[w.axis+1:])), int(w.dims[w.axis])
 	return func(i int) int { return i / inner % channels }
 }

@@ -26,6 +26,10 @@ func TestWeightSQNR(t *testing.T) {
 		{"rows", at(6, 64), op("MatMul", "y", "w", "x"), Recipe{}},
 		{"transposed", at(6, 64), gemm, Recipe{}},
 		{"batches", at(2, 32, 6), op("MatMul", "y", "x", "w"), Recipe{}},
+		{"batches, asymmetric", at(2, 32, 6), op("MatMul", "y", "x", "w"), Recipe{Asymmetric: true}},
+		{"batches of rows", at(4, 6, 16), op("MatMul", "y", "w", "x"), Recipe{Granularity: PerBlock, Block: 16}},
+		{"batches, cast", at(4, 16, 6), op("MatMul", "y", "x", "w"), Recipe{Target: Fold}},
+		{"batches of batches", at(2, 2, 16, 6), op("MatMul", "y", "x", "w"), Recipe{}},
 		{"tensor", at(64, 6), op("MatMul", "y", "x", "w"), Recipe{Granularity: PerTensor}},
 		{"asymmetric", at(64, 6), op("MatMul", "y", "x", "w"), Recipe{Asymmetric: true}},
 		{"blocks of columns", at(64, 6), op("MatMul", "y", "x", "w"), Recipe{Granularity: PerBlock, Block: 16}},
@@ -102,6 +106,10 @@ func storedSQNR(t *testing.T, m *onnx.Model, values []float32, node *onnx.Node) 
 		r, c := int64(i)/columns, int64(i)%columns
 		scale := 0
 		switch {
+		case len(scaleDims) > 2 && scaleDims[len(scaleDims)-1] == 1:
+			scale = int(r)
+		case len(scaleDims) > 2:
+			scale = int(r/dims[len(dims)-2]*columns + c)
 		case len(scaleDims) == 2 && axis == 0:
 			scale = int(r*scaleDims[1] + c*scaleDims[1]/columns)
 		case len(scaleDims) == 2:

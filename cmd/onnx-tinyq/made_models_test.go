@@ -197,6 +197,14 @@ func madeModels() map[string]struct {
 		s.node("MatMul", "y", []string{h, s.weight("v", 4, 16, 24)})
 		s.out("y", 3)
 	})
+	add("experts of opset 21", 4, func(s *sketch) {
+		s.opset = 21
+		h := s.node("Relu", "r", []string{s.node("MatMul", "h", []string{s.in("x", 4, 6, 24), s.weight("w", 4, 24, 16)})})
+		k := s.node("MatMul", "k", []string{s.weight("v", 4, 16, 6), h})
+		e := s.node("Einsum", "e", []string{k, s.weight("u", 4, 24, 16)}, onnx.StringAttr("equation", "etd,efd->etf"))
+		s.node("Einsum", "y", []string{e, s.weight("t", 4, 24, 8)}, onnx.StringAttr("equation", "etd,edf->etf"))
+		s.out("y", 3)
+	})
 	add("fused matmul", 1, func(s *sketch) {
 		s.microsoft("FusedMatMul", "y", []string{s.in("x", 24, 6), s.weight("w", 24, 16)}, onnx.IntAttr("transA", 1), onnx.FloatAttr("alpha", 0.5))
 		s.out("y", 2)
