@@ -160,6 +160,7 @@ func (h *halver) node(scope *onnx.Scope, s *halfScope, node *onnx.Node) error {
 		case !gives(i) || h.types.typeOf(scope, name) != onnx.Float:
 			s.wide[name] = name
 		case s.outputs[name]:
+			clone.Name = nodeName(node) // one without a name is known by its output
 			clone.Outputs[i] = h.names.fresh(name + "_" + h.narrow.String())
 			s.half[name], s.wide[name] = clone.Outputs[i], name
 			casts = append(casts, castNode(h.names, clone.Outputs[i], name, onnx.Float))
