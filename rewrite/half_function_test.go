@@ -24,6 +24,7 @@ func TestWholeGraphFunctions(t *testing.T) {
 		return n
 	}
 	layer := function("Layer", []string{"a"}, constant, op("MatMul", "p", "a", "k"), op("Softmax", "s", "p"), op("Add", "o", "s", "a"))
+	residual := function("Layer", []string{"a"}, op("Softmax", "s", "a"), op("Add", "o", "s", "a"))
 	double := with(op("Cast", "d", "x"), onnx.IntAttr("to", int64(onnx.Double)))
 	referred := op("Cast", "q", "a")
 	referred.Attrs = []*onnx.Attr{{Name: "to", RefName: "kind", Type: onnx.IntAttr("to", 1).Type}}
@@ -49,6 +50,16 @@ func TestWholeGraphFunctions(t *testing.T) {
 		{"weights from the calls", sketch{weights: []*onnx.Tensor{ramp("v", onnx.Float, 3, 3), ramp("w", onnx.Float, 3, 3)},
 			nodes:     []*onnx.Node{call("Linear", "p", "x", "v"), call("Linear", "y", "p", "w")},
 			functions: []*onnx.Function{function("Linear", []string{"a", "m"}, op("MatMul", "o", "a", "m"))}}},
+		{"read in both types and passed in 16 bit", sketch{nodes: []*onnx.Node{op("Relu", "r", "x"), call("Layer", "p", "r"), call("Layer", "y", "p")},
+			functions: []*onnx.Function{residual}}},
+		{"read in both types and passed in float32", sketch{nodes: []*onnx.Node{call("Layer", "p", "x"), call("Layer", "y", "p")}, functions: []*onnx.Function{residual}}},
+		{"a cast is put out", sketch{input: onnx.Float16, nodes: []*onnx.Node{call("Widen", "w", "x"), op("Relu", "r", "w"), with(op("Cast", "y", "r"), onnx.IntAttr("to", int64(onnx.Float16)))},
+			functions: []*onnx.Function{function("Widen", []string{"a"}, with(op("Cast", "o", "a"), onnx.IntAttr("to", 1)))}}},
+		{"constants from the calls", sketch{weights: []*onnx.Tensor{w, onnx.FloatTensor("big", nil, []float32{-3e38})},
+			nodes:     []*onnx.Node{call("Product", "p", "x", "w"), call("Sum", "s", "p", "big"), call("Sum", "y", "s", "p")},
+			functions: []*onnx.Function{function("Product", []string{"a", "b"}, op("MatMul", "o", "a", "b")), function("Sum", []string{"a", "b"}, op("Add", "o", "a", "b"))}}},
+		{"large numbers in a branch of a function", sketch{inputs: []string{"x", "c"}, nodes: []*onnx.Node{call("Either", "e", "x", "c"), op("Add", "y", "e", "x")},
+			functions: []*onnx.Function{function("Either", []string{"a", "c"}, choose("i", body("t", nil, op("Exp", "t", "a")), body("e", nil, op("Neg", "e", "a"))), op("Relu", "o", "i"))}}},
 	} {
 		t.Run(strings.NewReplacer(" ", "_", "'", "").Replace(test.name), func(t *testing.T) {
 			recipe := Recipe{Activations: W8A16, WholeGraph: true, SixteenBit: onnx.Float16}
