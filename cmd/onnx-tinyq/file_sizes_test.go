@@ -88,6 +88,9 @@ func whatInt8Saves(t *testing.T, path string) (saved, scales float64) {
 		}
 		bytes := elements * int64(w.Type.Bits()) / 8
 		channels := slices.Max(w.Dims)
+		if len(w.Dims) == 3 && min(w.Dims[1], w.Dims[2]) >= 32 { // a batch of matrices, each with scales of its own
+			channels = w.Dims[0] * slices.Max(w.Dims[1:])
+		}
 		if bytes <= 1024 || elements/channels < 32 {
 			continue
 		}
