@@ -2,6 +2,7 @@ package onnx
 
 import (
 	"fmt"
+	"slices"
 	"unsafe"
 
 	"google.golang.org/protobuf/encoding/protowire"
@@ -56,6 +57,9 @@ func list[E comparable, P listed[E]](f *fields, number protowire.Number, name st
 		var e E
 		if _, err := f.decoder.message(f.bytes, f.offset, f.depth+1, P(&e)); err != nil {
 			f.err = under(fmt.Sprintf("%s[%d]", name, len(*p)), err)
+		}
+		if n := len(*p); n == cap(*p) {
+			*p = slices.Grow(*p, max(1, n)) // append would move a long list more often, and leave more behind
 		}
 		*p = append(*p, e)
 		return
