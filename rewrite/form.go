@@ -40,9 +40,7 @@ func (f form) String() string {
 func (q *quantizer) form(scope *onnx.Scope, o *operand, result onnx.DType, narrow bool) form {
 	opset := scope.Opset("")
 	f := form{result: result, block: q.block(opset, o)}
-	// What is transposed on the way is measured as it lies, with one scale for all
-	// matrices.
-	f.batched = o.batched && !o.transpose && q.recipe.Granularity != PerTensor
+	f.batched = q.batched(o)
 	f.linear = q.linear(opset, f.block > 0 || f.batched)
 	f.scale = result
 	switch {
@@ -55,6 +53,12 @@ func (q *quantizer) form(scope *onnx.Scope, o *operand, result onnx.DType, narro
 		f.scale = onnx.Float
 	}
 	return f
+}
+
+// batched says whether each matrix of an operand has scales of its own. What is
+// transposed on the way is measured as it lies, with scales for all matrices.
+func (q *quantizer) batched(o *operand) bool {
+	return o.batched && !o.transpose && q.recipe.Granularity != PerTensor
 }
 
 // linear says whether DequantizeLinear is the form of choice.

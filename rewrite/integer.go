@@ -48,7 +48,7 @@ type dynamic struct{ name, part string }
 //
 //	x ─▶ DynamicQuantizeLinear ─▶ MatMulInteger ─▶ Cast ─▶ Mul by both scales ─▶ Add
 func (q *quantizer) matchInteger(at At, o *operand) *Match {
-	planned := form{scale: onnx.Float, result: onnx.Float, batched: o.batched && !o.transpose && q.recipe.Granularity != PerTensor}
+	planned := form{scale: onnx.Float, result: onnx.Float, batched: q.batched(o)}
 	w := q.weightOf(at.Scope, o, planned, false)
 	describe := "DynamicQuantizeLinear+MatMulInteger"
 	if at.Node.OpType == "Conv" {
