@@ -48,7 +48,7 @@ var operators = []operator{
 	{name: "MatMul", inputs: []int{1, 0}, read: readLinear, narrow: true},
 	{name: "Gemm", inputs: []int{1, 0}, read: readLinear, narrow: true},
 	{name: "Conv", inputs: []int{1}, read: channelsFirst, narrow: true},
-	{name: "ConvTranspose", inputs: []int{1}, read: channelsSecond, narrow: true},
+	{name: "ConvTranspose", inputs: []int{1}, read: transposedChannels, narrow: true},
 	{name: "Einsum", inputs: []int{1, 0, 2, 3}, read: readEinsum, narrow: true},
 	{name: "LSTM", inputs: []int{1, 2}, read: channelsSecond, wide: "its state would gather errors in 16 bit"},
 	{name: "GRU", inputs: []int{1, 2}, read: channelsSecond, wide: "its state would gather errors in 16 bit"},
@@ -148,9 +148,18 @@ func along(axis int, dims []int64) (layout, string) {
 // channelsFirst is the layout of a convolution's weight, [M, C/group, ...].
 func channelsFirst(_ *onnx.Node, _ int, dims []int64) (layout, string) { return along(0, dims) }
 
-// channelsSecond is the layout of a transposed convolution's weight, [C,
-// M/group, ...], whose groups share scales, and of a recurrent layer's,
-// [directions, gates·hidden, inputs], whose directions do.
+// transposedChannels is the layout of a transposed convolution's weight, [C,
+// M/group, ...]: groups share scales, unless it is depthwise, where the inputs
+// are the output channels.
+func transposedChannels(node *onnx.Node, _ int, dims []int64) (layout, string) {
+	if group := node.Attr("group"); group != nil && len(dims) > 1 && group.I == dims[0] && dims[1] == 1 {
+		return along(0, dims)
+	}
+	return along(1, dims)
+}
+
+// channelsSecond is the layout of a recurrent layer's weight, [directions,
+// gates·hidden, inputs], whose directions share scales.
 func channelsSecond(_ *onnx.Node, _ int, dims []int64) (layout, string) { return along(1, dims) }
 
 // channelsLast is the layout of Attention's weight, [inputs, 3·hidden].

@@ -158,6 +158,10 @@ func madeModels() map[string]struct {
 		s.node("ConvTranspose", "y", []string{s.in("x", 1, 8, 5, 6), s.weight("w", 8, 6, 3, 3), s.weight("b", 12)}, onnx.IntAttr("group", 2), ints("strides", 2, 2), ints("output_padding", 1, 1))
 		s.out("y", 4)
 	})
+	add("conv transpose, depthwise", 1, func(s *sketch) {
+		s.node("ConvTranspose", "y", []string{s.in("x", 1, 32, 5, 6), s.weight("w", 32, 1, 3, 3), s.weight("b", 32)}, onnx.IntAttr("group", 32), ints("strides", 2, 2))
+		s.out("y", 4)
+	})
 	add("conv transpose 1-D", 1, func(s *sketch) {
 		s.node("ConvTranspose", "y", []string{s.in("x", 2, 16, 9), s.weight("w", 16, 12, 4)}, ints("strides", 2), ints("pads", 1, 1))
 		s.out("y", 3)
