@@ -23,16 +23,10 @@ func addBodies(add func(name string, sites int, build func(s *sketch))) {
 		s.out("all", 3)
 	})
 	add("scan", 1, func(s *sketch) {
-		inner := newSketch()
-		inner.g.Inputs = []*onnx.Value{matrixValue("h", 4, 24), matrixValue("step", 4, 24)}
-		inner.node("Add", "sum", []string{inner.node("MatMul", "p", []string{"h", inner.weight("inner", 24, 24)}), "step"})
-		inner.node("Tanh", "next", []string{"sum"})
-		inner.node("Identity", "seen", []string{"next"})
-		inner.g.Outputs = []*onnx.Value{free("next"), free("seen")}
-		s.g.Nodes = append(s.g.Nodes, &onnx.Node{Name: "scan", OpType: "Scan", Inputs: []string{s.in("h0", 4, 24), s.in("x", 5, 4, 24)}, Outputs: []string{"last", "y"},
-			Attrs: []*onnx.Attr{onnx.GraphAttr("body", inner.g), onnx.IntAttr("num_scan_inputs", 1)}})
-		s.out("last", 2)
-		s.out("y", 3)
+		s.scan(func(inner *sketch) {
+			inner.node("Add", "sum", []string{inner.node("MatMul", "p", []string{"h", inner.weight("inner", 24, 24)}), "step"})
+			inner.node("Tanh", "next", []string{"sum"})
+		})
 	})
 	add("operators that keep float32", 2, func(s *sketch) {
 		h := s.node("MatMul", "h", []string{s.in("x", 4, 24), s.weight("w", 24, 24)})
@@ -59,4 +53,18 @@ func addBodies(add func(name string, sites int, build func(s *sketch))) {
 		moved("b", []int64{1, 2, 0}, 24, 3, 4)
 		moved("c", []int64{1, 2, 0, 3}, 5, 3, 4, 24)
 	})
+}
+
+// scan has the sketch go through five matrices x, with a state h that the body
+// makes next of it and a step.
+func (s *sketch) scan(build func(body *sketch)) {
+	inner := newSketch()
+	inner.g.Inputs = []*onnx.Value{matrixValue("h", 4, 24), matrixValue("step", 4, 24)}
+	build(inner)
+	inner.node("Identity", "seen", []string{"next"})
+	inner.g.Outputs = []*onnx.Value{free("next"), free("seen")}
+	s.g.Nodes = append(s.g.Nodes, &onnx.Node{Name: "scan", OpType: "Scan", Inputs: []string{s.in("h0", 4, 24), s.in("x", 5, 4, 24)}, Outputs: []string{"last", "y"},
+		Attrs: []*onnx.Attr{onnx.GraphAttr("body", inner.g), onnx.IntAttr("num_scan_inputs", 1)}})
+	s.out("last", 2)
+	s.out("y", 3)
 }

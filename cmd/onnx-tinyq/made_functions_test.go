@@ -101,15 +101,9 @@ func addFunctions(add func(name string, sites int, build func(s *sketch))) {
 	})
 	add("function called in a body", 1, func(s *sketch) {
 		s.function("Layer", 17, []string{"a"}, "o", func(f *sketch) { f.layer("o", "a") })
-		inner := newSketch()
-		inner.g.Inputs = []*onnx.Value{matrixValue("h", 4, 24), matrixValue("step", 4, 24)}
-		inner.node("Tanh", "next", []string{inner.node("Add", "sum", []string{inner.call("Layer", "p", "h"), "step"})})
-		inner.node("Identity", "seen", []string{"next"})
-		inner.g.Outputs = []*onnx.Value{free("next"), free("seen")}
-		s.g.Nodes = append(s.g.Nodes, &onnx.Node{Name: "scan", OpType: "Scan", Inputs: []string{s.in("h0", 4, 24), s.in("x", 5, 4, 24)}, Outputs: []string{"last", "y"},
-			Attrs: []*onnx.Attr{onnx.GraphAttr("body", inner.g), onnx.IntAttr("num_scan_inputs", 1)}})
-		s.out("last", 2)
-		s.out("y", 3)
+		s.scan(func(inner *sketch) {
+			inner.node("Tanh", "next", []string{inner.node("Add", "sum", []string{inner.call("Layer", "p", "h"), "step"})})
+		})
 	})
 	add("function of an older opset", 2, func(s *sketch) {
 		s.opset = 18
