@@ -15,6 +15,7 @@ import (
 // matchCall plans the weights among a call's arguments.
 func (q *quantizer) matchCall(at At) (*Match, *Skip) {
 	var arguments []*operand
+	narrow := map[*operand]bool{} // what the function may compute with in 16 bit
 	var reasons []string
 	for i, name := range at.Node.Inputs {
 		if name == "" {
@@ -42,6 +43,7 @@ func (q *quantizer) matchCall(at At) (*Match, *Skip) {
 			continue
 		}
 		arguments = append(arguments, passed)
+		narrow[passed] = q.recipe.Activations == W8A16 && op.narrow && c.Type == onnx.Float
 	}
 	var skip *Skip
 	if len(reasons) > 0 {
@@ -50,19 +52,20 @@ func (q *quantizer) matchCall(at At) (*Match, *Skip) {
 	if len(arguments) == 0 {
 		return nil, skip
 	}
-	return q.matchWide(at, arguments, q.passedForm), skip
+	return q.matchWide(at, arguments, func(scope *onnx.Scope, o *operand) form {
+		if narrow[o] {
+			return q.passedForm(scope, o)
+		}
+		return q.ownForm(scope, o)
+	}), skip
 }
 
-// passedForm is the form of a weight that a call passes. Where the whole graph
-// goes to 16 bit it is dequantized in 16 bit and cast: whether the function takes
-// 16 bit is decided later, over all its calls, and then the Cast goes.
+// passedForm is the form of a weight that a call passes where the whole graph goes
+// to 16 bit: dequantized in 16 bit and cast. Whether the function takes 16 bit is
+// decided later, over all its calls, and then the Cast goes.
 func (q *quantizer) passedForm(scope *onnx.Scope, o *operand) form {
-	original := o.weight.Type
-	if q.recipe.Activations != W8A16 || !q.recipe.WholeGraph || original != onnx.Float {
-		return q.ownForm(scope, o)
-	}
 	f := q.form(scope, o, q.recipe.SixteenBit, true)
-	f.result = original
+	f.result = o.weight.Type
 	return f
 }
 

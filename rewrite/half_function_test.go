@@ -50,6 +50,10 @@ func TestWholeGraphFunctions(t *testing.T) {
 		{"weights from the calls", sketch{weights: []*onnx.Tensor{ramp("v", onnx.Float, 3, 3), ramp("w", onnx.Float, 3, 3)},
 			nodes:     []*onnx.Node{call("Linear", "p", "x", "v"), call("Linear", "y", "p", "w")},
 			functions: []*onnx.Function{function("Linear", []string{"a", "m"}, op("MatMul", "o", "a", "m"))}}},
+		// A recurrent layer keeps float32, and so do the scales of its weights.
+		{"weights of a recurrent layer from the call", sketch{weights: []*onnx.Tensor{ramp("w", onnx.Float, 1, 2, 3), ramp("r", onnx.Float, 1, 2, 2)},
+			nodes:     []*onnx.Node{call("Recurrent", "y", "x", "w", "r")},
+			functions: []*onnx.Function{function("Recurrent", []string{"a", "w", "r"}, with(op("RNN", "o", "a", "w", "r"), onnx.IntAttr("hidden_size", 2)))}}},
 		{"read in both types and passed in 16 bit", sketch{nodes: []*onnx.Node{op("Relu", "r", "x"), call("Layer", "p", "r"), call("Layer", "y", "p")},
 			functions: []*onnx.Function{residual}}},
 		{"read in both types and passed in float32", sketch{nodes: []*onnx.Node{call("Layer", "p", "x"), call("Layer", "y", "p")}, functions: []*onnx.Function{residual}}},
@@ -62,7 +66,7 @@ func TestWholeGraphFunctions(t *testing.T) {
 			functions: []*onnx.Function{function("Either", []string{"a", "c"}, choose("i", body("t", nil, op("Exp", "t", "a")), body("e", nil, op("Neg", "e", "a"))), op("Relu", "o", "i"))}}},
 	} {
 		t.Run(strings.NewReplacer(" ", "_", "'", "").Replace(test.name), func(t *testing.T) {
-			recipe := Recipe{Activations: W8A16, WholeGraph: true, SixteenBit: onnx.Float16}
+			recipe := Recipe{Activations: W8A16, WholeGraph: true, SixteenBit: onnx.Float16, Ops: Operators()}
 			result := apply(t, test.sketch.model(t), recipe)
 			var b strings.Builder
 			for _, skip := range result.Skips {

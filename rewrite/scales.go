@@ -7,9 +7,9 @@ import (
 )
 
 // scaleDims is the shape that a weight's scales are stored in: a scalar for one,
-// a vector for one each channel, a matrix for blocks, and the weight's own rank for
-// a batch of matrices; with broadcast the shape
-// that multiplies the weight, whose blocks are an axis of their own then.
+// a vector for one each channel, a matrix for blocks, and the weight's own rank
+// for a batch of matrices; with broadcast the shape that multiplies the weight,
+// whose blocks are an axis of their own then.
 func (w *weight) scaleDims(broadcast bool) []int64 {
 	if !w.perChannel() {
 		return nil
