@@ -10,7 +10,8 @@ import (
 	"github.com/onnx-tinyq/onnx-tinyq/runtime/tensor"
 )
 
-// A model is compiled once and run as often as there are inputs.
+// A model is compiled once and run as often as there are inputs. Results that have
+// been read are given back, so that the next run writes to the same memory.
 func ExampleCompile() {
 	any := func(name string) *onnx.Value {
 		return &onnx.Value{Name: name, Type: &onnx.Type{Kind: onnx.TensorKind, DType: onnx.Float}}
@@ -39,6 +40,7 @@ func ExampleCompile() {
 		}
 		y, _ := tensor.Data[float32](out["y"].(*tensor.Tensor))
 		fmt.Println(y)
+		session.Recycle(out)
 	}
 	// Output:
 	// [4 6]

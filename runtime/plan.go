@@ -65,7 +65,11 @@ func (p *plan) runBody(c *ops.Call, in []tensor.Value, outer *frame) ([]tensor.V
 	for _, captured := range p.captures {
 		f.values[captured.slot] = outer.values[captured.outer]
 	}
-	return p.run(c, in, f)
+	results, err := p.run(c, in, f)
+	for _, v := range results {
+		c.Memory.Forget(v)
+	}
+	return results, err
 }
 
 // run runs the steps of a plan in a frame that has the constants and what is
@@ -91,7 +95,6 @@ func (p *plan) run(c *ops.Call, in []tensor.Value, f *frame) ([]tensor.Value, er
 		if results[i] = f.values[slot]; results[i] == nil {
 			return nil, fmt.Errorf("output %q has no value", p.names[i])
 		}
-		c.Memory.Forget(results[i])
 	}
 	return results, nil
 }

@@ -33,6 +33,10 @@ func (s *Session) enter() *room {
 			r.memory = &ops.Memory{Overwrite: s.overwrite}
 		}
 	}
+	for _, block := range s.returned {
+		r.memory.Adopt(block)
+	}
+	s.returned = nil
 	copy(r.frame.values, s.plan.initial)
 	return r
 }

@@ -22,8 +22,10 @@ type Session struct {
 	fast    bool
 
 	resting   sync.Mutex
-	rooms     []*room // that no run is in
-	overwrite bool    // see ops.Memory
+	rooms     []*room      // that no run is in
+	lent      []ops.Loan   // results that may be given back, the oldest first
+	returned  []*ops.Block // that were, for the next run
+	overwrite bool         // see ops.Memory
 }
 
 // Fast says whether products of float32 are computed in 16-bit fixed point: as
@@ -68,7 +70,7 @@ func (s *Session) Outputs() []Port { return append([]Port(nil), s.outputs...) }
 
 // Run computes the model's outputs, by name, from its inputs. Values are shared,
 // not copied: feeds and results may share elements, and neither may be written
-// to. An input that is missing, unknown, or of another type or shape than the
+// to, nor are they by any other Run unless they are given to Recycle. An input that is missing, unknown, or of another type or shape than the
 // model declares is an error; so is a node that fails, a *NodeError, which may
 // hold a *LimitError, and a context that ends.
 func (s *Session) Run(ctx context.Context, feeds map[string]tensor.Value) (map[string]tensor.Value, error) {
@@ -81,6 +83,7 @@ func (s *Session) Run(ctx context.Context, feeds map[string]tensor.Value) (map[s
 	if err != nil {
 		return nil, fmt.Errorf("runtime: %w", err)
 	}
+	s.lend(r.memory, results)
 	s.leave(r)
 	outputs := make(map[string]tensor.Value, len(results))
 	for i, v := range results {

@@ -66,13 +66,15 @@ func (a *app) bench(ctx context.Context, path string, f *feedFlags, runs int, fa
 	bar := a.progress("running", false)
 	for i := range runs + 1 {
 		begin := time.Now()
-		if _, err := session.Run(ctx, feeds); err != nil {
+		results, err := session.Run(ctx, feeds)
+		if err != nil {
 			bar.end()
 			return err
 		}
 		if i > 0 { // the first run fills caches and buffers
 			times = append(times, milliseconds(time.Since(begin)))
 		}
+		session.Recycle(results)
 		bar.at(int64(i+1), int64(runs+1))
 	}
 	bar.end()

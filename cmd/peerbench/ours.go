@@ -32,7 +32,10 @@ func newOurSession(path string, options runtime.Options) (*ourSession, error) {
 	return &ourSession{session: s, names: outputs}, nil
 }
 
+// run lets go of the last run's results, as the peer computes into the same
+// outputs each time.
 func (s *ourSession) run() (err error) {
+	s.session.Recycle(s.last)
 	s.last, err = s.session.Run(context.Background(), s.feeds)
 	return err
 }

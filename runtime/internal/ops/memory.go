@@ -6,6 +6,7 @@ import (
 	"slices"
 	"sync"
 	"unsafe"
+	"weak"
 
 	"github.com/onnx-tinyq/onnx-tinyq/runtime/tensor"
 )
@@ -104,8 +105,7 @@ func (m *Memory) take(size int) *Block {
 	if b == nil {
 		b = newBlock(class, rounded)
 		m.overwrite(b)
-		at, _ := slices.BinarySearchFunc(m.blocks, b.start, func(b *Block, start uintptr) int { return cmp.Compare(b.start, start) })
-		m.blocks = slices.Insert(m.blocks, at, b)
+		m.add(b)
 	}
 	b.taken, b.used, b.depth = true, true, m.depth
 	m.loose = append(m.loose, b)
@@ -228,6 +228,54 @@ func (m *Memory) Forget(v tensor.Value) {
 		m.Forget(v.Keys)
 		m.Forget(v.Values)
 	}
+}
+
+// Loan is a block that a run's result lies in. It does not keep the block from the
+// garbage collector: that is for whoever has the result.
+type Loan struct {
+	first      weak.Pointer[byte]
+	start, end uintptr
+	class      int
+}
+
+// Lend forgets what a run gives, and says where it lies if that is a block.
+func (m *Memory) Lend(v tensor.Value) (Loan, bool) {
+	defer m.Forget(v)
+	t, ok := v.(*tensor.Tensor)
+	if m == nil || !ok || t == nil {
+		return Loan{}, false
+	}
+	start, _ := t.Span()
+	b := m.find(start)
+	if b == nil {
+		return Loan{}, false
+	}
+	return Loan{weak.Make(unsafe.SliceData(b.bytes)), b.start, b.end, b.class}, true
+}
+
+// Recover gives the block back if it is the one that a tensor lies in; else nil.
+func (l Loan) Recover(t *tensor.Tensor) *Block {
+	start, _ := t.Span()
+	first := l.first.Value()
+	if first == nil || start < l.start || start >= l.end {
+		return nil
+	}
+	return &Block{bytes: unsafe.Slice(first, l.end-l.start), start: l.start, end: l.end, class: l.class, taken: true}
+}
+
+// Adopt makes a block that was recovered free to be taken. Nobody may read it any
+// more.
+func (m *Memory) Adopt(b *Block) {
+	if m != nil {
+		m.add(b)
+		m.put(b)
+	}
+}
+
+// add lists a block.
+func (m *Memory) add(b *Block) {
+	at, _ := slices.BinarySearchFunc(m.blocks, b.start, func(b *Block, start uintptr) int { return cmp.Compare(b.start, start) })
+	m.blocks = slices.Insert(m.blocks, at, b)
 }
 
 func (m *Memory) drop(unwanted func(*Block) bool) { m.blocks = slices.DeleteFunc(m.blocks, unwanted) }
