@@ -104,7 +104,7 @@ func (t *tile) begin() {
 //
 //	dst[i][j] += scales[i]·float32(256·(Σ high·b + correction[j]) + Σ low·b)
 //
-// as fixedSums has it. Strides are in bytes. The assembly knows where the fields
+// as tileFixed has it. Strides are in bytes. The assembly knows where the fields
 // lie; it counts the tiles down, and how far dst, a and scales move.
 type fixedTiles struct {
 	dst              *float32 // rows of 32

@@ -61,7 +61,7 @@ func packFixed(level productLevel, w *Int8Weights) *PackedFixed {
 func (w *PackedFixed) MatMul(dst, a Rows, m int, end Epilogue, workers *Workers) {
 	kernels := w.level.kernels()
 	p := &floatProduct{
-		kernels: kernels, tiles: kernels.dot, m: m, k: w.bytes.k, n: w.bytes.n, dst: dst, a: a, end: end, count: 1,
+		kernels: kernels, tiles: kernels.fixed, m: m, k: w.bytes.k, n: w.bytes.n, dst: dst, a: a, end: end, count: 1,
 		right: panels{
 			data: w.bytes.data(), panelStride: w.bytes.stride(), rowStride: dotStep * panelColumns, scales: w.scales,
 		},
@@ -150,31 +150,21 @@ func (s *productScratch) sumFixed(p *floatProduct, row, rows, panel, panels int)
 // fixedTilesOnly stands for tallFixed, which walks all blocks along k itself.
 var fixedTilesOnly = &tileSet{most: 2 * amxTallRows, step: amxRows}
 
-// sumFixedTiles is sumFixed, block by block along k, with tiles for bytes.
+// sumFixedTiles is sumFixed with tiles of a few rows.
 func (s *productScratch) sumFixedTiles(p *floatProduct, row, rows, panel, panels int) {
+	if p.k == 0 {
+		clear(s.sums[:rows*panels])
+		return
+	}
 	f, t := p.fixed, &s.tile
-	set := &p.tiles.one
+	run := p.tiles.one[2*rows].run
 	if panels > 1 {
-		set = &p.tiles.several
+		run = p.tiles.several[2*rows].run
 	}
-	run := set[2*rows].run
-	t.rows, t.aStride, t.sumsPanel = 2*rows, f.stride, 2*rows*int(unsafe.Sizeof(panelRow{}))
-	t.sums = unsafe.Pointer(&s.block)
-	clear(s.sums[:rows*panels])
-	b, width := t.b, f.weights.bytes.width()
-	for i := range f.blocks {
-		t.k = (min(fixedLength, p.k-i*fixedLength) + dotStep - 1) / dotStep
-		t.a = unsafe.Pointer(&f.bytes[2*row*f.stride+i*fixedLength])
-		t.b = unsafe.Add(b, i*fixedLength*panelColumns)
-		run(t)
-		for j := range panels {
-			s.fixed = fixedSums{
-				dst: &s.sums[j*rows][0], sums: unsafe.Pointer(&s.block[j*2*rows]), rows: rows,
-				correction: &f.weights.corrections[i*width+(panel+j)*panelColumns],
-				scales:     &f.scales[row*f.blocks+i], scaleStride: 4 * f.blocks,
-			}
-			p.kernels.addFixed(&s.fixed)
-		}
-	}
-	t.b = b
+	t.sums, t.sumsPanel = unsafe.Pointer(&s.sums), rows*int(unsafe.Sizeof(panelRow{}))
+	t.rows, t.k = 2*rows, (p.k+dotStep-1)/dotStep
+	t.a, t.aStride = unsafe.Pointer(&f.bytes[2*row*f.stride]), f.stride
+	t.correction, t.correctionStride = &f.weights.corrections[panel*panelColumns], 4*f.weights.bytes.width()
+	t.scales, t.scaleStride = &f.scales[row*f.blocks], 4*f.blocks
+	run(t)
 }

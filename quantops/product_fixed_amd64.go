@@ -4,6 +4,3 @@ package quantops
 
 //go:noescape
 func fixBlockAVX512(t *fixedBlock)
-
-//go:noescape
-func addFixedAVX512(t *fixedSums)

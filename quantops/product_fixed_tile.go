@@ -72,32 +72,34 @@ func fixBlockGeneric(f *fixedBlock) {
 	}
 }
 
-// fixedSums is one call of what adds the sums of one block along k to sums in
-// float32. sums are rows in twos, of the high bytes and of the low ones;
-// correction is −128·Σ of the weights:
+// tileFixed is the inner loop for lines of fixed point and weights in int8:
 //
-//	dst[i][j] += scales[i]·float32(256·(sums[2i][j] + correction[j]) + sums[2i+1][j])
+//	sums[i][j] = Σ over blocks of scales[i]·float32(256·(Σ high[i]·b[j] + correction[j]) + Σ low[i]·b[j])
 //
-// in which all but the last two steps are exact. The stride is in bytes.
-type fixedSums struct {
-	dst         *float32
-	sums        unsafe.Pointer
-	correction  *int32
-	scales      *float32
-	scaleStride int
-	rows        int
-}
-
-// addFixedGeneric is fixedSums in Go.
-func addFixedGeneric(f *fixedSums) {
-	correction := (*[panelColumns]int32)(unsafe.Pointer(f.correction))
-	for i := range f.rows {
-		sums := (*[2 * panelColumns]int32)(unsafe.Add(f.sums, i*2*int(unsafe.Sizeof(panelRow{}))))
-		dst := (*panelRow)(unsafe.Add(unsafe.Pointer(f.dst), i*int(unsafe.Sizeof(panelRow{}))))
-		scale := *(*float32)(unsafe.Add(unsafe.Pointer(f.scales), i*f.scaleStride))
-		for j := range dst {
-			// The conversion keeps the product from being fused with the sum.
-			dst[j] += float32(scale * float32((sums[j]+correction[j])<<8+sums[panelColumns+j]))
+// with correction −128·Σ of the block's weights, as high bytes are 128 too large.
+// All but the product with the scale and the sum over blocks is exact.
+func tileFixed(t *tile) {
+	var sums [genericRows]panelRow
+	block := *t
+	block.sums, block.sumsPanel = unsafe.Pointer(&sums), 0
+	for i, left := 0, t.k; left > 0; i++ {
+		block.k = min(left, fixedLength/dotStep)
+		left -= block.k
+		tileDot(&block)
+		correction := (*[panelColumns]int32)(unsafe.Add(unsafe.Pointer(t.correction), i*t.correctionStride))
+		for row := range t.rows / 2 {
+			scale := *(*float32)(unsafe.Add(unsafe.Pointer(t.scales), row*t.scaleStride+4*i))
+			lines := (*[2 * panelColumns]int32)(unsafe.Pointer(&sums[2*row]))
+			dst := t.sumsRow(row)
+			for j := range dst {
+				// The conversion keeps the product from being fused with the sum.
+				v := float32(scale * float32((lines[j]+correction[j])<<8+lines[panelColumns+j]))
+				if i > 0 {
+					v += dst[j]
+				}
+				dst[j] = v
+			}
 		}
+		block.a, block.b = unsafe.Add(block.a, fixedLength), unsafe.Add(block.b, fixedLength*panelColumns)
 	}
 }

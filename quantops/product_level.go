@@ -22,6 +22,7 @@ func (l productLevel) String() string {
 type productKernels struct {
 	float32, int8, shiftedInt8 *tileSet
 	dot                        *tileSet // of bytes
+	fixed                      *tileSet // of lines of fixed point
 	// tallDot, if not nil, is for so many rows of bytes or more, and takes k in
 	// steps of dotDepth.
 	tallDot *tileSet
@@ -38,14 +39,13 @@ type productKernels struct {
 	finishColumns int
 	transpose     func(*transposition) // nil: there is none
 	fixBlock      func(*fixedBlock)
-	addFixed      func(*fixedSums)
 	// dynamicRange and dynamicBytes are nil where there are none.
 	dynamicRange, dynamicBytes func(*dynamicRow)
 }
 
 var genericProduct = &productKernels{
 	float32: genericTiles(tileFloat32), int8: genericTiles(tileInt8), shiftedInt8: genericTiles(tileShiftedInt8),
-	dot: genericTiles(tileDot), dotDepth: dotStep, fixBlock: fixBlockGeneric, addFixed: addFixedGeneric,
+	dot: genericTiles(tileDot), dotDepth: dotStep, fixed: genericTiles(tileFixed), fixBlock: fixBlockGeneric,
 	finish: finishGeneric, addScaled: addScaledGeneric, finishColumns: 1,
 }
 

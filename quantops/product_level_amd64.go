@@ -23,22 +23,22 @@ func detectProduct() productLevel {
 var (
 	avx2Product = &productKernels{
 		float32: newTileSet(tilesFloat32AVX2), int8: newTileSet(tilesInt8AVX2), shiftedInt8: newTileSet(tilesShiftedInt8AVX2),
-		dot: genericProduct.dot, dotDepth: dotStep, fixBlock: fixBlockGeneric, addFixed: addFixedGeneric,
+		dot: genericProduct.dot, fixed: genericProduct.fixed, dotDepth: dotStep, fixBlock: fixBlockGeneric,
 		finish: finishAVX2, addScaled: addScaledAVX2, finishColumns: panelColumns, transpose: transpose8AVX2,
 	}
 	avx512Product = &productKernels{
 		float32: newTileSet(tilesFloat32AVX512), int8: newTileSet(tilesInt8AVX512), widenPanel: widenPanelAVX512, shiftedInt8: newTileSet(tilesShiftedInt8AVX512),
-		dot: genericProduct.dot, dotDepth: dotStep, fixBlock: fixBlockAVX512, addFixed: addFixedAVX512, dynamicRange: dynamicRangeAVX512, dynamicBytes: dynamicBytesAVX512,
+		dot: genericProduct.dot, fixed: genericProduct.fixed, dotDepth: dotStep, fixBlock: fixBlockAVX512, dynamicRange: dynamicRangeAVX512, dynamicBytes: dynamicBytesAVX512,
 		finish: finishAVX512, addScaled: addScaledAVX512, finishColumns: 1, transpose: transpose8AVX2,
 	}
 	vnniProduct = &productKernels{
 		float32: avx512Product.float32, int8: avx512Product.int8, widenPanel: widenPanelAVX512, shiftedInt8: avx512Product.shiftedInt8,
-		dot: newTileSet(tilesDotVNNI), dotDepth: dotStep, fixBlock: fixBlockAVX512, addFixed: addFixedAVX512, dynamicRange: dynamicRangeAVX512, dynamicBytes: dynamicBytesAVX512,
+		dot: newTileSet(tilesDotVNNI), fixed: newTileSet(tilesFixedVNNI), dotDepth: dotStep, fixBlock: fixBlockAVX512, dynamicRange: dynamicRangeAVX512, dynamicBytes: dynamicBytesAVX512,
 		finish: finishAVX512, addScaled: addScaledAVX512, finishColumns: 1, transpose: transpose8AVX2,
 	}
 	amxProduct = &productKernels{
 		float32: avx512Product.float32, int8: avx512Product.int8, widenPanel: widenPanelAVX512, shiftedInt8: avx512Product.shiftedInt8,
-		dot: vnniProduct.dot, tallDot: dotTilesAMX(tile16x32DotAMX, tile16x64DotAMX, tile32x32DotAMX), tallFixed: fixedTilesAMX, dotDepth: amxDepth, pieces: amxPieces, fixBlock: fixBlockAVX512, addFixed: addFixedAVX512, dynamicRange: dynamicRangeAVX512, dynamicBytes: dynamicBytesAVX512,
+		dot: vnniProduct.dot, fixed: vnniProduct.fixed, tallDot: dotTilesAMX(tile16x32DotAMX, tile16x64DotAMX, tile32x32DotAMX), tallFixed: fixedTilesAMX, dotDepth: amxDepth, pieces: amxPieces, fixBlock: fixBlockAVX512, dynamicRange: dynamicRangeAVX512, dynamicBytes: dynamicBytesAVX512,
 		finish: finishAVX512, addScaled: addScaledAVX512, finishColumns: 1, transpose: transpose8AVX2,
 	}
 )

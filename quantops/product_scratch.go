@@ -11,7 +11,6 @@ type productScratch struct {
 	tile       tile
 	finish     finish
 	scaled     finish
-	fixed      fixedSums
 	fixedTiles fixedTiles
 	pieces     pieceTile
 	sums       [maxTileSums]panelRow
@@ -24,7 +23,7 @@ var productScratches = sync.Pool{New: func() any { return new(productScratch) }}
 
 // release gives the scratch back, without the matrices that it points to.
 func (s *productScratch) release() {
-	s.tile, s.finish, s.scaled, s.fixed, s.fixedTiles, s.pieces = tile{}, finish{}, finish{}, fixedSums{}, fixedTiles{}, pieceTile{}
+	s.tile, s.finish, s.scaled, s.fixedTiles, s.pieces = tile{}, finish{}, finish{}, fixedTiles{}, pieceTile{}
 	if cap(s.panel) > 1<<20 {
 		s.panel = nil
 	}
@@ -160,12 +159,16 @@ func (s *productScratch) widenPanels(p *floatProduct, panels int) {
 func (s *productScratch) fetchAhead(p *floatProduct, panel, last, index, count int) {
 	t := &s.tile
 	t.ahead, t.aheadStride = t.b, 0
-	steps := count * p.k
+	each := p.k // how often a tile asks for memory
+	if p.fixed != nil {
+		each = 2 * ((p.k + dotStep - 1) / dotStep)
+	}
+	steps := count * each
 	if panel >= last || p.pack != nil || p.right.block != 0 || count < fewestAhead || steps == 0 {
 		return
 	}
 	stride := (p.right.panelStride + steps - 1) / steps
-	if from := index * p.k * stride; from < p.right.panelStride {
+	if from := index * each * stride; from < p.right.panelStride {
 		t.ahead, t.aheadStride = unsafe.Add(p.right.data, panel*p.right.panelStride+from), stride
 	}
 }

@@ -33,6 +33,16 @@ type tile struct {
 	start                   unsafe.Pointer
 	startStride, startPanel int
 	count                   int
+	// What the loops for lines of fixed point are given, by turns of high and of low
+	// bytes. k counts steps of four, the sums are float32 and rows of two lines: what
+	// the sums of the high bytes of each block begin with, a block correctionStride
+	// bytes after another; and the scales of each row's blocks, a row scaleStride
+	// bytes after another. See sumFixed.
+	correction              *int32
+	correctionStride        int
+	scales                  *float32
+	scaleStride             int
+	blocksDone, scalesMoved int // for the loops' own use
 }
 
 // tileKernel is an inner loop for exactly so many rows and panels.

@@ -16,21 +16,10 @@ const (
 	blockLargest = 24
 )
 
-// Where the fields of quantops.fixedSums lie.
-const (
-	fixedDst         = 0
-	fixedSums        = 8
-	fixedCorrection  = 16
-	fixedScales      = 24
-	fixedScaleStride = 32
-	fixedRows        = 40
-)
-
-// fixedPoint makes what surrounds the products of 16-bit block fixed point.
+// fixedPoint makes what goes before the products of 16-bit block fixed point.
 func fixedPoint() *part {
 	p := newPart("product_fixed")
 	p.fixBlock()
-	p.addFixed()
 	return p
 }
 
@@ -94,34 +83,6 @@ func (p *part) fixBlock() {
 		p.VPSRLD(operand.U8(8), z[i], z[i])
 		p.VPMOVDB(z[i], at(reg.RDI, 16*i))
 	}
-	p.VZEROUPPER()
-	p.RET()
-}
-
-// addFixed makes what adds the sums of one block along k, which are of high and
-// low bytes in turn, to sums in float32.
-func (p *part) addFixed() {
-	name := "addFixedAVX512"
-	p.function(name, "fixedSums", name+" adds sums of a block's high and low bytes, times the block's scale, to sums in float32.")
-	z := avx512.vectors
-	argument, dst, sums, scales, stride, rows := reg.RAX, reg.RDI, reg.RSI, reg.R8, reg.R9, reg.RCX
-	p.MOVQ(operand.NewParamAddr("t", 0), argument)
-	p.MOVQ(at(argument, fixedDst), dst)
-	p.MOVQ(at(argument, fixedSums), sums)
-	p.MOVQ(at(argument, fixedCorrection), reg.RDX)
-	p.MOVQ(at(argument, fixedScales), scales)
-	p.MOVQ(at(argument, fixedScaleStride), stride)
-	p.MOVQ(at(argument, fixedRows), rows)
-	p.VMOVDQU32(at(reg.RDX, 0), z[6])
-	p.VMOVDQU32(at(reg.RDX, 64), z[7])
-	p.Label("next")
-	p.VBROADCASTSS(at(scales, 0), z[5])
-	p.addFixedRow(dst, sums)
-	p.ADDQ(operand.U32(2*panelColumns*4), sums)
-	p.ADDQ(operand.U32(panelColumns*4), dst)
-	p.ADDQ(stride, scales)
-	p.DECQ(rows)
-	p.JNZ(operand.LabelRef("next"))
 	p.VZEROUPPER()
 	p.RET()
 }

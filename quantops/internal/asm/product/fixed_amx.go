@@ -27,7 +27,7 @@ const (
 
 // fixedTiles makes the product of 16-bit block fixed point and a panel: for each
 // tile of up to 16 rows, block by block along k, the sums of high and of low
-// bytes, which addFixed then adds to the sums in float32.
+// bytes, which addFixedRow then adds to the sums in float32.
 func (p *part) fixedTiles() {
 	const name = "fixedTilesAMX"
 	p.function(name, "fixedTiles", name+" adds the products of tiles of rows in fixed point and a panel to sums in float32.")
