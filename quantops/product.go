@@ -101,8 +101,15 @@ func (p *floatProduct) run(workers *Workers) {
 	if p.m == 0 || p.n == 0 || p.count == 0 {
 		return
 	}
+	if room := p.space(workers); room != nil {
+		defer spacedRows.Put(room)
+	}
 	across := (p.n + panelColumns - 1) / panelColumns
-	most, step := p.mostRows(), max(1, p.tiles.step)
+	most := p.mostRows()
+	step := most // blocks of rows begin at multiples of it, so that tiles are whole
+	if p.tiles.step > 0 {
+		step = p.tiles.step
+	}
 	rows := roundUp(blockRows, step) // of which each packs its panels anew
 	switch {
 	case p.pieces != nil:

@@ -95,7 +95,7 @@ var fixedOperands = sync.Pool{New: func() any { return new(fixedRows) }}
 func (f *fixedRows) fix(p *floatProduct, w *PackedFixed, workers *Workers) {
 	f.weights, f.lines = w, 2
 	f.blocks = (p.k + fixedLength - 1) / fixedLength
-	f.stride = f.blocks * fixedLength
+	f.stride = spacedStride(f.blocks * fixedLength)
 	f.bytes = atLeast(f.bytes, 2*p.m*f.stride)
 	f.scales = atLeast(f.scales, p.m*f.blocks)
 	f.odd = atLeast(f.odd, p.m)

@@ -71,7 +71,7 @@ func (w *PackedInt8) N() int { return w.n }
 
 // widenedRows is from how many rows on it pays to convert a panel once, ahead of
 // its tiles, and not in each of them.
-const widenedRows = 48
+const widenedRows = 24
 
 // piecesRows is from how many rows on it pays to multiply in pieces.
 const piecesRows = 9

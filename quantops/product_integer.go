@@ -95,7 +95,11 @@ func MatMulScaled[A int8 | uint8](dst Rows, a []A, m int, aZeros []A, b *PackedI
 	}
 	p := integerProduct(a, m, aZeros, b, workers)
 	p.dst, p.end = dst, end
-	p.right.scales = spread(scales, 1, b.N(), b.bytes.width(), func(v float32) float32 { return v })
+	p.integers.scales = atLeast(p.integers.scales, b.bytes.width())
+	p.right.scales = p.integers.scales
+	for j := copy(p.right.scales, scales); len(scales) == 1 && j < b.N(); j++ {
+		p.right.scales[j] = scales[0]
+	}
 	if !dst.covers(m, b.N()) || end.Bias != nil && len(end.Bias) != b.N() || end.RowBias != nil && len(end.RowBias) != m ||
 		end.Add != nil && !(Rows{end.Add, dst.Stride}).covers(m, b.N()) {
 		panic("quantops: the matrices are not as large as m, K and N say")
@@ -111,9 +115,11 @@ type integerRows struct {
 	bytes   []uint8 // rows of stride; signed ones are stored plus 128
 	room    []uint8 // what bytes are in, unless they are the caller's
 	stride  int
+	depth   int     // of a row that the tiles read: k, and zeros
 	zeros   []int32 // of each row
 	alike   bool    // the sums of all rows begin with the same
 	sums    []int32 // Σₖ (a − zero) of each row, if the weights have zero points
+	scales  []float32
 }
 
 var integerOperands = sync.Pool{New: func() any { return new(integerRows) }}
@@ -135,7 +141,11 @@ func integerProduct[A int8 | uint8](a []A, m int, zeros []A, b *PackedInteger, w
 	r := integerOperands.Get().(*integerRows)
 	r.weights = b
 	r.alike = len(zeros) <= 1 && b.zeros == nil
-	r.stride = roundUp(k, b.bytes.depth)
+	r.depth = roundUp(k, b.bytes.depth)
+	r.stride = r.depth
+	if m > aliasRows {
+		r.stride = spacedStride(r.depth)
+	}
 	r.zeros = atLeast(r.zeros, m)
 	r.sums = atLeast(r.sums, m)
 	_, signed := any(a).([]int8)
@@ -171,7 +181,7 @@ func integerProduct[A int8 | uint8](a []A, m int, zeros []A, b *PackedInteger, w
 			default:
 				copy(row, line)
 			}
-			clear(row[k:])
+			clear(row[k:r.depth])
 			r.zeros[i] = zero
 			if b.zeros != nil {
 				sum := -zero * int32(k)
@@ -199,7 +209,7 @@ func (s *productScratch) sumIntegers(p *floatProduct, row, rows, panel, panels i
 	if panels > 1 {
 		run = p.tiles.several[rows].run
 	}
-	t.rows, t.k, t.aStride, t.sumsPanel = rows, r.stride/dotStep, r.stride, rows*int(unsafe.Sizeof(panelRow{}))
+	t.rows, t.k, t.aStride, t.sumsPanel = rows, r.depth/dotStep, r.stride, rows*int(unsafe.Sizeof(panelRow{}))
 	t.sums, t.resume, t.start = unsafe.Pointer(&s.sums), 1, nil
 	first := func(panel, row int) *panelRow { return &s.sums[panel*rows+row] }
 	each := rows // of which the sums begin differently
