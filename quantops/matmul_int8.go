@@ -31,15 +31,28 @@ func (w *Int8Weights) check() {
 func (w *Int8Weights) panel(to []int8, column, columns int) {
 	if !w.Transposed {
 		for k := range w.K {
-			copy(to[k*panelColumns:][:panelColumns], w.Q[k*w.N+column:][:columns])
+			if from := w.Q[k*w.N+column:]; columns == panelColumns {
+				*(*[panelColumns]int8)(to[k*panelColumns:]) = [panelColumns]int8(from)
+			} else {
+				copy(to[k*panelColumns:][:panelColumns], from[:columns])
+			}
 		}
 		return
 	}
-	for j := range columns {
-		at := j
-		for _, v := range w.Q[(column+j)*w.K:][:w.K] {
-			to[at] = v
-			at += panelColumns
+	row := func(j int) []int8 { return w.Q[(column+j)*w.K:][:w.K] }
+	j := 0
+	for ; j+8 <= columns; j += 8 { // at once, so that what is written lies together
+		a, b, c, d := row(j), row(j + 1)[:w.K], row(j + 2)[:w.K], row(j + 3)[:w.K]
+		e, f, g, h := row(j + 4)[:w.K], row(j + 5)[:w.K], row(j + 6)[:w.K], row(j + 7)[:w.K]
+		for k := range a {
+			line := to[k*panelColumns+j:][:8]
+			line[0], line[1], line[2], line[3] = a[k], b[k], c[k], d[k]
+			line[4], line[5], line[6], line[7] = e[k], f[k], g[k], h[k]
+		}
+	}
+	for ; j < columns; j++ {
+		for k, v := range row(j) {
+			to[k*panelColumns+j] = v
 		}
 	}
 }

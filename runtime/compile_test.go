@@ -153,14 +153,21 @@ func TestLargeWeightsOutliveTheModel(t *testing.T) {
 	dequantize := func(w, scales, out string) *onnx.Node {
 		return node("DequantizeLinear", w+","+scales, out, onnx.IntAttr("axis", 1))
 	}
-	m := modelOf(17, graphOf([]*onnx.Value{value("x", floatType(3, k)), value("i", typed(onnx.Int64, 2)), value("b", typed(onnx.Bool))}, "y,rows,z,whole", []*onnx.Node{
+	cast := func(w, out string) *onnx.Node { return node("Cast", w, out, onnx.IntAttr("to", int64(onnx.Float))) }
+	inputs := []*onnx.Value{value("x", floatType(3, k)), value("i", typed(onnx.Int64, 2)), value("b", typed(onnx.Bool)), value("image", floatType(1, 8, 6, 6))}
+	m := modelOf(17, graphOf(inputs, "y,rows,z,whole,product,cast rows,map,small", []*onnx.Node{
+		cast("multiplied", "m"), node("Mul", "m,s", "ms"), node("MatMul", "x,ms", "product"), // packed
+		cast("cast table", "c"), node("Gather", "c,i", "cast rows"), // cast in every run
+		cast("filters", "w"), node("Mul", "w,one", "ws"), node("Conv", "image,ws", "map"), // packed
+		cast("small table", "t"), node("Cast", "b", "row", onnx.IntAttr("to", int64(onnx.Int64))), node("Gather", "t,row", "small"),
 		dequantize("fused", "s", "f"), node("MatMul", "x,f", "y"), // packed
 		dequantize("table", "s", "d"), node("Gather", "d,i", "rows"), // dequantized in every run
 		dequantize("unsigned", "s", "u"), node("MatMul", "x,u", "z"),
 		node("If", "b", "whole", onnx.GraphAttr("then_branch", graphOf(nil, "r", []*onnx.Node{dequantize("captured", "s", "r")})),
 			onnx.GraphAttr("else_branch", graphOf(nil, "r", []*onnx.Node{dequantize("captured", "s", "e"), node("Neg", "e", "r")}))),
-	}, stored(t, "fused", q), stored(t, "table", q), stored(t, "unsigned", unsigned), stored(t, "captured", q), stored(t, "s", scalesOf(n))))
-	in := feeds{"x": ramp(3, k), "i": tensor.New([]int{2}, []int64{5, 300}), "b": tensor.Scalar(true)}
+	}, stored(t, "multiplied", q), stored(t, "cast table", q), stored(t, "filters", quantized(8, 8, 3, 3)), stored(t, "small table", quantized(10, 20)),
+		stored(t, "one", ramp(8, 1, 1, 1)), stored(t, "fused", q), stored(t, "table", q), stored(t, "unsigned", unsigned), stored(t, "captured", q), stored(t, "s", scalesOf(n))))
+	in := feeds{"x": ramp(3, k), "i": tensor.New([]int{2}, []int64{5, 300}), "b": tensor.Scalar(true), "image": ramp(1, 8, 6, 6)}
 	want := run(t, m, in)
 	payloads := [][]byte{}
 	for _, init := range m.Graph.Initializers {

@@ -24,33 +24,34 @@ func (t *convTail) linearOf(st *step, slot int) (l linear, ok bool) {
 	if values == nil || constant == slot {
 		return l, false
 	}
-	l = identity(t.maps)
-	for i, v := range values {
-		switch n.OpType {
-		case "Add":
-			l.offset[i] = v
-		case "Sub":
-			l.offset[i] = -v
-			if onLeft {
-				l.scale[i], l.offset[i] = -1, v
-			}
-		case "Mul":
-			l.scale[i] = v
-		case "Div":
-			l.scale[i] = 1 / v
-			if onLeft {
-				return l, false
-			}
+	each := func(f func(float64) float64) []float64 {
+		for i, v := range values {
+			values[i] = f(v)
 		}
-		if !foldableFactor(l.scale[i]) || !(math.Abs(l.offset[i]) < largestFolded) {
+		return values
+	}
+	switch n.OpType {
+	case "Add":
+		l.offset = values
+	case "Sub":
+		if l.offset = values; onLeft {
+			l.scale = []float64{-1}
+		} else {
+			each(func(v float64) float64 { return -v })
+		}
+	case "Mul":
+		l.scale = values
+	case "Div":
+		if onLeft {
 			return l, false
 		}
+		l.scale = each(func(v float64) float64 { return 1 / v })
 	}
-	return l, true
+	return l, l.foldable()
 }
 
 // perMap is a constant that has one number for all maps, or one for each, as
-// float64; nil if it is none.
+// float64 of the caller's own; nil if it is none.
 func (t *convTail) perMap(slot int) []float64 {
 	v := t.fixedTensor(slot)
 	if v == nil || v.DType() != onnx.Float || v.Rank() > t.rank {
@@ -67,13 +68,8 @@ func (t *convTail) perMap(slot int) []float64 {
 		if v.Len() != t.maps || axis < 0 || shape[axis] != t.maps {
 			return nil
 		}
-		return values
 	}
-	all := make([]float64, t.maps)
-	for i := range all {
-		all[i] = values[0]
-	}
-	return all
+	return values
 }
 
 // normalization reads a BatchNormalization by constants.
@@ -105,14 +101,11 @@ func (t *convTail) normalization(st *step, slot int) (l linear, ok bool) {
 		}
 	}
 	epsilon := floatOr(n, "epsilon", float64(float32(1e-5)))
-	l = identity(t.maps)
+	l = linear{make([]float64, t.maps), make([]float64, t.maps)}
 	for i := range l.scale {
 		scale, offset, mean, variance := operands[0][i], operands[1][i], operands[2][i], operands[3][i]
 		l.scale[i] = scale / math.Sqrt(variance+epsilon)
 		l.offset[i] = offset - mean*l.scale[i]
-		if !foldableFactor(l.scale[i]) || !(math.Abs(l.offset[i]) < largestFolded) {
-			return l, false
-		}
 	}
-	return l, true
+	return l, l.foldable()
 }

@@ -29,27 +29,45 @@ type convTail struct {
 	last  *step   // whose result the tail computes
 }
 
-// linear is a function scale·x + offset for each map.
+// linear is a function scale·x + offset, with numbers for each map, for all of
+// them, or none: 1 and 0. They are not changed once made.
 type linear struct{ scale, offset []float64 }
 
-func identity(maps int) linear {
-	l := linear{make([]float64, maps), make([]float64, maps)}
-	for i := range l.scale {
-		l.scale[i] = 1
+// at is the function of a map.
+func (l linear) at(m int) (scale, offset float64) {
+	scale = 1
+	if len(l.scale) > 0 {
+		scale = l.scale[min(m, len(l.scale)-1)]
 	}
-	return l
+	if len(l.offset) > 0 {
+		offset = l.offset[min(m, len(l.offset)-1)]
+	}
+	return scale, offset
 }
 
-// then is the function that computes l and after it other; ok says that its
-// numbers are ones that can be folded into float32.
+// size is how many maps have functions that may differ.
+func (l linear) size() int { return max(1, len(l.scale), len(l.offset)) }
+
+// foldable says whether the numbers are ones that can be folded into float32.
+func (l linear) foldable() bool {
+	return !slices.ContainsFunc(l.scale, func(v float64) bool { return !foldableFactor(v) }) &&
+		!slices.ContainsFunc(l.offset, func(v float64) bool { return !(math.Abs(v) < largestFolded) })
+}
+
+// then is the function that computes l and after it other; ok says whether it is
+// foldable.
 func (l linear) then(other linear) (both linear, ok bool) {
-	both, ok = identity(len(l.scale)), true
-	for i := range l.scale {
-		both.scale[i] = l.scale[i] * other.scale[i]
-		both.offset[i] = l.offset[i]*other.scale[i] + other.offset[i]
-		ok = ok && foldableFactor(both.scale[i]) && math.Abs(both.offset[i]) < largestFolded
+	if l.scale == nil && l.offset == nil {
+		return other, other.foldable()
 	}
-	return both, ok
+	n := max(l.size(), other.size())
+	both = linear{make([]float64, n), make([]float64, n)}
+	for i := range n {
+		scale, offset := l.at(i)
+		otherScale, otherOffset := other.at(i)
+		both.scale[i], both.offset[i] = scale*otherScale, offset*otherScale+otherOffset
+	}
+	return both, both.foldable()
 }
 
 // largestFolded bounds the numbers that are multiplied into weights: beyond it,
@@ -63,7 +81,7 @@ func foldableFactor(v float64) bool {
 
 // begin takes the convolution's own bias; it is false if that does not fit.
 func (t *convTail) begin(bias *tensor.Tensor) bool {
-	t.before, t.inner, t.after = identity(t.maps), identity(t.maps), identity(t.maps)
+	t.before, t.inner, t.after = linear{}, linear{}, linear{}
 	t.low, t.high = math.Inf(-1), math.Inf(1)
 	if bias == nil {
 		return true
@@ -154,7 +172,7 @@ func (t *convTail) function(slot int) (result int, ok bool) {
 // gateOf follows the path from a slot through the step first to another slot: a
 // linear function, a clip, and a factor. It gives the steps on the path.
 func (t *convTail) gateOf(slot int, first *step, end int) (path []*step, ok bool) {
-	inner, after := identity(t.maps), identity(t.maps)
+	var inner, after linear
 	clipped := false
 	saved := *t
 	defer func() {
@@ -235,8 +253,9 @@ func (t *convTail) clip(st *step, slot int) bool {
 
 func (t *convTail) clipTo(scale, offset, low, high float64) {
 	t.clipped, t.low, t.high = true, low, high
-	for i := range t.inner.scale {
-		t.inner.scale[i], t.inner.offset[i] = scale, offset
+	t.inner = linear{}
+	if scale != 1 || offset != 0 {
+		t.inner = linear{[]float64{scale}, []float64{offset}}
 	}
 }
 
@@ -250,21 +269,22 @@ func floatOr(n *onnx.Node, name string, otherwise float64) float64 {
 
 // factors are what the weights of each map are multiplied by; nil: by 1.
 func (t *convTail) factors() []float32 {
-	factors, needed := make([]float32, t.maps), false
-	for i, v := range t.before.scale {
-		factors[i] = float32(v)
-		needed = needed || v != 1
-	}
-	if !needed {
+	if !slices.ContainsFunc(t.before.scale, func(v float64) bool { return v != 1 }) {
 		return nil
+	}
+	factors := make([]float32, t.maps)
+	for i := range factors {
+		scale, _ := t.before.at(i)
+		factors[i] = float32(scale)
 	}
 	return factors
 }
 
 func (t *convTail) bias() []float32 {
 	bias := make([]float32, t.maps)
-	for i, v := range t.before.offset {
-		bias[i] = float32(v)
+	for i := range bias {
+		_, offset := t.before.at(i)
+		bias[i] = float32(offset)
 	}
 	return bias
 }
@@ -274,12 +294,13 @@ func (t *convTail) end() *ops.ConvEnd {
 	if !t.clipped {
 		return nil
 	}
-	e := &ops.ConvEnd{Gate: t.gate, Ramps: make([]convolution.Ramp, t.maps)}
+	e := &ops.ConvEnd{Gate: t.gate, Ramps: make([]convolution.Ramp, max(t.inner.size(), t.after.size()))}
 	same := true
 	for i := range e.Ramps {
+		alpha, beta := t.inner.at(i)
+		scale, offset := t.after.at(i)
 		e.Ramps[i] = convolution.Ramp{
-			Alpha: float32(t.inner.scale[i]), Beta: float32(t.inner.offset[i]), Low: float32(t.low), High: float32(t.high),
-			Scale: float32(t.after.scale[i]), Offset: float32(t.after.offset[i]),
+			Alpha: float32(alpha), Beta: float32(beta), Low: float32(t.low), High: float32(t.high), Scale: float32(scale), Offset: float32(offset),
 		}
 		same = same && e.Ramps[i] == e.Ramps[0]
 	}

@@ -9,8 +9,8 @@ import (
 
 // storedTensors are the model's large initializers. They are read several at a
 // time, before anybody asks for one of them, as the memory that they are copied
-// to is most of what a session costs to make. Weights of 8 bits that are read by
-// DequantizeLinear alone are not copied at all: products that are fused with it
+// to is most of what a session costs to make. Weights of 8 bits that are only made
+// floats are not copied at all: products that are fused with that
 // pack them, and what is left is copied in the end, so that the session keeps
 // nothing of the model's file. Floats are not copied either where the session
 // does not outlive the file; see judged.
@@ -24,8 +24,12 @@ type storedTensor struct {
 	err   error
 }
 
-// largeTensor is from how many bytes on an initializer is read ahead.
-const largeTensor = 64 << 10
+// largeTensor is from how many bytes on an initializer is read ahead, and
+// viewedTensor from how many on one that need not be copied.
+const (
+	largeTensor  = 64 << 10
+	viewedTensor = 64
+)
 
 // read reads the large ones of a graph's initializers.
 func (r *storedTensors) read(s *scope, initializers []*onnx.Tensor) {
@@ -34,7 +38,10 @@ func (r *storedTensors) read(s *scope, initializers []*onnx.Tensor) {
 	}
 	var large []*onnx.Tensor
 	for _, t := range initializers {
-		if t.Data != nil && t.Data.Len() >= largeTensor && (s.index == nil || len(s.index.Users(t.Name)) > 0) {
+		if t.Data == nil || s.index != nil && len(s.index.Users(t.Name)) == 0 {
+			continue
+		}
+		if size := t.Data.Len(); size >= largeTensor || size >= viewedTensor && s.onlyDequantized(t) {
 			large = append(large, t)
 		}
 	}
@@ -57,13 +64,13 @@ func (r *storedTensors) read(s *scope, initializers []*onnx.Tensor) {
 }
 
 // onlyDequantized says whether an initializer holds integers that nothing but
-// DequantizeLinear reads.
+// DequantizeLinear reads, or a Cast to floats.
 func (s *scope) onlyDequantized(t *onnx.Tensor) bool {
 	if t.Type != onnx.Int8 && t.Type != onnx.Uint8 || s.index == nil || s.index.IsOutput(t.Name) || s.index.IsInput(t.Name) {
 		return false
 	}
 	for _, use := range s.index.Users(t.Name) {
-		if use.Node == nil || !isOperator(use.Node, "DequantizeLinear") || use.Input != 0 {
+		if use.Node == nil || use.Input != 0 || !isOperator(use.Node, "DequantizeLinear") && !(isOperator(use.Node, "Cast") && narrowFloat(castTarget(use.Node))) {
 			return false
 		}
 	}

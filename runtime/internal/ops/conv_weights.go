@@ -52,15 +52,37 @@ func PackConvIntegers(integers []int8, groups, maps, depth int, scales []float32
 
 func packBlocks[T any](w *ConvWeights, weights []T) []T {
 	packed := make([]T, w.groups*w.blocks()*w.depth*convRows)
+	row := func(group, m int) []T { return weights[(group*w.maps+m)*w.depth:][:w.depth] }
 	for group := range w.groups {
-		for m := range w.maps {
+		m := 0
+		for ; m+convRows <= w.maps; m += convRows {
+			to := packed[w.blockAt(group, m/convRows):][:w.depth*convRows]
+			var rows [convRows][]T
+			for i := range rows {
+				rows[i] = row(group, m+i)
+			}
+			interleave(to, &rows)
+		}
+		for ; m < w.maps; m++ {
 			to := packed[w.blockAt(group, m/convRows)+m%convRows:]
-			for k, v := range weights[(group*w.maps+m)*w.depth:][:w.depth] {
+			for k, v := range row(group, m) {
 				to[k*convRows] = v
 			}
 		}
 	}
 	return packed
+}
+
+// interleave writes the elements of rows of one length in turn.
+func interleave[T any](to []T, rows *[convRows][]T) {
+	n := len(rows[0])
+	a, b, c, d := rows[0], rows[1][:n], rows[2][:n], rows[3][:n]
+	e, f, g, h := rows[4][:n], rows[5][:n], rows[6][:n], rows[7][:n]
+	for k := range n {
+		line := to[k*convRows:][:convRows]
+		line[0], line[1], line[2], line[3] = a[k], b[k], c[k], d[k]
+		line[4], line[5], line[6], line[7] = e[k], f[k], g[k], h[k]
+	}
 }
 
 // blockAt is where a block of a group begins.

@@ -1,5 +1,7 @@
 package ops
 
+import "sync"
+
 // families lists the operators' tables; each stands in its family's file.
 var families = [][]Kernel{
 	resizeFamily,
@@ -65,17 +67,26 @@ func Lookup(domain, op string, opset int) (k *Kernel, known bool) {
 	if domain == "ai.onnx" {
 		domain = ""
 	}
-	for _, family := range families {
-		for i := range family {
-			candidate := &family[i]
-			if candidate.Domain != domain || candidate.Op != op {
-				continue
-			}
-			known = true
-			if candidate.Since <= opset && (k == nil || candidate.Since > k.Since) {
-				k = candidate
-			}
+	versions := byOperator()[operator{domain, op}]
+	for _, candidate := range versions {
+		if candidate.Since <= opset && (k == nil || candidate.Since > k.Since) {
+			k = candidate
 		}
 	}
-	return k, known
+	return k, len(versions) > 0
 }
+
+// operator names one in all its versions.
+type operator struct{ domain, name string }
+
+// byOperator has the kernels of each operator.
+var byOperator = sync.OnceValue(func() map[operator][]*Kernel {
+	all := map[operator][]*Kernel{}
+	for _, family := range families {
+		for i := range family {
+			o := operator{family[i].Domain, family[i].Op}
+			all[o] = append(all[o], &family[i])
+		}
+	}
+	return all
+})
