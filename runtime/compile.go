@@ -120,9 +120,11 @@ const absent = -1
 
 // graph compiles the main graph or a body.
 func (c *compiler) graph(g *onnx.Graph, parent *scope) (*scope, error) {
+	names := len(g.Nodes) + len(g.Initializers) + len(g.Inputs) // about
 	s := &scope{
-		compiler: c, parent: parent, index: c.inlined.index.Scope(g), plan: &plan{session: c.session},
-		slots: map[string]int{}, uses: map[int]bool{}, initializers: map[string]*onnx.Tensor{}, fixed: map[int]bool{},
+		compiler: c, parent: parent, index: c.inlined.index.Scope(g), plan: &plan{session: c.session, initial: make([]tensor.Value, 0, names)},
+		slots: make(map[string]int, names), uses: map[int]bool{},
+		initializers: make(map[string]*onnx.Tensor, len(g.Initializers)), fixed: make(map[int]bool, len(g.Initializers)),
 	}
 	for _, t := range g.Initializers {
 		s.initializers[t.Name] = t

@@ -34,14 +34,18 @@ type weightUse struct {
 
 // fuse rewrites the scope's steps.
 func (s *scope) fuse() {
-	f := &fuser{scope: s, makers: map[int]*step{}, readers: map[int]int{}, stored: map[weightUse]*ops.Int8Product{}}
+	slots := len(s.plan.initial)
+	f := &fuser{scope: s, makers: make(map[int]*step, slots), readers: make(map[int]int, slots), stored: map[weightUse]*ops.Int8Product{}}
 	for _, st := range s.plan.steps {
 		for _, slot := range st.out {
 			if slot != absent {
 				f.makers[slot] = st
 			}
 		}
-		for _, slot := range slices.Concat(st.in, st.captured) {
+		for _, slot := range st.in {
+			f.readers[slot]++
+		}
+		for _, slot := range st.captured {
 			f.readers[slot]++
 		}
 	}
@@ -64,6 +68,19 @@ func (s *scope) fuse() {
 		f.pack()
 	}
 	f.chains()
+}
+
+// users are by slot the steps that read it.
+func (f *fuser) users() map[int][]*step {
+	users := make(map[int][]*step, len(f.scope.plan.initial))
+	for _, st := range f.scope.plan.steps {
+		for _, slots := range [][]int{st.in, st.captured} {
+			for _, slot := range slots {
+				users[slot] = append(users[slot], st)
+			}
+		}
+	}
+	return users
 }
 
 // pack lays the weights of the products out, several at a time. Products in 16

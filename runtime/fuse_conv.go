@@ -20,12 +20,10 @@ import (
 // the bias, in float64, so weights and bias are rounded once more. It reports
 // whether there was one.
 func (f *fuser) convolutions() bool {
-	users := map[int][]*step{}
-	for _, st := range f.scope.plan.steps {
-		for _, slot := range slices.Concat(st.in, st.captured) {
-			users[slot] = append(users[slot], st)
-		}
+	if !slices.ContainsFunc(f.scope.plan.steps, func(st *step) bool { return isOperator(st.node, "Conv") }) {
+		return false
 	}
+	users := f.users()
 	found := false
 	for _, st := range f.scope.plan.steps {
 		n := st.node

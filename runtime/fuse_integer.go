@@ -15,12 +15,10 @@ import (
 //
 // It reports whether there was one.
 func (f *fuser) integerProducts() bool {
-	users := map[int][]*step{}
-	for _, st := range f.scope.plan.steps {
-		for _, slot := range slices.Concat(st.in, st.captured) {
-			users[slot] = append(users[slot], st)
-		}
+	if !slices.ContainsFunc(f.scope.plan.steps, func(st *step) bool { return isOperator(st.node, "MatMulInteger") }) {
+		return false
 	}
+	users := f.users()
 	next := func(st *step, op string) *step {
 		slot := st.out[0]
 		if slot == absent || f.readers[slot] != 1 || len(users[slot]) != 1 {

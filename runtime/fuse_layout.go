@@ -15,7 +15,7 @@ import (
 //
 // It is done where neither operand is constant: constant ones are packed.
 func (f *fuser) layProducts() (changed bool) {
-	users := map[int]*step{} // by slot: a step that reads it
+	users := make(map[int]*step, len(f.scope.plan.initial)) // by slot: a step that reads it
 	for _, st := range f.scope.plan.steps {
 		for _, slot := range st.in {
 			users[slot] = st
