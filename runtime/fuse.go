@@ -24,6 +24,8 @@ type fuser struct {
 	// stored holds the weights that have been read, by the slot of their floats
 	// and how they are laid out: layers may share one.
 	stored map[weightUse]*ops.Int8Product
+	// packedConvs are by their steps the convolutions that lanes may take.
+	packedConvs map[*step]*ops.ConstantConv
 }
 
 // weightUse is a weight as one kind of product reads it.
@@ -35,7 +37,7 @@ type weightUse struct {
 // fuse rewrites the scope's steps.
 func (s *scope) fuse() {
 	slots := len(s.plan.initial)
-	f := &fuser{scope: s, makers: make(map[int]*step, slots), readers: make(map[int]int, slots), stored: map[weightUse]*ops.Int8Product{}}
+	f := &fuser{scope: s, makers: make(map[int]*step, slots), readers: make(map[int]int, slots), stored: map[weightUse]*ops.Int8Product{}, packedConvs: map[*step]*ops.ConstantConv{}}
 	for _, st := range s.plan.steps {
 		for _, slot := range st.out {
 			if slot != absent {
@@ -66,6 +68,9 @@ func (s *scope) fuse() {
 	if f.recurrences() || fused {
 		f.sweep()
 		f.pack()
+	}
+	if f.lanes() {
+		f.sweep()
 	}
 	f.chains()
 }

@@ -52,6 +52,9 @@ func (f *fuser) convolutions() bool {
 			continue // running the node tells what is wrong
 		}
 		f.take(st, t, []int{st.in[0], bias}, runConv(conv, n, t.last.node))
+		if bias == absent && constants.Type == onnx.Float && conv.InLanes() {
+			f.packedConvs[t.last] = conv
+		}
 		found = true
 	}
 	return found

@@ -16,6 +16,9 @@
 // undone around every operator that does not know them; so tensors keep the
 // layout that all other operators read.
 //
+// [MultiplyTaps] reads both operands where they lie: it is for images that lie side
+// by side, whose neighbours are the same element of the next image.
+//
 // Each function has a loop in Go that says what it computes, and twins of it in
 // AVX-512 and AVX2, which multiply and add in one rounding. A result depends on
 // its own operands alone, not on where it lies in a tile or a row.

@@ -3,7 +3,7 @@ package convolution
 import "unsafe"
 
 // generic are the kernels in Go, which say what the others compute.
-var generic = kernels{"generic", tileGeneric, tapsGeneric, gatherGeneric, gatherPatternGeneric, rampGeneric, widenGeneric, largestGeneric}
+var generic = kernels{"generic", tileGeneric, scatteredGeneric, tapsGeneric, gatherGeneric, gatherPatternGeneric, rampGeneric, widenGeneric, largestGeneric}
 
 func slice[T any](p *T, n int) []T { return unsafe.Slice(p, n) }
 
@@ -42,6 +42,24 @@ func tileGeneric(dst *float32, stride int, a, b *float32, depth int, bias *float
 			for j, v := range x {
 				y[j] += p * v
 				z[j] += q * v
+			}
+		}
+	}
+}
+
+// scatteredGeneric sums as tileGeneric does.
+func scatteredGeneric(dst *float32, stride int, a, b *float32, taps *int, depth int, bias *float32, rows, columns int) {
+	all := slice(dst, (rows-1)*stride+columns)
+	steps, biases := slice((*Tap)(unsafe.Pointer(taps)), depth), slice(bias, Rows)
+	for row := range rows {
+		y := all[row*stride:][:columns]
+		for j := range y {
+			y[j] = biases[row]
+		}
+		for _, tap := range steps {
+			w, x := *moved(a, tap.Weights+row), slice(moved(b, tap.Source), columns)
+			for j, v := range x {
+				y[j] += w * v
 			}
 		}
 	}

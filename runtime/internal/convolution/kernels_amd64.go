@@ -14,6 +14,16 @@ func tileAVX512(dst *float32, stride int, a *float32, b *float32, depth int, bia
 //go:noescape
 func tileAVX2(dst *float32, stride int, a *float32, b *float32, depth int, bias *float32, rows int, columns int)
 
+// scatteredAVX512 is scatteredGeneric in AVX-512.
+//
+//go:noescape
+func scatteredAVX512(dst *float32, stride int, a *float32, b *float32, taps *int, depth int, bias *float32, rows int, columns int)
+
+// scatteredAVX2 is scatteredGeneric in AVX2 and FMA.
+//
+//go:noescape
+func scatteredAVX2(dst *float32, stride int, a *float32, b *float32, taps *int, depth int, bias *float32, rows int, columns int)
+
 // tapsAVX512 is tapsGeneric in AVX-512.
 //
 //go:noescape

@@ -6,9 +6,9 @@ import "golang.org/x/sys/cpu"
 func available() []kernels {
 	all := []kernels{generic}
 	if cpu.X86.HasAVX2 && cpu.X86.HasFMA {
-		all = append([]kernels{{"AVX2", tileAVX2, tapsAVX2, gatherAVX2, gatherPatternGeneric, rampAVX2, widenAVX2, largestAVX2}}, all...)
+		all = append([]kernels{{"AVX2", tileAVX2, scatteredAVX2, tapsAVX2, gatherAVX2, gatherPatternGeneric, rampAVX2, widenAVX2, largestAVX2}}, all...)
 		if cpu.X86.HasAVX512F && cpu.X86.HasBMI2 {
-			all = append([]kernels{{"AVX-512", tileAVX512, tapsAVX512, gatherAVX512, gatherPatternAVX512, rampAVX512, widenAVX2, largestAVX512}}, all...)
+			all = append([]kernels{{"AVX-512", tileAVX512, scatteredAVX512, tapsAVX512, gatherAVX512, gatherPatternAVX512, rampAVX512, widenAVX2, largestAVX512}}, all...)
 		}
 	}
 	return all

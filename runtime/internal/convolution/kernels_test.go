@@ -105,6 +105,38 @@ func TestMultiplyPlaces(t *testing.T) {
 	})
 }
 
+// TestMultiplyTaps holds products whose operands lie anywhere to those of panels.
+func TestMultiplyTaps(t *testing.T) {
+	eachKernels(t, func(t *testing.T, k *kernels, r *rand.Rand) {
+		for rows := 1; rows <= Rows; rows++ {
+			for _, columns := range []int{1, 8, 16, 17, 24, 31, 32, 33, 47, 48} {
+				for _, depth := range []int{0, 1, 2, 5, 37} {
+					_, weights := guarded(r, 2*depth+Rows)
+					_, src := guarded(r, 3*depth+Columns)
+					a, b, taps := make([]float32, depth*Rows), make([]float32, depth*Columns), make([]Tap, depth)
+					for d := range taps {
+						taps[d] = Tap{Weights: r.IntN(2*depth + 1), Source: r.IntN(3*depth + 1)}
+						copy(a[d*Rows:][:Rows], weights[taps[d].Weights:])
+						copy(b[d*Columns:][:columns], src[taps[d].Source:])
+					}
+					var bias [Rows]float32
+					for i := range bias {
+						bias[i] = float32(r.NormFloat64())
+					}
+					stride := columns + r.IntN(5)
+					all, dst := guarded(r, (rows-1)*stride+columns)
+					want := append([]float32(nil), dst...)
+					k.multiply(want, stride, a, b, depth, &bias, rows, columns)
+					k.multiplyTaps(dst, stride, weights, src, taps, &bias, rows, columns)
+					what := fmt.Sprintf("%d rows, %d columns, depth %d", rows, columns, depth)
+					near(t, what, dst, want, 0)
+					checkGuards(t, what, all, len(dst))
+				}
+			}
+		}
+	})
+}
+
 func TestGather(t *testing.T) {
 	eachKernels(t, func(t *testing.T, k *kernels, r *rand.Rand) {
 		for n := 1; n <= Columns; n++ {

@@ -30,6 +30,30 @@ func (k *kernels) multiply(dst []float32, stride int, a, b []float32, depth int,
 	k.tile(&dst[0], stride, unsafe.SliceData(a), unsafe.SliceData(b), depth, &bias[0], rows, columns)
 }
 
+// Tap is a step of a product whose operands do not lie in a row: Rows weights, and
+// source elements as many as there are columns.
+type Tap struct{ Weights, Source int }
+
+// MultiplyTaps is Multiply of what lies at the taps:
+//
+//	dst[r·stride + j] = bias[r] + Σₜ a[taps[t].Weights + r]·src[taps[t].Source + j]
+//
+// summed in their order. It is for the caller to see to it that no tap leads out of
+// a and src, in which Columns elements may be read, whatever columns is.
+func MultiplyTaps(dst []float32, stride int, a, src []float32, taps []Tap, bias *[Rows]float32, rows, columns int) {
+	best.multiplyTaps(dst, stride, a, src, taps, bias, rows, columns)
+}
+
+func (k *kernels) multiplyTaps(dst []float32, stride int, a, src []float32, taps []Tap, bias *[Rows]float32, rows, columns int) {
+	_, _ = bias[rows-1], tileWidth[columns-1] // a tile is no larger
+	_ = dst[(rows-1)*stride+columns-1]
+	if len(taps) > 0 {
+		first, last := taps[0], taps[len(taps)-1]
+		_, _, _, _ = src[first.Source+Columns-1], src[last.Source+Columns-1], a[first.Weights+Rows-1], a[last.Weights+Rows-1]
+	}
+	k.scattered(&dst[0], stride, unsafe.SliceData(a), unsafe.SliceData(src), (*int)(unsafe.Pointer(unsafe.SliceData(taps))), len(taps), &bias[0], rows, columns)
+}
+
 // Gather fills the first n ≤ Columns columns of a panel with what lies at
 // each of the offsets from src:
 //

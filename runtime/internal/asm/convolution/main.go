@@ -6,8 +6,10 @@ import . "github.com/mmcloughlin/avo/build"
 
 func main() {
 	ConstraintExpr("amd64")
-	tileAVX512()
-	tileAVX2()
+	panelTile.avx512()
+	panelTile.avx2()
+	scatteredTile.avx512()
+	scatteredTile.avx2()
 	tapsAVX512()
 	tapsAVX2()
 	gatherAVX512()

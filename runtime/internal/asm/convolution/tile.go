@@ -11,16 +11,61 @@ const (
 	tileColumns = 48
 )
 
-const tileSignature = "func(dst *float32, stride int, a *float32, b *float32, depth int, bias *float32, rows int, columns int)"
+// tile is a form of the product: its operands lie in blocks and panels, or,
+// scattered, at a pair of offsets for each step of the depth.
+type tile struct {
+	name      string
+	scattered bool
+}
 
-// tileAVX512 keeps 8 rows of one to three vectors in registers. Each step of the
-// depth loads the vectors of b and broadcasts the eight weights.
-func tileAVX512() {
-	TEXT("tileAVX512", NOSPLIT, tileSignature)
-	Doc("tileAVX512 is tileGeneric in AVX-512.")
+var (
+	panelTile     = tile{"tile", false}
+	scatteredTile = tile{"scattered", true}
+)
+
+// begin begins the function of a level.
+func (t tile) begin(level, title string) {
+	signature := "func(dst *float32, stride int, a *float32, b *float32, depth int, bias *float32, rows int, columns int)"
+	if t.scattered {
+		signature = "func(dst *float32, stride int, a *float32, b *float32, taps *int, depth int, bias *float32, rows int, columns int)"
+	}
+	TEXT(t.name+level, NOSPLIT, signature)
+	Doc(t.name + level + " is " + t.name + "Generic in " + title + ".")
 	Pragma("noescape")
+}
+
+// operands say where the step at hand has its weights and its row of b. They may
+// use registers for both of the offsets.
+func (t tile) operands(a, b, taps, aOffset, bOffset GPVirtual) (weight, row func(disp int) Mem) {
+	if !t.scattered {
+		return func(disp int) Mem { return Mem{Base: a, Disp: disp} }, func(disp int) Mem { return Mem{Base: b, Disp: disp} }
+	}
+	MOVQ(Mem{Base: taps}, aOffset)
+	MOVQ(Mem{Base: taps, Disp: 8}, bOffset)
+	return func(disp int) Mem { return Mem{Base: a, Index: aOffset, Scale: 4, Disp: disp} },
+		func(disp int) Mem { return Mem{Base: b, Index: bOffset, Scale: 4, Disp: disp} }
+}
+
+// next goes on to the next step.
+func (t tile) next(a, b, taps GPVirtual) {
+	if t.scattered {
+		ADDQ(U8(16), taps)
+	} else {
+		ADDQ(U8(4*tileRows), a)
+		ADDQ(U32(4*tileColumns), b)
+	}
+}
+
+// avx512 keeps 8 rows of one to three vectors in registers. Each step of the
+// depth loads the vectors of b and broadcasts the eight weights.
+func (t tile) avx512() {
+	t.begin("AVX512", "AVX-512")
 	dst, stride, a, b := loadArgument("dst"), loadArgument("stride"), loadArgument("a"), loadArgument("b")
 	depth, bias, rows, columns := loadArgument("depth"), loadArgument("bias"), loadArgument("rows"), loadArgument("columns")
+	var taps, aOffset, bOffset GPVirtual
+	if t.scattered {
+		taps, aOffset, bOffset = loadArgument("taps"), GP64(), GP64()
+	}
 	SHLQ(U8(2), stride)
 	CMPQ(columns, U8(32))
 	JG(LabelRef("three"))
@@ -42,17 +87,17 @@ func tileAVX512() {
 		TESTQ(depth, depth)
 		JZ(LabelRef(name + "Store"))
 		Label(name + "Depth")
+		weight, line := t.operands(a, b, taps, aOffset, bOffset)
 		for vector := range vectors {
-			VMOVUPS(Mem{Base: b, Disp: 64 * vector}, zmm[24+vector])
+			VMOVUPS(line(64*vector), zmm[24+vector])
 		}
 		for row := range tileRows {
-			VBROADCASTSS(Mem{Base: a, Disp: 4 * row}, zmm[28+row%4])
+			VBROADCASTSS(weight(4*row), zmm[28+row%4])
 			for vector := range vectors {
 				VFMADD231PS(zmm[24+vector], zmm[28+row%4], sums(row, vector))
 			}
 		}
-		ADDQ(U8(4*tileRows), a)
-		ADDQ(U32(4*tileColumns), b)
+		t.next(a, b, taps)
 		DECQ(depth)
 		JNZ(LabelRef(name + "Depth"))
 		Label(name + "Store")
@@ -77,13 +122,11 @@ func tileAVX512() {
 	}
 }
 
-// tileAVX2 has half as many registers of half the size: it takes 4 rows of 24
-// columns at a time.
-func tileAVX2() {
+// avx2 has half as many registers of half the size: it takes 4 rows of 24 columns
+// at a time.
+func (t tile) avx2() {
 	const rowsAtOnce, vectors = 4, 3
-	TEXT("tileAVX2", NOSPLIT, tileSignature)
-	Doc("tileAVX2 is tileGeneric in AVX2 and FMA.")
-	Pragma("noescape")
+	t.begin("AVX2", "AVX2 and FMA")
 	dst, stride, rows := loadArgument("dst"), loadArgument("stride"), loadArgument("rows")
 	SHLQ(U8(2), stride)
 	bias, aHalf := loadArgument("bias"), loadArgument("a")
@@ -95,6 +138,10 @@ func tileAVX2() {
 	a, b, depth := GP64(), GP64(), loadArgument("depth")
 	MOVQ(aHalf, a)
 	MOVQ(bHalf, b)
+	var taps, aOffset, bOffset GPVirtual
+	if t.scattered {
+		taps, aOffset, bOffset = loadArgument("taps"), GP64(), GP64()
+	}
 	sums := func(row, vector int) VecPhysical { return ymm[row*vectors+vector] }
 	for row := range rowsAtOnce {
 		VBROADCASTSS(Mem{Base: bias, Disp: 4 * row}, sums(row, 0))
@@ -105,17 +152,17 @@ func tileAVX2() {
 	TESTQ(depth, depth)
 	JZ(LabelRef("store"))
 	Label("depth")
+	weight, line := t.operands(a, b, taps, aOffset, bOffset)
 	for vector := range vectors {
-		VMOVUPS(Mem{Base: b, Disp: 32 * vector}, ymm[12+vector])
+		VMOVUPS(line(32*vector), ymm[12+vector])
 	}
 	for row := range rowsAtOnce {
-		VBROADCASTSS(Mem{Base: a, Disp: 4 * row}, Y15)
+		VBROADCASTSS(weight(4*row), Y15)
 		for vector := range vectors {
 			VFMADD231PS(ymm[12+vector], Y15, sums(row, vector))
 		}
 	}
-	ADDQ(U8(4*tileRows), a)
-	ADDQ(U32(4*tileColumns), b)
+	t.next(a, b, taps)
 	DECQ(depth)
 	JNZ(LabelRef("depth"))
 	Label("store")
