@@ -82,6 +82,26 @@ func narrowBFloat16Generic(dst []BFloat16, src []float32) {
 	}
 }
 
+// RoundFloat16 writes what is left of src when it is rounded to float16, half to
+// even: NarrowFloat16 and then WidenFloat16. dst is as long as src, and may be it.
+func RoundFloat16(dst, src []float32) {
+	dst = dst[:len(src)]
+	done := fastConversion.roundFloat16(dst, src)
+	for i, f := range src[done:] {
+		dst[done+i] = Float16FromFloat32(f).widen()
+	}
+}
+
+// RoundFloat16AndAdd is RoundFloat16 and then a sum in float32, with an addend as
+// long as src.
+func RoundFloat16AndAdd(dst, src, addend []float32) {
+	dst, addend = dst[:len(src)], addend[:len(src)]
+	done := fastConversion.roundFloat16AndAdd(dst, src, addend)
+	for i, f := range src[done:] {
+		dst[done+i] = Float16FromFloat32(f).widen() + addend[done+i]
+	}
+}
+
 // conversion holds loops that convert the first elements of src, and give how
 // many they have converted; the rest is the generic loops'. They give the same
 // bits.
@@ -90,10 +110,14 @@ type conversion struct {
 	narrowFloat16  func(dst []Float16, src []float32) int
 	widenBFloat16  func(dst []float32, src []BFloat16) int
 	narrowBFloat16 func(dst []BFloat16, src []float32) int
+
+	roundFloat16       func(dst, src []float32) int
+	roundFloat16AndAdd func(dst, src, addend []float32) int
 }
 
 // slowConversion leaves everything to the generic loops.
 var slowConversion = conversion{
 	func([]float32, []Float16) int { return 0 }, func([]Float16, []float32) int { return 0 },
 	func([]float32, []BFloat16) int { return 0 }, func([]BFloat16, []float32) int { return 0 },
+	func(_, _ []float32) int { return 0 }, func(_, _, _ []float32) int { return 0 },
 }

@@ -25,3 +25,15 @@ func widenBFloat16AVX2(dst []float32, src []BFloat16) int
 //
 //go:noescape
 func narrowBFloat16AVX2(dst []BFloat16, src []float32) int
+
+// roundFloat16F16C converts the elements of src in whole sixteens
+// and gives how many those are.
+//
+//go:noescape
+func roundFloat16F16C(dst []float32, src []float32) int
+
+// roundFloat16AndAddF16C converts the elements of src in whole sixteens
+// and gives how many those are.
+//
+//go:noescape
+func roundFloat16AndAddF16C(dst []float32, src []float32, addend []float32) int

@@ -133,3 +133,67 @@ end:
 	MOVQ BX, ret+48(FP)
 	VZEROUPPER
 	RET
+
+// func roundFloat16F16C(dst []float32, src []float32) int
+// Requires: AVX, F16C
+TEXT ·roundFloat16F16C(SB), NOSPLIT, $0-56
+	MOVQ dst_base+0(FP), AX
+	MOVQ src_base+24(FP), CX
+	MOVQ src_len+32(FP), DX
+	XORQ BX, BX
+	ANDQ $-16, DX
+
+again:
+	CMPQ      BX, DX
+	JE        end
+	VMOVUPS   (CX), Y0
+	VCVTPS2PH $0x00, Y0, X0
+	VCVTPH2PS X0, Y0
+	VMOVUPS   Y0, (AX)
+	VMOVUPS   32(CX), Y0
+	VCVTPS2PH $0x00, Y0, X0
+	VCVTPH2PS X0, Y0
+	VMOVUPS   Y0, 32(AX)
+	ADDQ      $0x00000040, AX
+	ADDQ      $0x00000040, CX
+	ADDQ      $0x00000010, BX
+	JMP       again
+
+end:
+	MOVQ BX, ret+48(FP)
+	VZEROUPPER
+	RET
+
+// func roundFloat16AndAddF16C(dst []float32, src []float32, addend []float32) int
+// Requires: AVX, F16C
+TEXT ·roundFloat16AndAddF16C(SB), NOSPLIT, $0-80
+	MOVQ dst_base+0(FP), AX
+	MOVQ src_base+24(FP), CX
+	MOVQ src_len+32(FP), DX
+	XORQ BX, BX
+	ANDQ $-16, DX
+	MOVQ addend_base+48(FP), SI
+
+again:
+	CMPQ      BX, DX
+	JE        end
+	VMOVUPS   (CX), Y0
+	VCVTPS2PH $0x00, Y0, X0
+	VCVTPH2PS X0, Y0
+	VADDPS    (SI), Y0, Y0
+	VMOVUPS   Y0, (AX)
+	VMOVUPS   32(CX), Y0
+	VCVTPS2PH $0x00, Y0, X0
+	VCVTPH2PS X0, Y0
+	VADDPS    32(SI), Y0, Y0
+	VMOVUPS   Y0, 32(AX)
+	ADDQ      $0x00000040, SI
+	ADDQ      $0x00000040, AX
+	ADDQ      $0x00000040, CX
+	ADDQ      $0x00000010, BX
+	JMP       again
+
+end:
+	MOVQ BX, ret+72(FP)
+	VZEROUPPER
+	RET

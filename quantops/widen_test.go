@@ -3,6 +3,7 @@ package quantops
 import (
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 )
 
@@ -63,9 +64,19 @@ func compareConversions(t *testing.T, codes []Float16, floats []float32, offset 
 		}
 	}
 	narrowed, narrowedBrains := converted(t, NarrowFloat16, floats, offset, 7), converted(t, NarrowBFloat16, floats, offset, 7)
+	rounded := converted(t, RoundFloat16, floats, offset, 7)
+	addend := slices.Clone(floats)
+	slices.Reverse(addend)
+	summed := converted(t, func(dst, src []float32) { RoundFloat16AndAdd(dst, src, addend) }, floats, offset, 7)
 	for i, f := range floats {
 		if got, want := narrowed[i], Float16FromFloat32(f); got != want {
 			t.Fatalf("%v (%#08x) becomes float16 %#04x, want %#04x", f, math.Float32bits(f), uint16(got), uint16(want))
+		}
+		if got, want := math.Float32bits(rounded[i]), math.Float32bits(Float16FromFloat32(f).Float32()); got != want {
+			t.Fatalf("%v (%#08x) is rounded to %#08x, want %#08x", f, math.Float32bits(f), got, want)
+		}
+		if got, want := math.Float32bits(summed[i]), math.Float32bits(Float16FromFloat32(f).Float32()+floats[len(floats)-1-i]); got != want && summed[i] == summed[i] {
+			t.Fatalf("%v (%#08x) is rounded and added to, and becomes %#08x, want %#08x", f, math.Float32bits(f), got, want)
 		}
 		if got, want := narrowedBrains[i], BFloat16FromFloat32(f); got != want {
 			t.Fatalf("%v (%#08x) becomes bfloat16 %#04x, want %#04x", f, math.Float32bits(f), uint16(got), uint16(want))

@@ -13,30 +13,23 @@ import (
 // cache in both widths then.
 const narrowPiece = 1024
 
-// narrowScratch holds a piece of floats in 16 bit.
-type narrowScratch struct {
-	half  [narrowPiece]quantops.Float16
-	brain [narrowPiece]quantops.BFloat16
-}
-
-var narrowScratches = sync.Pool{New: func() any { return new(narrowScratch) }}
+var brainScratches = sync.Pool{New: func() any { return new([narrowPiece]quantops.BFloat16) }}
 
 // roundFloats writes x to y, which may be the same, as a Cast to a type of 16 bits
 // and one back would leave it.
 func roundFloats(t onnx.DType, y, x []float32) {
-	s := narrowScratches.Get().(*narrowScratch)
+	if t == onnx.Float16 {
+		quantops.RoundFloat16(y, x)
+		return
+	}
+	s := brainScratches.Get().(*[narrowPiece]quantops.BFloat16)
 	for len(x) > 0 {
 		n := min(len(x), narrowPiece)
-		if t == onnx.BFloat16 {
-			quantops.NarrowBFloat16(s.brain[:n], x[:n])
-			quantops.WidenBFloat16(y[:n], s.brain[:n])
-		} else {
-			quantops.NarrowFloat16(s.half[:n], x[:n])
-			quantops.WidenFloat16(y[:n], s.half[:n])
-		}
+		quantops.NarrowBFloat16(s[:n], x[:n])
+		quantops.WidenBFloat16(y[:n], s[:n])
 		y, x = y[n:], x[n:]
 	}
-	narrowScratches.Put(s)
+	brainScratches.Put(s)
 }
 
 // widenInto is a tensor of 16-bit floats in float32, or one of float32 rounded to
@@ -73,9 +66,13 @@ func (w *Int8Product) narrowResult(c *Call, t onnx.DType, shape []int, sums []fl
 		if w.Bias == nil {
 			return
 		}
+		bias := w.Bias[at%w.Weights[0].N:][:len(y)]
+		if t == onnx.Float16 {
+			quantops.RoundFloat16AndAdd(y, y, bias)
+			return
+		}
 		roundFloats(t, y, y)
-		n := w.Weights[0].N
-		vector.Add(y, y, w.Bias[at%n:][:len(y)])
+		vector.Add(y, y, bias)
 	}
 	switch {
 	case w.Widened:

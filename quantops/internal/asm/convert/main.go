@@ -31,6 +31,8 @@ func main() {
 	c.narrowFloat16()
 	c.widenBFloat16()
 	c.narrowBFloat16()
+	c.roundFloat16()
+	c.roundFloat16AndAdd()
 	if err := c.write(os.Args[1]); err != nil {
 		log.Fatal(err)
 	}
@@ -113,6 +115,37 @@ func (c *conversions) narrowFloat16() {
 			c.VCVTPS2PH(operand.U8(0), v, to.Offset(16*half)) // to the nearest, half to even
 		}
 	})
+}
+
+func (c *conversions) roundFloat16() {
+	c.function("roundFloat16F16C", "func(dst []float32, src []float32) int", 4, 4, func() {}, func(to, from operand.Mem) {
+		for half := range 2 {
+			c.VMOVUPS(c.rounded(from.Offset(32*half)), to.Offset(32*half))
+		}
+	})
+}
+
+func (c *conversions) roundFloat16AndAdd() {
+	var addend reg.Register
+	c.function("roundFloat16AndAddF16C", "func(dst []float32, src []float32, addend []float32) int", 4, 4, func() {
+		addend = c.Load(c.Param("addend").Base(), c.GP64())
+	}, func(to, from operand.Mem) {
+		for half := range 2 {
+			v := c.rounded(from.Offset(32 * half))
+			c.VADDPS(operand.Mem{Base: addend, Disp: 32 * half}, v, v)
+			c.VMOVUPS(v, to.Offset(32*half))
+		}
+		c.ADDQ(operand.U32(4*lanes), addend)
+	})
+}
+
+// rounded are eight float32, rounded to float16.
+func (c *conversions) rounded(from operand.Mem) reg.VecVirtual {
+	v, half := c.YMM(), c.XMM()
+	c.VMOVUPS(from, v)
+	c.VCVTPS2PH(operand.U8(0), v, half) // to the nearest, half to even
+	c.VCVTPH2PS(half, v)
+	return v
 }
 
 func (c *conversions) widenBFloat16() {
