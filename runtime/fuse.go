@@ -148,11 +148,32 @@ func (f *fuser) product(st *step) bool {
 		}
 		st.product = &product
 		f.readers[use.slot]--
-		st.in = []int{st.in[1-operand], slotAt(st.in, 2)}
+		st.in = []int{st.in[1-operand], f.wideAddend(slotAt(st.in, 2))}
 		st.run = runProduct(st.product)
 		return true
 	}
 	return false
+}
+
+// wideAddend is a slot with Gemm's third operand in float32, in which it is added,
+// if it is a constant in 16 bit: then not every run has to widen it.
+func (f *fuser) wideAddend(slot int) int {
+	t := f.fixedTensor(slot)
+	if t == nil || !sixteenBit(t.DType()) {
+		return slot
+	}
+	values, err := t.Float64s()
+	if err != nil {
+		return slot
+	}
+	wide := make([]float32, len(values))
+	for i, v := range values {
+		wide[i] = float32(v)
+	}
+	f.readers[slot]--
+	slot = f.scope.constant("", tensor.New(t.Shape(), wide))
+	f.readers[slot]++
+	return slot
 }
 
 func slotAt(slots []int, i int) int {
