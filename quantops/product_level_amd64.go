@@ -20,27 +20,32 @@ func detectProduct() productLevel {
 	return productGeneric
 }
 
+// but is a level that differs from k.
+func (k productKernels) but(change func(*productKernels)) *productKernels {
+	change(&k)
+	return &k
+}
+
+// Each level has what the one below has, but for what it does better.
 var (
-	avx2Product = &productKernels{
-		float32: newTileSet(tilesFloat32AVX2), int8: newTileSet(tilesInt8AVX2), shiftedInt8: newTileSet(tilesShiftedInt8AVX2),
-		dot: genericProduct.dot, fixed: genericProduct.fixed, dotDepth: dotStep, fixBlock: fixBlockGeneric,
-		finish: finishAVX2, addScaled: addScaledAVX2, finishColumns: panelColumns, transpose: transpose8AVX2,
-	}
-	avx512Product = &productKernels{
-		float32: newTileSet(tilesFloat32AVX512), int8: newTileSet(tilesInt8AVX512), widenPanel: widenPanelAVX512, shiftedInt8: newTileSet(tilesShiftedInt8AVX512),
-		dot: genericProduct.dot, fixed: genericProduct.fixed, dotDepth: dotStep, fixBlock: fixBlockAVX512, dynamicRange: dynamicRangeAVX512, dynamicBytes: dynamicBytesAVX512,
-		finish: finishAVX512, addScaled: addScaledAVX512, finishColumns: 1, transpose: transpose8AVX2,
-	}
-	vnniProduct = &productKernels{
-		float32: avx512Product.float32, int8: avx512Product.int8, widenPanel: widenPanelAVX512, shiftedInt8: avx512Product.shiftedInt8,
-		dot: newTileSet(tilesDotVNNI), fixed: newTileSet(tilesFixedVNNI), dotDepth: dotStep, fixBlock: fixBlockAVX512, dynamicRange: dynamicRangeAVX512, dynamicBytes: dynamicBytesAVX512,
-		finish: finishAVX512, addScaled: addScaledAVX512, finishColumns: 1, transpose: transpose8AVX2,
-	}
-	amxProduct = &productKernels{
-		float32: avx512Product.float32, int8: avx512Product.int8, widenPanel: widenPanelAVX512, shiftedInt8: avx512Product.shiftedInt8,
-		dot: vnniProduct.dot, fixed: vnniProduct.fixed, tallDot: dotTilesAMX(tile16x32DotAMX, tile16x64DotAMX, tile32x32DotAMX), tallFixed: fixedTilesAMX, dotDepth: amxDepth, pieces: amxPieces, fixBlock: fixBlockAVX512, dynamicRange: dynamicRangeAVX512, dynamicBytes: dynamicBytesAVX512,
-		finish: finishAVX512, addScaled: addScaledAVX512, finishColumns: 1, transpose: transpose8AVX2,
-	}
+	avx2Product = genericProduct.but(func(k *productKernels) {
+		k.float32, k.int8, k.shiftedInt8 = newTileSet(tilesFloat32AVX2), newTileSet(tilesInt8AVX2), newTileSet(tilesShiftedInt8AVX2)
+		k.finish, k.addScaled, k.finishColumns = finishAVX2, addScaledAVX2, panelColumns
+		k.transpose = transpose8AVX2
+	})
+	avx512Product = avx2Product.but(func(k *productKernels) {
+		k.float32, k.int8, k.shiftedInt8 = newTileSet(tilesFloat32AVX512), newTileSet(tilesInt8AVX512), newTileSet(tilesShiftedInt8AVX512)
+		k.widenPanel = widenPanelAVX512
+		k.finish, k.addScaled, k.finishColumns = finishAVX512, addScaledAVX512, 1
+		k.fixBlock, k.dynamicRange, k.dynamicBytes = fixBlockAVX512, dynamicRangeAVX512, dynamicBytesAVX512
+	})
+	vnniProduct = avx512Product.but(func(k *productKernels) {
+		k.dot, k.fixed = newTileSet(tilesDotVNNI), newTileSet(tilesFixedVNNI)
+	})
+	amxProduct = vnniProduct.but(func(k *productKernels) {
+		k.tallDot, k.dotDepth = dotTilesAMX(tile16x32DotAMX, tile16x64DotAMX, tile32x32DotAMX), amxDepth
+		k.tallFixed, k.pieces = fixedTilesAMX, amxPieces
+	})
 )
 
 var amxPieces = &pieceKernels{
