@@ -205,7 +205,7 @@ func (h *halver) readsHalf(use onnx.Use) bool {
 	if use.Node.OpType == "Cast" {
 		return typeAttr(use.Node, "to", onnx.Undefined) == h.narrow && !use.Scope.IsOutput(use.Node.Output(0))
 	}
-	return h.floats(use.Scope, use.Node) && h.keeps(use.Scope, use.Node) == ""
+	return len(use.Node.Bodies()) == 0 && h.floats(use.Scope, use.Node) && h.keeps(use.Scope, use.Node) == ""
 }
 
 // held says whether a float32 value is going to be computed in 16 bit, or is
@@ -226,6 +226,8 @@ func (h *halver) held(scope *onnx.Scope, name string) bool {
 		return to == onnx.Float && (from == h.narrow || small)
 	case h.callee(node) != nil:
 		return h.borders[h.callee(node)].gives(slices.Index(node.Outputs, name))
+	case len(node.Bodies()) > 0:
+		return h.bodyKeeps(defining, node, slices.Index(node.Outputs, name)) == ""
 	}
 	return h.floats(defining, node) && h.keeps(defining, node) == ""
 }

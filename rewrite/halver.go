@@ -9,7 +9,7 @@ import (
 // halver makes a whole graph compute in 16 bit, node by node: a node that is
 // safe there reads and gives 16 bit, the others float32, and casts stand where
 // the two meet, one for each value and scope. The model's own inputs and
-// outputs, and those of bodies and functions, keep their types.
+// outputs keep their types.
 type halver struct {
 	index  *onnx.Index
 	names  *nameSet
@@ -53,7 +53,7 @@ func narrowGraph(m *onnx.Model, narrow onnx.DType) (*onnx.Model, []Skip, error) 
 		return nil, nil, err
 	}
 	h := newHalver(m, index, narrow)
-	main, err := h.graph(index.Main())
+	main, err := h.graph(index.Main(), nil)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -91,11 +91,12 @@ func newHalver(m *onnx.Model, index *onnx.Index, narrow onnx.DType) *halver {
 	return h
 }
 
-// graph converts one scope.
-func (h *halver) graph(scope *onnx.Scope) (*onnx.Graph, error) {
+// graph converts one scope. narrow says which of its outputs are to be in 16 bit;
+// nil: none.
+func (h *halver) graph(scope *onnx.Scope, narrow []bool) (*onnx.Graph, error) {
 	s := h.open(scope)
-	for _, v := range scope.Graph.Outputs {
-		s.outputs[v.Name] = true
+	for i, v := range scope.Graph.Outputs {
+		s.outputs[v.Name] = s.outputs[v.Name] || narrow == nil || !narrow[i]
 	}
 	for _, node := range scope.Nodes() {
 		if err := h.node(scope, s, node); err != nil {
@@ -103,6 +104,14 @@ func (h *halver) graph(scope *onnx.Scope) (*onnx.Graph, error) {
 		}
 	}
 	g := scope.Graph.Clone()
+	g.Outputs = slices.Clone(g.Outputs)
+	for i := range narrow {
+		if narrow[i] {
+			if err := h.putOutHalf(scope, s, g, i); err != nil {
+				return nil, err
+			}
+		}
+	}
 	g.Nodes = s.nodes
 	g.Initializers = append(g.Initializers, s.constants...)
 	g.ValueInfo = h.valueInfo(scope, s, g.ValueInfo)
@@ -146,7 +155,7 @@ func (h *halver) node(scope *onnx.Scope, s *halfScope, node *onnx.Node) error {
 		if a.G == nil {
 			continue
 		}
-		body, err := h.graph(h.index.Scope(a.G))
+		body, err := h.body(node, a.G, gives)
 		if err != nil {
 			return err
 		}
@@ -173,8 +182,9 @@ func (h *halver) node(scope *onnx.Scope, s *halfScope, node *onnx.Node) error {
 }
 
 // sides says which float32 inputs a node is to read in 16 bit and which outputs
-// it gives so: of a call its function's border decides, of others it is all or
-// none. Why something stays float32 is noted.
+// it gives so: of a call its function's border decides, of a node with bodies
+// what these compute, of others it is all or none. Why something stays float32 is
+// noted.
 func (h *halver) sides(scope *onnx.Scope, node *onnx.Node) (takes, gives func(i int) bool) {
 	floats, reason := h.floats(scope, node), ""
 	if floats {
@@ -188,6 +198,13 @@ func (h *halver) sides(scope *onnx.Scope, node *onnx.Node) (takes, gives func(i 
 			h.converted++
 		}
 		return b.takes, b.gives
+	}
+	if len(node.Bodies()) > 0 {
+		gives := make([]bool, len(node.Outputs))
+		for i, name := range node.Outputs {
+			gives[i] = name != "" && h.types.typeOf(scope, name) == onnx.Float && h.bodyKeeps(scope, node, i) == ""
+		}
+		return func(int) bool { return false }, func(i int) bool { return gives[i] }
 	}
 	converted := floats && reason == ""
 	if converted {

@@ -26,6 +26,17 @@ func TestWholeGraph(t *testing.T) {
 		{"bodies", sketch{inputs: []string{"x", "c"}, weights: []*onnx.Tensor{w}, nodes: []*onnx.Node{op("Relu", "r", "x"), choose("i",
 			body("t", nil, op("MatMul", "t", "r", "w")),
 			body("e", []*onnx.Tensor{ramp("v", onnx.Float, 3)}, op("Neg", "n", "r"), op("Add", "e", "n", "v"))), op("Tanh", "y", "i")}}},
+		{"branches that are constants or other values", sketch{inputs: []string{"x", "c"}, outputs: []string{"y", "z", "u"}, nodes: []*onnx.Node{op("Relu", "r", "x"),
+			choose("i", body("t", nil, op("Add", "t", "r", "r")), body("e", nil, with(op("Constant", "e"), onnx.TensorAttr("value", ramp("v", onnx.Float, 3, 3))))),
+			choose("j", body("p", nil, op("Identity", "p", "r")), body("q", []*onnx.Tensor{number("q", 1e9)}, op("Neg", "n", "q"))),
+			choose("k", body("a", nil, choose("a", body("l", nil, op("Neg", "l", "r")), body("m", nil, op("Abs", "m", "r")))), body("d", nil, op("Exp", "d", "r"))),
+			op("Tanh", "y", "i"), op("Tanh", "z", "j"), op("Tanh", "u", "k")}}},
+		{"a loop", sketch{inputs: []string{"x"}, outputs: []string{"y", "z"}, weights: []*onnx.Tensor{onnx.Int64Tensor("three", nil, []int64{3})}, nodes: []*onnx.Node{op("Relu", "r", "x"),
+			several(with(op("Loop", "s", "three", "", "r"), onnx.GraphAttr("body", &onnx.Graph{
+				Name: "turn", Nodes: []*onnx.Node{op("Identity", "go", "cond"), op("Add", "next", "state", "r"), op("Neg", "seen", "next")},
+				Inputs:  []*onnx.Value{{Name: "turn", Type: typeOf(onnx.Int64)}, {Name: "cond", Type: typeOf(onnx.Bool)}, {Name: "state", Type: typeOf(onnx.Float)}},
+				Outputs: []*onnx.Value{{Name: "go", Type: typeOf(onnx.Bool)}, {Name: "next", Type: typeOf(onnx.Float)}, {Name: "seen", Type: typeOf(onnx.Float)}},
+			})), "all"), op("Tanh", "y", "s"), op("Tanh", "z", "all")}}},
 		{"batch moved before a product", sketch{weights: []*onnx.Tensor{w}, outputs: []string{"y", "z"}, nodes: []*onnx.Node{op("Relu", "r", "x"),
 			with(op("Transpose", "t", "r"), onnx.IntsAttr("perm", []int64{1, 0, 2})), op("MatMul", "y", "t", "w"),
 			with(op("Transpose", "u", "r"), onnx.IntsAttr("perm", []int64{0, 2, 1})), op("MatMul", "z", "u", "w")}}},
@@ -60,3 +71,12 @@ func TestWholeGraph(t *testing.T) {
 		})
 	}
 }
+
+// several gives a node more outputs.
+func several(n *onnx.Node, outputs ...string) *onnx.Node {
+	n.Outputs = append(n.Outputs, outputs...)
+	return n
+}
+
+// typeOf is a tensor's type without a shape.
+func typeOf(t onnx.DType) *onnx.Type { return &onnx.Type{Kind: onnx.TensorKind, DType: t} }

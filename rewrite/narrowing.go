@@ -57,6 +57,9 @@ func (h *halver) keeps(scope *onnx.Scope, node *onnx.Node) string {
 	if body := h.callee(node); body != nil {
 		return h.borders[body].reason()
 	}
+	if len(node.Bodies()) > 0 {
+		return h.bodiesKeep(scope, node)
+	}
 	reason, known := h.reasons[node]
 	if !known {
 		reason = h.keepsOperator(scope, node)
@@ -69,9 +72,6 @@ func (h *halver) keeps(scope *onnx.Scope, node *onnx.Node) string {
 func (h *halver) keepsOperator(scope *onnx.Scope, node *onnx.Node) string {
 	if node.Domain != "" && node.Domain != "ai.onnx" {
 		return "operators of " + node.Domain + " are not known well enough"
-	}
-	if len(node.Bodies()) > 0 {
-		return "its bodies take and give float32"
 	}
 	if reason := otherOpset(scope, h.opset); reason != "" {
 		return reason
