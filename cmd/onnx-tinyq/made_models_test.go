@@ -243,5 +243,6 @@ func madeModels() map[string]struct {
 	})
 	addBodies(add)
 	addFunctions(add)
+	addBranches(add)
 	return models
 }
