@@ -149,10 +149,11 @@ func along(axis int, dims []int64) (layout, string) {
 func channelsFirst(_ *onnx.Node, _ int, dims []int64) (layout, string) { return along(0, dims) }
 
 // transposedChannels is the layout of a transposed convolution's weight, [C,
-// M/group, ...]: groups share scales, unless it is depthwise, where the inputs
-// are the output channels.
+// M/group, ...]. The second axis counts the outputs of every group alike, so where
+// there are several, each input channel has a scale, which is of one group: in a
+// depthwise one that is the output channel's too.
 func transposedChannels(node *onnx.Node, _ int, dims []int64) (layout, string) {
-	if group := node.Attr("group"); group != nil && len(dims) > 1 && group.I == dims[0] && dims[1] == 1 {
+	if group := node.Attr("group"); group != nil && group.I > 1 {
 		return along(0, dims)
 	}
 	return along(1, dims)

@@ -22,6 +22,7 @@ func TestOperators(t *testing.T) {
 		{"conv", append(w(4, 3, 3, 3), ramp("b", onnx.Float, 4)), op("Conv", "y", "x", "w", "b"), 1},
 		{"conv 1-D", w(4, 3, 5), op("Conv", "y", "x", "w"), 1},
 		{"conv transpose", w(3, 4, 2, 2), op("ConvTranspose", "y", "x", "w"), 1},
+		{"conv transpose, in groups", w(6, 2, 2, 2), with(op("ConvTranspose", "y", "x", "w"), onnx.IntAttr("group", 3)), 1},
 		{"conv transpose, depthwise", w(3, 1, 2, 2), with(op("ConvTranspose", "y", "x", "w"), onnx.IntAttr("group", 3)), 1},
 		{"lstm", append(w(1, 8, 3), ramp("r", onnx.Float, 1, 8, 2)), with(op("LSTM", "y", "x", "w", "r"), onnx.IntAttr("hidden_size", 2)), 2},
 		{"gru", append(w(2, 6, 3), ramp("r", onnx.Float, 2, 6, 2)), with(op("GRU", "y", "x", "w", "r"), onnx.IntAttr("hidden_size", 2)), 2},
