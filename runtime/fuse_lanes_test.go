@@ -44,6 +44,10 @@ func TestLanes(t *testing.T) {
 			nodes:   []*onnx.Node{conv("x,a,ab", "y", pads(5, 5, 5, 5))},
 			weights: map[string]*tensor.Tensor{"a": ramp(5, 4, 2, 2), "ab": ramp(5)}, image: []int{4, 2, 2}, steps: "[Conv]",
 		},
+		"a kernel as large as the image": {
+			nodes:   []*onnx.Node{conv("x,a", "y", pads(7, 7, 7, 7))},
+			weights: map[string]*tensor.Tensor{"a": ramp(3, 16, 15, 15)}, image: []int{16, 15, 15}, steps: "[Conv]",
+		},
 		"one axis": {
 			nodes:   []*onnx.Node{conv("x,a", "1", pads(1, 1)), node("MaxPool", "1", "y", onnx.IntsAttr("kernel_shape", []int64{3}), onnx.IntsAttr("strides", []int64{3}))},
 			weights: map[string]*tensor.Tensor{"a": ramp(11, 4, 3)}, image: []int{4, 12}, steps: "[MaxPool]",

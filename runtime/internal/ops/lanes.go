@@ -156,10 +156,12 @@ func (s *LaneStage) lay(input []int) (*laneWork, *slidingWindow) {
 	w := &laneWork{channels: input[1], inputs: tensor.Count(input[2:])}
 	if s.Conv != nil {
 		p, err := s.Conv.planShapes(input, s.Conv.Shape)
-		if err != nil || p.outputs == 0 || lanes*p.outputs > laneElements || len(p.input) > lanesRank {
+		if err != nil || p.outputs == 0 || lanes*max(p.maps*p.outputs, p.channels*p.inputs) > laneElements || len(p.input) > lanesRank {
 			return nil, nil
 		}
-		w.maps, w.outputs, w.conv = p.maps, p.outputs, newLaneConv(s.Conv, p)
+		if w.maps, w.outputs, w.conv = p.maps, p.outputs, newLaneConv(s.Conv, p); w.conv == nil {
+			return nil, nil
+		}
 		return w, p.slidingWindow
 	}
 	window, err := s.Pool.window.slide(input[2:], s.Pool.window.kernel)

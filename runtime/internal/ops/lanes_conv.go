@@ -2,8 +2,13 @@ package ops
 
 import "github.com/onnx-tinyq/onnx-tinyq/runtime/internal/convolution"
 
-// lanesRank is how many spatial axes a convolution in lanes has at most.
-const lanesRank = 3
+const (
+	// lanesRank is how many spatial axes a convolution in lanes has at most.
+	lanesRank = 3
+	// mostTaps is how long all its lists are together at most: large kernels have
+	// very many, as nearly every output lacks others of their taps.
+	mostTaps = 1 << 17
+)
 
 // laneConv is a convolution of 16 images side by side. Each output reads the taps
 // that lie in the input alone: in small maps, a third of them do not.
@@ -21,9 +26,19 @@ type laneTile struct{ output, n, input, list int }
 // before the last.
 type reach [lanesRank]struct{ first, last int }
 
+// count is how many taps of one channel those are.
+func (r *reach) count(rank int) int {
+	n := 1
+	for _, axis := range r[:rank] {
+		n *= axis.last - axis.first
+	}
+	return n
+}
+
+// newLaneConv plans a convolution; nil if it has too many lists.
 func newLaneConv(f *ConstantConv, p *convPlan) *laneConv {
 	const most = convolution.Columns / lanes
-	c := &laneConv{ConstantConv: f}
+	c, taps := &laneConv{ConstantConv: f}, 0
 	rank := len(p.input)
 	strides := rowMajor(p.input).strides
 	spans := make([][]tapSpan, rank)
@@ -42,6 +57,9 @@ func newLaneConv(f *ConstantConv, p *convPlan) *laneConv {
 		}
 		list, ok := known[r]
 		if !ok {
+			if taps += p.channels * r.count(rank); taps > mostTaps {
+				return nil
+			}
 			list = len(c.lists)
 			known[r] = list
 			c.lists = append(c.lists, c.taps(p, r, strides))
