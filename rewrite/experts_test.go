@@ -20,6 +20,8 @@ func TestEachExpertHasItsScales(t *testing.T) {
 		}
 	}
 	matMul := op("MatMul", "y", "x", "w")
+	fused := with(op("FusedMatMul", "y", "x", "w"), onnx.IntAttr("transB", 1))
+	fused.Domain = "com.microsoft"
 	einsum := with(op("Einsum", "y", "x", "w"), onnx.StringAttr("equation", "td,edf->tef"))
 	turned := with(op("Einsum", "y", "x", "w"), onnx.StringAttr("equation", "etd,efd->etf"))
 	for _, test := range []struct {
@@ -37,6 +39,7 @@ func TestEachExpertHasItsScales(t *testing.T) {
 		{"16 bit", matMul, []int64{experts, products, channels}, []int64{experts, 1, channels}, 21, true, Recipe{Activations: W8A16, SixteenBit: onnx.Float16}},
 		{"8 bit", matMul, []int64{experts, products, channels}, []int64{experts, 1, channels}, 21, false, Recipe{Activations: W8A8}},
 		{"Einsum", einsum, []int64{experts, products, channels}, []int64{experts, 1, channels}, 21, true, Recipe{}},
+		{"FusedMatMul, transposed", fused, []int64{experts, channels, products}, []int64{experts, channels, 1}, 21, true, Recipe{}},
 		{"Einsum, transposed", turned, []int64{experts, channels, products}, []int64{experts, channels, 1}, 21, true, Recipe{}},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -101,7 +101,8 @@ func DefaultOperators() []string { return Operators()[:defaultOperators] }
 var transposeAttr = [2]string{"transA", "transB"}
 
 // readLinear is the layout of MatMul, Gemm and their kin: stored so that the
-// node reads [K,N] on the right or [M,K] on the left, with any batch before.
+// node reads [K,N] on the right or [M,K] on the left. A batch of matrices, each of
+// which has scales of its own, is stored as it lies.
 func readLinear(node *onnx.Node, input int, dims []int64) (layout, string) {
 	l := layout{dims: slices.Clone(dims), reduction: -1}
 	rank := len(dims)
@@ -116,16 +117,20 @@ func readLinear(node *onnx.Node, input int, dims []int64) (layout, string) {
 			return l, "its " + batch + " moves the weight's axes"
 		}
 	}
+	transposed := false
 	if a := node.Attr(transposeAttr[input]); a != nil && a.RefName != "" {
 		return l, "its " + a.Name + " is an attribute of the function's caller"
 	} else if a != nil && a.I != 0 && rank >= 2 && node.OpType != "MatMul" {
-		l.transpose = true
+		transposed = true
+	}
+	if l.batched = rank > 2; transposed && !l.batched {
+		l.transpose, transposed = true, false
 		l.dims[rank-2], l.dims[rank-1] = l.dims[rank-1], l.dims[rank-2]
 	}
 	switch {
 	case rank == 1:
 		l.axis = -1
-	case input == 1:
+	case (input == 1) != transposed:
 		l.axis = rank - 1
 	default:
 		l.axis = rank - 2
@@ -133,7 +138,6 @@ func readLinear(node *onnx.Node, input int, dims []int64) (layout, string) {
 	if rank == 2 {
 		l.reduction = 1 - l.axis
 	}
-	l.batched = rank > 2
 	return l, ""
 }
 

@@ -37,7 +37,8 @@ func TestPayloads(t *testing.T) {
 			"recurrent":           {batch, []*onnx.Node{op("RNN", "y", "x", "w", "x")}, false},
 			"vector":              {ramp("w", dtype, 9), []*onnx.Node{op("MatMul", "y", "x", "w")}, false},
 			"attention":           {w, []*onnx.Node{{Domain: microsoft, OpType: "Attention", Inputs: []string{"x", "w"}, Outputs: []string{"y"}}}, false},
-			"fused, transposed B": {batch, []*onnx.Node{{Domain: microsoft, OpType: "FusedMatMul", Inputs: []string{"x", "w"}, Outputs: []string{"y"}, Attrs: []*onnx.Attr{transB}}}, true},
+			"fused, transposed B": {w, []*onnx.Node{{Domain: microsoft, OpType: "FusedMatMul", Inputs: []string{"x", "w"}, Outputs: []string{"y"}, Attrs: []*onnx.Attr{transB}}}, true},
+			"a fused batch":       {batch, []*onnx.Node{{Domain: microsoft, OpType: "FusedMatMul", Inputs: []string{"x", "w"}, Outputs: []string{"y"}, Attrs: []*onnx.Attr{transB}}}, false},
 		} {
 			for _, granularity := range []Granularity{PerChannel, PerTensor} {
 				t.Run(fmt.Sprintf("%v/%s/%s", dtype, name, granularity), func(t *testing.T) {

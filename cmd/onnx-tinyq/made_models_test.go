@@ -213,6 +213,10 @@ func madeModels() map[string]struct {
 		s.microsoft("FusedMatMul", "y", []string{s.in("x", 24, 6), s.weight("w", 24, 16)}, onnx.IntAttr("transA", 1), onnx.FloatAttr("alpha", 0.5))
 		s.out("y", 2)
 	})
+	add("com.microsoft FusedMatMul of a batch", 1, func(s *sketch) {
+		s.microsoft("FusedMatMul", "y", []string{s.in("x", 3, 5, 24), s.weight("w", 3, 16, 24)}, onnx.IntAttr("transB", 1))
+		s.out("y", 3)
+	})
 	add("fused gemm", 1, func(s *sketch) {
 		s.microsoft("FusedGemm", "y", []string{s.in("x", 6, 24), s.weight("w", 16, 24), s.weight("b", 16)}, onnx.IntAttr("transB", 1), onnx.StringAttr("activation", "Relu"))
 		s.out("y", 2)
