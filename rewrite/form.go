@@ -55,10 +55,9 @@ func (q *quantizer) form(scope *onnx.Scope, o *operand, result onnx.DType, narro
 	return f
 }
 
-// batched says whether each matrix of an operand has scales of its own. What is
-// transposed on the way is measured as it lies, with scales for all matrices.
+// batched says whether each matrix of an operand has scales of its own.
 func (q *quantizer) batched(o *operand) bool {
-	return o.batched && !o.transpose && q.recipe.Granularity != PerTensor
+	return o.batched && q.recipe.Granularity != PerTensor
 }
 
 // linear says whether DequantizeLinear is the form of choice.
