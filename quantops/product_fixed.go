@@ -166,5 +166,6 @@ func (s *productScratch) sumFixedTiles(p *floatProduct, row, rows, panel, panels
 	t.a, t.aStride = unsafe.Pointer(&f.bytes[2*row*f.stride]), f.stride
 	t.correction, t.correctionStride = &f.weights.corrections[panel*panelColumns], 4*f.weights.bytes.width()
 	t.scales, t.scaleStride = &f.scales[row*f.blocks], 4*f.blocks
+	t.blocksDone, t.scalesMoved = 0, 0
 	run(t)
 }

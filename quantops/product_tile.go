@@ -42,7 +42,7 @@ type tile struct {
 	correctionStride        int
 	scales                  *float32
 	scaleStride             int
-	blocksDone, scalesMoved int // for the loops' own use
+	blocksDone, scalesMoved int // 0; the loops count here
 }
 
 // tileKernel is an inner loop for exactly so many rows and panels.

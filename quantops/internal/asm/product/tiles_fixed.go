@@ -83,8 +83,6 @@ func (p *part) tileFixed(s shape) string {
 		p.MOVQ(at(argument, tileAhead), ahead)
 		p.MOVQ(at(argument, tileAheadStride), aheadStride)
 	}
-	p.MOVQ(operand.U32(0), at(argument, tileBlocksDone))
-	p.MOVQ(operand.U32(0), at(argument, tileScalesMoved))
 	line := func(i int) operand.Mem {
 		if i%3 == 0 {
 			return at(lines[i/3], 0)
