@@ -83,6 +83,7 @@ func tileFixed(t *tile) {
 	block := *t
 	block.sums, block.sumsPanel = unsafe.Pointer(&sums), 0
 	for i, left := 0, t.k; left > 0; i++ {
+		block.a, block.b = unsafe.Add(t.a, i*fixedLength), unsafe.Add(t.b, i*fixedLength*panelColumns)
 		block.k = min(left, fixedLength/dotStep)
 		left -= block.k
 		tileDot(&block)
@@ -100,6 +101,5 @@ func tileFixed(t *tile) {
 				dst[j] = v
 			}
 		}
-		block.a, block.b = unsafe.Add(block.a, fixedLength), unsafe.Add(block.b, fixedLength*panelColumns)
 	}
 }
