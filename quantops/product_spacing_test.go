@@ -13,8 +13,8 @@ func TestRowsThatAlias(t *testing.T) {
 		random := rand.New(rand.NewPCG(51, 52))
 		workers := NewWorkers(2)
 		defer workers.Close()
-		const m, n = 13, 300
-		for _, k := range []int{1024, 1000, 4096} {
+		const m, n = 13, 257
+		for _, k := range []int{1000, 4096} {
 			stride := roundUp(k, aliasBytes/4)
 			w, right := randomInt8(random, k, n, 0, false, false), normals(random, k*n)
 			for name, product := range map[string]packedProduct{
@@ -27,7 +27,7 @@ func TestRowsThatAlias(t *testing.T) {
 					t.Errorf("%s, k %d: the operand is changed", name, k)
 				}
 				few := m - 1 // as many as let AMX choose the same sums
-				for i := range few {
+				for _, i := range []int{0, few - 1} {
 					rows := slices.Concat(a[i*stride:][:k], normals(random, (few-1)*k))
 					result := make([]float32, few*n)
 					product.MatMul(Rows{result, n}, Rows{rows, k}, few, Epilogue{}, nil)
