@@ -82,8 +82,8 @@ const (
 	// blockRows is how many rows of the left operand pass over a panel before the
 	// next panel's turn: it, and as much of the left operand, is in the
 	// second-level cache then.
-	blockRows  = 252
-	blockBytes = 768 << 10
+	blockRows  = 264
+	blockBytes = 800 << 10
 	// fewestAhead is of how many tiles on a panel each brings a share of the next.
 	fewestAhead = 3
 	// groupPanels is of how many panels rows are finished before Each sees them.
