@@ -61,7 +61,7 @@ func packBlocks[T any](w *ConvWeights, weights []T) []T {
 			for i := range rows {
 				rows[i] = row(group, m+i)
 			}
-			interleave(to, &rows)
+			interleave(to, convRows, &rows)
 		}
 		for ; m < w.maps; m++ {
 			to := packed[w.blockAt(group, m/convRows)+m%convRows:]
@@ -73,13 +73,14 @@ func packBlocks[T any](w *ConvWeights, weights []T) []T {
 	return packed
 }
 
-// interleave writes the elements of rows of one length in turn.
-func interleave[T any](to []T, rows *[convRows][]T) {
+// interleave writes eight rows of one length as columns, whose lines lie stride
+// apart.
+func interleave[T any](to []T, stride int, rows *[8][]T) {
 	n := len(rows[0])
 	a, b, c, d := rows[0], rows[1][:n], rows[2][:n], rows[3][:n]
 	e, f, g, h := rows[4][:n], rows[5][:n], rows[6][:n], rows[7][:n]
 	for k := range n {
-		line := to[k*convRows:][:convRows]
+		line := to[k*stride:][:8]
 		line[0], line[1], line[2], line[3] = a[k], b[k], c[k], d[k]
 		line[4], line[5], line[6], line[7] = e[k], f[k], g[k], h[k]
 	}

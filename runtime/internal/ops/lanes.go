@@ -194,19 +194,10 @@ func (w *laneWork) run(out, in, scratch []float32) {
 	}
 }
 
-// intoLanes lays images side by side, eight at a time.
+// intoLanes lays images side by side.
 func intoLanes(to []float32, images *[lanes][]float32) {
-	const half = lanes / 2
-	for first := 0; first < lanes; first += half {
-		n := len(images[first])
-		at := func(i int) []float32 { return images[first+i][:n] }
-		a, b, c, d, e, f, g, h := at(0), at(1), at(2), at(3), at(4), at(5), at(6), at(7)
-		for k := range n {
-			line := to[k*lanes+first:][:half]
-			line[0], line[1], line[2], line[3] = a[k], b[k], c[k], d[k]
-			line[4], line[5], line[6], line[7] = e[k], f[k], g[k], h[k]
-		}
-	}
+	interleave(to, lanes, (*[8][]float32)(images[:8]))
+	interleave(to[8:], lanes, (*[8][]float32)(images[8:]))
 }
 
 // outOfLanes writes images of n elements after each other, as many as to has room
