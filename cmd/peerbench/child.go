@@ -72,7 +72,11 @@ func watchMemory(pid int, over <-chan struct{}, seen chan<- int64) {
 			seen <- peak
 			return
 		case <-tick.C:
-			peak = max(peak, highWater(pid))
+			// The mark never falls but where the child becomes another program: until
+			// then it is that of this process.
+			if now := highWater(pid); now > 0 {
+				peak = now
+			}
 		}
 	}
 }
