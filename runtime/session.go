@@ -70,9 +70,10 @@ func (s *Session) Outputs() []Port { return append([]Port(nil), s.outputs...) }
 
 // Run computes the model's outputs, by name, from its inputs. Values are shared,
 // not copied: feeds and results may share elements, and neither may be written
-// to, nor are they by any other Run unless they are given to Recycle. An input that is missing, unknown, or of another type or shape than the
-// model declares is an error; so is a node that fails, a *NodeError, which may
-// hold a *LimitError, and a context that ends.
+// to, nor are they by any other Run unless they are given to Recycle. An input
+// that is missing, unknown, or of another type or shape than the model declares is
+// an error; so is a node that fails, a *NodeError, which may hold a *LimitError,
+// and a context that ends.
 func (s *Session) Run(ctx context.Context, feeds map[string]tensor.Value) (map[string]tensor.Value, error) {
 	in, err := s.arrange(feeds)
 	if err != nil {

@@ -10,10 +10,10 @@ import (
 // storedTensors are the model's large initializers. They are read several at a
 // time, before anybody asks for one of them, as the memory that they are copied
 // to is most of what a session costs to make. Weights of 8 bits that are only made
-// floats are not copied at all: products that are fused with that
-// pack them, and what is left is copied in the end, so that the session keeps
-// nothing of the model's file. Floats are not copied either where the session
-// does not outlive the file; see judged.
+// floats are not copied at all: products that are fused with that pack them, and
+// what is left is copied in the end, so that the session keeps nothing of the
+// model's file. Floats are not copied either where the session does not outlive
+// the file; see judged.
 type storedTensors struct {
 	done   map[*onnx.Tensor]storedTensor
 	shared map[*tensor.Tensor]bool // share the file's bytes
@@ -41,14 +41,14 @@ func (r *storedTensors) read(s *scope, initializers []*onnx.Tensor) {
 		if t.Data == nil || s.index != nil && len(s.index.Users(t.Name)) == 0 {
 			continue
 		}
-		if size := t.Data.Len(); size >= largeTensor || size >= viewedTensor && s.onlyDequantized(t) {
+		if size := t.Data.Len(); size >= largeTensor || size >= viewedTensor && s.onlyMadeFloats(t) {
 			large = append(large, t)
 		}
 	}
 	results := make([]storedTensor, len(large))
 	shared := make([]bool, len(large))
 	s.compiler.workers.Each(len(large), func(i int) {
-		shared[i] = s.onlyDequantized(large[i])
+		shared[i] = s.onlyMadeFloats(large[i])
 		if shared[i] || s.compiler.view && large[i].Type == onnx.Float {
 			results[i].value, results[i].err = tensor.ViewOfONNX(large[i])
 		} else {
@@ -63,9 +63,9 @@ func (r *storedTensors) read(s *scope, initializers []*onnx.Tensor) {
 	}
 }
 
-// onlyDequantized says whether an initializer holds integers that nothing but
+// onlyMadeFloats says whether an initializer holds integers that nothing but
 // DequantizeLinear reads, or a Cast to floats.
-func (s *scope) onlyDequantized(t *onnx.Tensor) bool {
+func (s *scope) onlyMadeFloats(t *onnx.Tensor) bool {
 	if t.Type != onnx.Int8 && t.Type != onnx.Uint8 || s.index == nil || s.index.IsOutput(t.Name) || s.index.IsInput(t.Name) {
 		return false
 	}
