@@ -22,7 +22,13 @@ type diskFile interface {
 	Name() string
 	Chmod(fs.FileMode) error
 	Sync() error
+	reserve(bytes int64) error // of the disk's room; nil if that is not known to be too little
 }
+
+// systemFile is the operating system's.
+type systemFile struct{ *os.File }
+
+func (f systemFile) reserve(bytes int64) error { return reserve(f.File, bytes) }
 
 // system is the operating system's.
 type system struct{}
@@ -32,7 +38,7 @@ func (system) create(folder, pattern string) (diskFile, error) {
 	if err != nil {
 		return nil, err // not a diskFile that holds a nil file
 	}
-	return file, nil
+	return systemFile{file}, nil
 }
 
 func (system) rename(from, to string) error { return os.Rename(from, to) }

@@ -99,6 +99,13 @@ func (f *failingFile) Chmod(mode fs.FileMode) error {
 	return f.diskFile.Chmod(mode)
 }
 
+func (f *failingFile) reserve(bytes int64) error {
+	if f.disk.fails("reserve") {
+		return errDisk
+	}
+	return f.diskFile.reserve(bytes)
+}
+
 func (f *failingFile) Sync() error {
 	if f.disk.fails("sync") {
 		return errDisk
@@ -212,7 +219,7 @@ func TestDiskFailsAtEveryRequest(t *testing.T) {
 			}
 		}
 	}
-	for _, request := range []string{"create", "chmod", "write", "sync", "close", "rename", "syncFolder", "remove"} {
+	for _, request := range []string{"create", "chmod", "reserve", "write", "sync", "close", "rename", "syncFolder", "remove"} {
 		if requests[request] == 0 {
 			t.Errorf("no %s ever failed", request)
 		}

@@ -36,7 +36,13 @@ func newPending(d disk, target string, mode fs.FileMode) (*pending, error) {
 // fill writes the content and closes the file.
 func (f *pending) fill(sync bool, content *fileWriter) error {
 	content.to = f.file
-	err := content.run()
+	var err error
+	if length := content.length(); length > pieceLen {
+		err = f.file.reserve(length)
+	}
+	if err == nil {
+		err = content.run()
+	}
 	if err == nil && sync {
 		err = f.file.Sync()
 	}

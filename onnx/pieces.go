@@ -108,6 +108,15 @@ func (c *chunk) step() int64 {
 // viewed is a payload whose bytes may be there without being made.
 type viewed interface{ isView() bool }
 
+// length is that of the file.
+func (w *fileWriter) length() int64 {
+	if len(w.pieces) == 0 {
+		return 0
+	}
+	last := &w.pieces[len(w.pieces)-1]
+	return last.offset + last.length
+}
+
 // run writes all pieces. Its error is that of the first piece in the file that
 // could not be written.
 func (w *fileWriter) run() error {

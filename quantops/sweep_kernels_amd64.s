@@ -15,6 +15,8 @@ TEXT ·extremesEachFloat32AVX512(SB), NOSPLIT, $0-8
 	MOVQ         168(AX), R10
 	MOVQ         176(AX), R11
 	MOVQ         184(AX), CX
+	MOVQ         R10, BX
+	IMULQ        R11, BX
 
 columns:
 	VMOVDQU32 (R8), Z1
@@ -23,7 +25,7 @@ columns:
 	MOVQ      R11, DX
 
 rows:
-	PREFETCHT0 1024(DI)
+	PREFETCHT1 (DI)(BX*1)
 	VMOVUPS    (DI), Z5
 	VPSRAD     $0x1f, Z5, Z6
 	VPANDD     Z0, Z6, Z6
@@ -56,6 +58,8 @@ TEXT ·extremesEachFloat64AVX512(SB), NOSPLIT, $0-8
 	MOVQ         168(AX), R10
 	MOVQ         176(AX), R11
 	MOVQ         184(AX), CX
+	MOVQ         R10, BX
+	IMULQ        R11, BX
 
 columns:
 	VMOVDQU32 (R8), Z1
@@ -64,8 +68,8 @@ columns:
 	MOVQ      R11, DX
 
 rows:
-	PREFETCHT0   1024(DI)
-	PREFETCHT0   1088(DI)
+	PREFETCHT1   (DI)(BX*1)
+	PREFETCHT1   64(DI)(BX*1)
 	VCVTPD2PS    (DI), Y5
 	VCVTPD2PS    64(DI), Y6
 	VINSERTF64X4 $0x01, Y6, Z5, Z5
@@ -100,6 +104,8 @@ TEXT ·extremesEachFloat16AVX512(SB), NOSPLIT, $0-8
 	MOVQ         168(AX), R10
 	MOVQ         176(AX), R11
 	MOVQ         184(AX), CX
+	MOVQ         R10, BX
+	IMULQ        R11, BX
 
 columns:
 	VMOVDQU32 (R8), Z1
@@ -108,7 +114,7 @@ columns:
 	MOVQ      R11, DX
 
 rows:
-	PREFETCHT0 1024(DI)
+	PREFETCHT1 (DI)(BX*1)
 	VCVTPH2PS  (DI), Z5
 	VPSRAD     $0x1f, Z5, Z6
 	VPANDD     Z0, Z6, Z6
@@ -141,6 +147,8 @@ TEXT ·extremesEachBFloat16AVX512(SB), NOSPLIT, $0-8
 	MOVQ         168(AX), R10
 	MOVQ         176(AX), R11
 	MOVQ         184(AX), CX
+	MOVQ         R10, BX
+	IMULQ        R11, BX
 
 columns:
 	VMOVDQU32 (R8), Z1
@@ -149,7 +157,7 @@ columns:
 	MOVQ      R11, DX
 
 rows:
-	PREFETCHT0 1024(DI)
+	PREFETCHT1 (DI)(BX*1)
 	VPMOVZXWD  (DI), Z5
 	VPSLLD     $0x10, Z5, Z5
 	VPSRAD     $0x1f, Z5, Z6
@@ -2199,6 +2207,8 @@ TEXT ·extremesEachFloat32AVX2(SB), NOSPLIT, $0-8
 	MOVQ         168(AX), R10
 	MOVQ         176(AX), R11
 	MOVQ         184(AX), CX
+	MOVQ         R10, BX
+	IMULQ        R11, BX
 
 columns:
 	VMOVDQU (R8), Y1
@@ -2209,7 +2219,7 @@ columns:
 	MOVQ    R11, DX
 
 rows:
-	PREFETCHT0 1024(DI)
+	PREFETCHT1 (DI)(BX*1)
 	VMOVUPS    (DI), Y5
 	VPSRAD     $0x1f, Y5, Y6
 	VPAND      Y0, Y6, Y6
@@ -2250,6 +2260,8 @@ TEXT ·extremesEachFloat64AVX2(SB), NOSPLIT, $0-8
 	MOVQ         168(AX), R10
 	MOVQ         176(AX), R11
 	MOVQ         184(AX), CX
+	MOVQ         R10, BX
+	IMULQ        R11, BX
 
 columns:
 	VMOVDQU (R8), Y1
@@ -2260,8 +2272,8 @@ columns:
 	MOVQ    R11, DX
 
 rows:
-	PREFETCHT0  1024(DI)
-	PREFETCHT0  1088(DI)
+	PREFETCHT1  (DI)(BX*1)
+	PREFETCHT1  64(DI)(BX*1)
 	VCVTPD2PSY  (DI), X5
 	VCVTPD2PSY  32(DI), X6
 	VINSERTF128 $0x01, X6, Y5, Y5
@@ -2306,6 +2318,8 @@ TEXT ·extremesEachFloat16AVX2(SB), NOSPLIT, $0-8
 	MOVQ         168(AX), R10
 	MOVQ         176(AX), R11
 	MOVQ         184(AX), CX
+	MOVQ         R10, BX
+	IMULQ        R11, BX
 
 columns:
 	VMOVDQU (R8), Y1
@@ -2316,7 +2330,7 @@ columns:
 	MOVQ    R11, DX
 
 rows:
-	PREFETCHT0 1024(DI)
+	PREFETCHT1 (DI)(BX*1)
 	VCVTPH2PS  (DI), Y5
 	VPSRAD     $0x1f, Y5, Y6
 	VPAND      Y0, Y6, Y6
@@ -2357,6 +2371,8 @@ TEXT ·extremesEachBFloat16AVX2(SB), NOSPLIT, $0-8
 	MOVQ         168(AX), R10
 	MOVQ         176(AX), R11
 	MOVQ         184(AX), CX
+	MOVQ         R10, BX
+	IMULQ        R11, BX
 
 columns:
 	VMOVDQU (R8), Y1
@@ -2367,7 +2383,7 @@ columns:
 	MOVQ    R11, DX
 
 rows:
-	PREFETCHT0 1024(DI)
+	PREFETCHT1 (DI)(BX*1)
 	VPMOVZXWD  (DI), Y5
 	VPSLLD     $0x10, Y5, Y5
 	VPSRAD     $0x1f, Y5, Y6

@@ -10,9 +10,11 @@ import (
 func (k *kernels) extremesEach(l level, t float) string {
 	name := "extremesEach" + t.name + l.name
 	k.function(name, name+" widens the extremes of each column by the rows of a sweep.")
-	data, low, high, stride, rows, count, row, left := reg.RSI, reg.R8, reg.R9, reg.R10, reg.R11, reg.RCX, reg.RDI, reg.RDX
+	data, low, high, stride, rows, count, row, left, below := reg.RSI, reg.R8, reg.R9, reg.R10, reg.R11, reg.RCX, reg.RDI, reg.RDX, reg.RBX
 	k.constant(l, 0x7fffffff, 0)
 	k.arguments(map[int]reg.Register{sweepData: data, sweepLow: low, sweepHigh: high, sweepStride: stride, sweepRows: rows, sweepCount: count})
+	k.MOVQ(stride, below)
+	k.IMULQ(rows, below)
 	parts := l.parts()
 	least := func(part int) reg.VecPhysical { return l.vectors[1+part] }
 	most := func(part int) reg.VecPhysical { return l.vectors[3+part] }
@@ -24,7 +26,7 @@ func (k *kernels) extremesEach(l level, t float) string {
 	k.MOVQ(data, row)
 	k.MOVQ(rows, left)
 	k.Label("rows")
-	k.prefetch(t, row)
+	k.prefetchRows(t, row, below)
 	for part := range parts {
 		value, spare := 5+2*part, 6+2*part
 		k.load(l, t, row, part, value, spare)

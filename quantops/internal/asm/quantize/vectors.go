@@ -101,6 +101,16 @@ func (k *kernels) prefetchRun(t float, base reg.Register, floats int) {
 	}
 }
 
+// prefetchRows asks for the step that lies so many bytes below: the rows of a
+// group are read side by side, and those of the next group are what the processor
+// does not guess, as each may begin a page. The second-level cache holds them all,
+// the first does not where rows are a multiple of 4 KiB apart.
+func (k *kernels) prefetchRows(t float, base, below reg.Register) {
+	for offset := 0; offset < step*t.size; offset += 64 {
+		k.PREFETCHT1(operand.Mem{Base: base, Index: below, Scale: 1, Disp: offset})
+	}
+}
+
 // constant fills a register with a 32-bit number. RDX is overwritten.
 func (k *kernels) constant(l level, bits uint32, i int) {
 	k.MOVL(operand.U32(bits), reg.EDX)
