@@ -66,6 +66,7 @@ func newQuantizer(w *Weights, s *Scales) *quantizer {
 	q := &quantizer{w: w, s: s, level: fastestSweep}
 	least, most := s.Scheme.Range()
 	q.least, q.most = int32(least), int32(most)
+	q.ahead = neighboursAhead
 	return q
 }
 
@@ -167,6 +168,11 @@ const (
 	// long as some cache lines.
 	tileRows    = 64
 	tileColumns = 256
+
+	// How far ahead floats are asked for: of rows that are quantized whole, and
+	// of those that a tile is made of.
+	neighboursAhead = 8 << 10
+	rowsAhead       = 2
 )
 
 // flipped quantizes a rectangle of a batch and transposes it.
@@ -176,6 +182,7 @@ func (q *quantizer) flipped(dst []byte, batch, fromRow, toRow, fromColumn, colum
 	}
 	tile := q.tile
 	length := toRow - fromRow
+	q.ahead = rowsAhead * q.w.Columns * q.w.Type.Size()
 	for row := fromRow; row < toRow; row += tileRows {
 		high := min(tileRows, toRow-row)
 		for column := 0; column < columns; column += tileColumns {
@@ -191,11 +198,13 @@ func (q *quantizer) flipped(dst []byte, batch, fromRow, toRow, fromColumn, colum
 // turn transposes bytes: high rows of a tile become wide lines of dst.
 func (q *quantizer) turn(dst []byte, dstStride int, tile []byte, high, wide int) {
 	eights, sixteens := high&^7, wide&^15
-	if sixteens > 0 {
-		s := &q.sweep
+	s := &q.sweep
+	s.stride, s.dstStride, s.count = tileColumns, dstStride, 16
+	// Lines of dst may be a multiple of 4 KiB apart, where the nearest cache holds
+	// few of them: some are filled before the next are begun.
+	for column := 0; column < sixteens; column += 16 {
 		for row := 0; row < eights; row += 8 {
-			s.data, s.stride = tile[row*tileColumns:], tileColumns
-			s.dst, s.dstStride, s.count = dst[row:], dstStride, sixteens
+			s.data, s.dst = tile[row*tileColumns+column:], dst[column*dstStride+row:]
 			q.level.kernels().transpose(s)
 		}
 	}

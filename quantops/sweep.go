@@ -23,6 +23,10 @@ type sweep struct {
 	dstStride           int
 
 	least, most int32 // the integers' range
+
+	// ahead is how many bytes after those that are quantized lie the floats that
+	// are quantized soon: caches are asked for them.
+	ahead int
 }
 
 // sweepKernels are the inner loops of a level, by float type. Those in assembly

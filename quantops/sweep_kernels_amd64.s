@@ -376,6 +376,7 @@ TEXT ·quantizeEachFloat32AVX512(SB), NOSPLIT, $0-8
 	MOVQ  72(AX), R10
 	MOVQ  96(AX), R9
 	MOVQ  184(AX), CX
+	MOVQ  208(AX), R11
 	TESTQ R9, R9
 	JNZ   shifted
 
@@ -398,8 +399,8 @@ constants:
 groups:
 	CMPQ       CX, $0x20
 	JB         rest
-	PREFETCHT0 1024(SI)
-	PREFETCHT0 1088(SI)
+	PREFETCHT0 (SI)(R11*1)
+	PREFETCHT0 64(SI)(R11*1)
 	VMOVUPS    (SI), Z10
 	VMULPS     (R10), Z10, Z10
 	VMINPS     Z0, Z10, Z10
@@ -448,7 +449,7 @@ divided:
 	VPBROADCASTD 204(AX), Z3
 
 steps:
-	PREFETCHT0   1024(SI)
+	PREFETCHT0   (SI)(R11*1)
 	VMOVUPS      (SI), Z9
 	VMOVUPS      (R8), Z4
 	VMOVUPS      (R10), Z5
@@ -500,8 +501,8 @@ shiftedconstants:
 shiftedgroups:
 	CMPQ       CX, $0x20
 	JB         shiftedrest
-	PREFETCHT0 1024(SI)
-	PREFETCHT0 1088(SI)
+	PREFETCHT0 (SI)(R11*1)
+	PREFETCHT0 64(SI)(R11*1)
 	VMOVUPS    (SI), Z10
 	VMULPS     (R10), Z10, Z10
 	VMINPS     Z0, Z10, Z10
@@ -557,7 +558,7 @@ shifteddivided:
 	VPBROADCASTD 204(AX), Z3
 
 shiftedsteps:
-	PREFETCHT0   1024(SI)
+	PREFETCHT0   (SI)(R11*1)
 	VMOVUPS      (SI), Z9
 	VMOVUPS      (R8), Z4
 	VMOVUPS      (R10), Z5
@@ -602,6 +603,7 @@ TEXT ·quantizeEachFloat64AVX512(SB), NOSPLIT, $0-8
 	MOVQ  72(AX), R10
 	MOVQ  96(AX), R9
 	MOVQ  184(AX), CX
+	MOVQ  208(AX), R11
 	TESTQ R9, R9
 	JNZ   shifted
 
@@ -624,10 +626,10 @@ constants:
 groups:
 	CMPQ         CX, $0x20
 	JB           rest
-	PREFETCHT0   1024(SI)
-	PREFETCHT0   1088(SI)
-	PREFETCHT0   1152(SI)
-	PREFETCHT0   1216(SI)
+	PREFETCHT0   (SI)(R11*1)
+	PREFETCHT0   64(SI)(R11*1)
+	PREFETCHT0   128(SI)(R11*1)
+	PREFETCHT0   192(SI)(R11*1)
 	VCVTPD2PS    (SI), Y10
 	VCVTPD2PS    64(SI), Y12
 	VINSERTF64X4 $0x01, Y12, Z10, Z10
@@ -680,8 +682,8 @@ divided:
 	VPBROADCASTD 204(AX), Z3
 
 steps:
-	PREFETCHT0   1024(SI)
-	PREFETCHT0   1088(SI)
+	PREFETCHT0   (SI)(R11*1)
+	PREFETCHT0   64(SI)(R11*1)
 	VCVTPD2PS    (SI), Y9
 	VCVTPD2PS    64(SI), Y12
 	VINSERTF64X4 $0x01, Y12, Z9, Z9
@@ -735,10 +737,10 @@ shiftedconstants:
 shiftedgroups:
 	CMPQ         CX, $0x20
 	JB           shiftedrest
-	PREFETCHT0   1024(SI)
-	PREFETCHT0   1088(SI)
-	PREFETCHT0   1152(SI)
-	PREFETCHT0   1216(SI)
+	PREFETCHT0   (SI)(R11*1)
+	PREFETCHT0   64(SI)(R11*1)
+	PREFETCHT0   128(SI)(R11*1)
+	PREFETCHT0   192(SI)(R11*1)
 	VCVTPD2PS    (SI), Y10
 	VCVTPD2PS    64(SI), Y12
 	VINSERTF64X4 $0x01, Y12, Z10, Z10
@@ -798,8 +800,8 @@ shifteddivided:
 	VPBROADCASTD 204(AX), Z3
 
 shiftedsteps:
-	PREFETCHT0   1024(SI)
-	PREFETCHT0   1088(SI)
+	PREFETCHT0   (SI)(R11*1)
+	PREFETCHT0   64(SI)(R11*1)
 	VCVTPD2PS    (SI), Y9
 	VCVTPD2PS    64(SI), Y12
 	VINSERTF64X4 $0x01, Y12, Z9, Z9
@@ -846,6 +848,7 @@ TEXT ·quantizeEachFloat16AVX512(SB), NOSPLIT, $0-8
 	MOVQ  72(AX), R10
 	MOVQ  96(AX), R9
 	MOVQ  184(AX), CX
+	MOVQ  208(AX), R11
 	TESTQ R9, R9
 	JNZ   shifted
 
@@ -868,7 +871,7 @@ constants:
 groups:
 	CMPQ       CX, $0x20
 	JB         rest
-	PREFETCHT0 1024(SI)
+	PREFETCHT0 (SI)(R11*1)
 	VCVTPH2PS  (SI), Z10
 	VMULPS     (R10), Z10, Z10
 	VMINPS     Z0, Z10, Z10
@@ -917,7 +920,7 @@ divided:
 	VPBROADCASTD 204(AX), Z3
 
 steps:
-	PREFETCHT0   1024(SI)
+	PREFETCHT0   (SI)(R11*1)
 	VCVTPH2PS    (SI), Z9
 	VMOVUPS      (R8), Z4
 	VMOVUPS      (R10), Z5
@@ -969,7 +972,7 @@ shiftedconstants:
 shiftedgroups:
 	CMPQ       CX, $0x20
 	JB         shiftedrest
-	PREFETCHT0 1024(SI)
+	PREFETCHT0 (SI)(R11*1)
 	VCVTPH2PS  (SI), Z10
 	VMULPS     (R10), Z10, Z10
 	VMINPS     Z0, Z10, Z10
@@ -1025,7 +1028,7 @@ shifteddivided:
 	VPBROADCASTD 204(AX), Z3
 
 shiftedsteps:
-	PREFETCHT0   1024(SI)
+	PREFETCHT0   (SI)(R11*1)
 	VCVTPH2PS    (SI), Z9
 	VMOVUPS      (R8), Z4
 	VMOVUPS      (R10), Z5
@@ -1070,6 +1073,7 @@ TEXT ·quantizeEachBFloat16AVX512(SB), NOSPLIT, $0-8
 	MOVQ  72(AX), R10
 	MOVQ  96(AX), R9
 	MOVQ  184(AX), CX
+	MOVQ  208(AX), R11
 	TESTQ R9, R9
 	JNZ   shifted
 
@@ -1092,7 +1096,7 @@ constants:
 groups:
 	CMPQ       CX, $0x20
 	JB         rest
-	PREFETCHT0 1024(SI)
+	PREFETCHT0 (SI)(R11*1)
 	VPMOVZXWD  (SI), Z10
 	VPSLLD     $0x10, Z10, Z10
 	VMULPS     (R10), Z10, Z10
@@ -1143,7 +1147,7 @@ divided:
 	VPBROADCASTD 204(AX), Z3
 
 steps:
-	PREFETCHT0   1024(SI)
+	PREFETCHT0   (SI)(R11*1)
 	VPMOVZXWD    (SI), Z9
 	VPSLLD       $0x10, Z9, Z9
 	VMOVUPS      (R8), Z4
@@ -1196,7 +1200,7 @@ shiftedconstants:
 shiftedgroups:
 	CMPQ       CX, $0x20
 	JB         shiftedrest
-	PREFETCHT0 1024(SI)
+	PREFETCHT0 (SI)(R11*1)
 	VPMOVZXWD  (SI), Z10
 	VPSLLD     $0x10, Z10, Z10
 	VMULPS     (R10), Z10, Z10
@@ -1254,7 +1258,7 @@ shifteddivided:
 	VPBROADCASTD 204(AX), Z3
 
 shiftedsteps:
-	PREFETCHT0   1024(SI)
+	PREFETCHT0   (SI)(R11*1)
 	VPMOVZXWD    (SI), Z9
 	VPSLLD       $0x10, Z9, Z9
 	VMOVUPS      (R8), Z4
@@ -1300,6 +1304,7 @@ TEXT ·quantizeSharedFloat32AVX512(SB), NOSPLIT, $0-8
 	MOVQ  72(AX), R10
 	MOVQ  96(AX), R9
 	MOVQ  184(AX), CX
+	MOVQ  208(AX), R11
 	TESTQ R9, R9
 	JNZ   shifted
 
@@ -1323,8 +1328,8 @@ constants:
 groups:
 	CMPQ       CX, $0x20
 	JB         rest
-	PREFETCHT0 1024(SI)
-	PREFETCHT0 1088(SI)
+	PREFETCHT0 (SI)(R11*1)
+	PREFETCHT0 64(SI)(R11*1)
 	VMOVUPS    (SI), Z10
 	VMULPS     Z6, Z10, Z10
 	VMINPS     Z0, Z10, Z10
@@ -1375,7 +1380,7 @@ divided:
 	VPXORD       Z1, Z6, Z7
 
 steps:
-	PREFETCHT0   1024(SI)
+	PREFETCHT0   (SI)(R11*1)
 	VMOVUPS      (SI), Z9
 	VMINPS       Z6, Z9, Z9
 	VMAXPS       Z7, Z9, Z9
@@ -1425,8 +1430,8 @@ shiftedconstants:
 shiftedgroups:
 	CMPQ       CX, $0x20
 	JB         shiftedrest
-	PREFETCHT0 1024(SI)
-	PREFETCHT0 1088(SI)
+	PREFETCHT0 (SI)(R11*1)
+	PREFETCHT0 64(SI)(R11*1)
 	VMOVUPS    (SI), Z10
 	VMULPS     Z6, Z10, Z10
 	VMINPS     Z0, Z10, Z10
@@ -1484,7 +1489,7 @@ shifteddivided:
 	VPBROADCASTD X8, Z8
 
 shiftedsteps:
-	PREFETCHT0   1024(SI)
+	PREFETCHT0   (SI)(R11*1)
 	VMOVUPS      (SI), Z9
 	VMINPS       Z6, Z9, Z9
 	VMAXPS       Z7, Z9, Z9
@@ -1521,6 +1526,7 @@ TEXT ·quantizeSharedFloat64AVX512(SB), NOSPLIT, $0-8
 	MOVQ  72(AX), R10
 	MOVQ  96(AX), R9
 	MOVQ  184(AX), CX
+	MOVQ  208(AX), R11
 	TESTQ R9, R9
 	JNZ   shifted
 
@@ -1544,10 +1550,10 @@ constants:
 groups:
 	CMPQ         CX, $0x20
 	JB           rest
-	PREFETCHT0   1024(SI)
-	PREFETCHT0   1088(SI)
-	PREFETCHT0   1152(SI)
-	PREFETCHT0   1216(SI)
+	PREFETCHT0   (SI)(R11*1)
+	PREFETCHT0   64(SI)(R11*1)
+	PREFETCHT0   128(SI)(R11*1)
+	PREFETCHT0   192(SI)(R11*1)
 	VCVTPD2PS    (SI), Y10
 	VCVTPD2PS    64(SI), Y12
 	VINSERTF64X4 $0x01, Y12, Z10, Z10
@@ -1602,8 +1608,8 @@ divided:
 	VPXORD       Z1, Z6, Z7
 
 steps:
-	PREFETCHT0   1024(SI)
-	PREFETCHT0   1088(SI)
+	PREFETCHT0   (SI)(R11*1)
+	PREFETCHT0   64(SI)(R11*1)
 	VCVTPD2PS    (SI), Y9
 	VCVTPD2PS    64(SI), Y12
 	VINSERTF64X4 $0x01, Y12, Z9, Z9
@@ -1655,10 +1661,10 @@ shiftedconstants:
 shiftedgroups:
 	CMPQ         CX, $0x20
 	JB           shiftedrest
-	PREFETCHT0   1024(SI)
-	PREFETCHT0   1088(SI)
-	PREFETCHT0   1152(SI)
-	PREFETCHT0   1216(SI)
+	PREFETCHT0   (SI)(R11*1)
+	PREFETCHT0   64(SI)(R11*1)
+	PREFETCHT0   128(SI)(R11*1)
+	PREFETCHT0   192(SI)(R11*1)
 	VCVTPD2PS    (SI), Y10
 	VCVTPD2PS    64(SI), Y12
 	VINSERTF64X4 $0x01, Y12, Z10, Z10
@@ -1720,8 +1726,8 @@ shifteddivided:
 	VPBROADCASTD X8, Z8
 
 shiftedsteps:
-	PREFETCHT0   1024(SI)
-	PREFETCHT0   1088(SI)
+	PREFETCHT0   (SI)(R11*1)
+	PREFETCHT0   64(SI)(R11*1)
 	VCVTPD2PS    (SI), Y9
 	VCVTPD2PS    64(SI), Y12
 	VINSERTF64X4 $0x01, Y12, Z9, Z9
@@ -1760,6 +1766,7 @@ TEXT ·quantizeSharedFloat16AVX512(SB), NOSPLIT, $0-8
 	MOVQ  72(AX), R10
 	MOVQ  96(AX), R9
 	MOVQ  184(AX), CX
+	MOVQ  208(AX), R11
 	TESTQ R9, R9
 	JNZ   shifted
 
@@ -1783,7 +1790,7 @@ constants:
 groups:
 	CMPQ       CX, $0x20
 	JB         rest
-	PREFETCHT0 1024(SI)
+	PREFETCHT0 (SI)(R11*1)
 	VCVTPH2PS  (SI), Z10
 	VMULPS     Z6, Z10, Z10
 	VMINPS     Z0, Z10, Z10
@@ -1834,7 +1841,7 @@ divided:
 	VPXORD       Z1, Z6, Z7
 
 steps:
-	PREFETCHT0   1024(SI)
+	PREFETCHT0   (SI)(R11*1)
 	VCVTPH2PS    (SI), Z9
 	VMINPS       Z6, Z9, Z9
 	VMAXPS       Z7, Z9, Z9
@@ -1884,7 +1891,7 @@ shiftedconstants:
 shiftedgroups:
 	CMPQ       CX, $0x20
 	JB         shiftedrest
-	PREFETCHT0 1024(SI)
+	PREFETCHT0 (SI)(R11*1)
 	VCVTPH2PS  (SI), Z10
 	VMULPS     Z6, Z10, Z10
 	VMINPS     Z0, Z10, Z10
@@ -1942,7 +1949,7 @@ shifteddivided:
 	VPBROADCASTD X8, Z8
 
 shiftedsteps:
-	PREFETCHT0   1024(SI)
+	PREFETCHT0   (SI)(R11*1)
 	VCVTPH2PS    (SI), Z9
 	VMINPS       Z6, Z9, Z9
 	VMAXPS       Z7, Z9, Z9
@@ -1979,6 +1986,7 @@ TEXT ·quantizeSharedBFloat16AVX512(SB), NOSPLIT, $0-8
 	MOVQ  72(AX), R10
 	MOVQ  96(AX), R9
 	MOVQ  184(AX), CX
+	MOVQ  208(AX), R11
 	TESTQ R9, R9
 	JNZ   shifted
 
@@ -2002,7 +2010,7 @@ constants:
 groups:
 	CMPQ       CX, $0x20
 	JB         rest
-	PREFETCHT0 1024(SI)
+	PREFETCHT0 (SI)(R11*1)
 	VPMOVZXWD  (SI), Z10
 	VPSLLD     $0x10, Z10, Z10
 	VMULPS     Z6, Z10, Z10
@@ -2055,7 +2063,7 @@ divided:
 	VPXORD       Z1, Z6, Z7
 
 steps:
-	PREFETCHT0   1024(SI)
+	PREFETCHT0   (SI)(R11*1)
 	VPMOVZXWD    (SI), Z9
 	VPSLLD       $0x10, Z9, Z9
 	VMINPS       Z6, Z9, Z9
@@ -2106,7 +2114,7 @@ shiftedconstants:
 shiftedgroups:
 	CMPQ       CX, $0x20
 	JB         shiftedrest
-	PREFETCHT0 1024(SI)
+	PREFETCHT0 (SI)(R11*1)
 	VPMOVZXWD  (SI), Z10
 	VPSLLD     $0x10, Z10, Z10
 	VMULPS     Z6, Z10, Z10
@@ -2166,7 +2174,7 @@ shifteddivided:
 	VPBROADCASTD X8, Z8
 
 shiftedsteps:
-	PREFETCHT0   1024(SI)
+	PREFETCHT0   (SI)(R11*1)
 	VPMOVZXWD    (SI), Z9
 	VPSLLD       $0x10, Z9, Z9
 	VMINPS       Z6, Z9, Z9
@@ -2622,6 +2630,7 @@ TEXT ·quantizeEachFloat32AVX2(SB), NOSPLIT, $0-8
 	MOVQ  72(AX), R10
 	MOVQ  96(AX), R9
 	MOVQ  184(AX), CX
+	MOVQ  208(AX), R11
 	TESTQ R9, R9
 	JNZ   shifted
 
@@ -2644,8 +2653,8 @@ constants:
 groups:
 	CMPQ       CX, $0x20
 	JB         rest
-	PREFETCHT0 1024(SI)
-	PREFETCHT0 1088(SI)
+	PREFETCHT0 (SI)(R11*1)
+	PREFETCHT0 64(SI)(R11*1)
 	VMOVUPS    (SI), Y12
 	VMULPS     (R10), Y12, Y12
 	VMINPS     Y0, Y12, Y12
@@ -2720,7 +2729,7 @@ divided:
 	VPBROADCASTD 204(AX), Y3
 
 steps:
-	PREFETCHT0   1024(SI)
+	PREFETCHT0   (SI)(R11*1)
 	VMOVUPS      (SI), Y9
 	VMOVUPS      (R8), Y4
 	VMOVUPS      (R10), Y5
@@ -2793,8 +2802,8 @@ shiftedconstants:
 shiftedgroups:
 	CMPQ       CX, $0x20
 	JB         shiftedrest
-	PREFETCHT0 1024(SI)
-	PREFETCHT0 1088(SI)
+	PREFETCHT0 (SI)(R11*1)
+	PREFETCHT0 64(SI)(R11*1)
 	VMOVUPS    (SI), Y12
 	VMULPS     (R10), Y12, Y12
 	VMINPS     Y0, Y12, Y12
@@ -2882,7 +2891,7 @@ shifteddivided:
 	VPBROADCASTD 204(AX), Y3
 
 shiftedsteps:
-	PREFETCHT0   1024(SI)
+	PREFETCHT0   (SI)(R11*1)
 	VMOVUPS      (SI), Y9
 	VMOVUPS      (R8), Y4
 	VMOVUPS      (R10), Y5
@@ -2950,6 +2959,7 @@ TEXT ·quantizeEachFloat64AVX2(SB), NOSPLIT, $0-8
 	MOVQ  72(AX), R10
 	MOVQ  96(AX), R9
 	MOVQ  184(AX), CX
+	MOVQ  208(AX), R11
 	TESTQ R9, R9
 	JNZ   shifted
 
@@ -2972,10 +2982,10 @@ constants:
 groups:
 	CMPQ        CX, $0x20
 	JB          rest
-	PREFETCHT0  1024(SI)
-	PREFETCHT0  1088(SI)
-	PREFETCHT0  1152(SI)
-	PREFETCHT0  1216(SI)
+	PREFETCHT0  (SI)(R11*1)
+	PREFETCHT0  64(SI)(R11*1)
+	PREFETCHT0  128(SI)(R11*1)
+	PREFETCHT0  192(SI)(R11*1)
 	VCVTPD2PSY  (SI), X12
 	VCVTPD2PSY  32(SI), X14
 	VINSERTF128 $0x01, X14, Y12, Y12
@@ -3058,8 +3068,8 @@ divided:
 	VPBROADCASTD 204(AX), Y3
 
 steps:
-	PREFETCHT0   1024(SI)
-	PREFETCHT0   1088(SI)
+	PREFETCHT0   (SI)(R11*1)
+	PREFETCHT0   64(SI)(R11*1)
 	VCVTPD2PSY   (SI), X9
 	VCVTPD2PSY   32(SI), X12
 	VINSERTF128  $0x01, X12, Y9, Y9
@@ -3136,10 +3146,10 @@ shiftedconstants:
 shiftedgroups:
 	CMPQ        CX, $0x20
 	JB          shiftedrest
-	PREFETCHT0  1024(SI)
-	PREFETCHT0  1088(SI)
-	PREFETCHT0  1152(SI)
-	PREFETCHT0  1216(SI)
+	PREFETCHT0  (SI)(R11*1)
+	PREFETCHT0  64(SI)(R11*1)
+	PREFETCHT0  128(SI)(R11*1)
+	PREFETCHT0  192(SI)(R11*1)
 	VCVTPD2PSY  (SI), X12
 	VCVTPD2PSY  32(SI), X14
 	VINSERTF128 $0x01, X14, Y12, Y12
@@ -3235,8 +3245,8 @@ shifteddivided:
 	VPBROADCASTD 204(AX), Y3
 
 shiftedsteps:
-	PREFETCHT0   1024(SI)
-	PREFETCHT0   1088(SI)
+	PREFETCHT0   (SI)(R11*1)
+	PREFETCHT0   64(SI)(R11*1)
 	VCVTPD2PSY   (SI), X9
 	VCVTPD2PSY   32(SI), X12
 	VINSERTF128  $0x01, X12, Y9, Y9
@@ -3308,6 +3318,7 @@ TEXT ·quantizeEachFloat16AVX2(SB), NOSPLIT, $0-8
 	MOVQ  72(AX), R10
 	MOVQ  96(AX), R9
 	MOVQ  184(AX), CX
+	MOVQ  208(AX), R11
 	TESTQ R9, R9
 	JNZ   shifted
 
@@ -3330,7 +3341,7 @@ constants:
 groups:
 	CMPQ       CX, $0x20
 	JB         rest
-	PREFETCHT0 1024(SI)
+	PREFETCHT0 (SI)(R11*1)
 	VCVTPH2PS  (SI), Y12
 	VMULPS     (R10), Y12, Y12
 	VMINPS     Y0, Y12, Y12
@@ -3405,7 +3416,7 @@ divided:
 	VPBROADCASTD 204(AX), Y3
 
 steps:
-	PREFETCHT0   1024(SI)
+	PREFETCHT0   (SI)(R11*1)
 	VCVTPH2PS    (SI), Y9
 	VMOVUPS      (R8), Y4
 	VMOVUPS      (R10), Y5
@@ -3478,7 +3489,7 @@ shiftedconstants:
 shiftedgroups:
 	CMPQ       CX, $0x20
 	JB         shiftedrest
-	PREFETCHT0 1024(SI)
+	PREFETCHT0 (SI)(R11*1)
 	VCVTPH2PS  (SI), Y12
 	VMULPS     (R10), Y12, Y12
 	VMINPS     Y0, Y12, Y12
@@ -3566,7 +3577,7 @@ shifteddivided:
 	VPBROADCASTD 204(AX), Y3
 
 shiftedsteps:
-	PREFETCHT0   1024(SI)
+	PREFETCHT0   (SI)(R11*1)
 	VCVTPH2PS    (SI), Y9
 	VMOVUPS      (R8), Y4
 	VMOVUPS      (R10), Y5
@@ -3634,6 +3645,7 @@ TEXT ·quantizeEachBFloat16AVX2(SB), NOSPLIT, $0-8
 	MOVQ  72(AX), R10
 	MOVQ  96(AX), R9
 	MOVQ  184(AX), CX
+	MOVQ  208(AX), R11
 	TESTQ R9, R9
 	JNZ   shifted
 
@@ -3656,7 +3668,7 @@ constants:
 groups:
 	CMPQ       CX, $0x20
 	JB         rest
-	PREFETCHT0 1024(SI)
+	PREFETCHT0 (SI)(R11*1)
 	VPMOVZXWD  (SI), Y12
 	VPSLLD     $0x10, Y12, Y12
 	VMULPS     (R10), Y12, Y12
@@ -3735,7 +3747,7 @@ divided:
 	VPBROADCASTD 204(AX), Y3
 
 steps:
-	PREFETCHT0   1024(SI)
+	PREFETCHT0   (SI)(R11*1)
 	VPMOVZXWD    (SI), Y9
 	VPSLLD       $0x10, Y9, Y9
 	VMOVUPS      (R8), Y4
@@ -3810,7 +3822,7 @@ shiftedconstants:
 shiftedgroups:
 	CMPQ       CX, $0x20
 	JB         shiftedrest
-	PREFETCHT0 1024(SI)
+	PREFETCHT0 (SI)(R11*1)
 	VPMOVZXWD  (SI), Y12
 	VPSLLD     $0x10, Y12, Y12
 	VMULPS     (R10), Y12, Y12
@@ -3902,7 +3914,7 @@ shifteddivided:
 	VPBROADCASTD 204(AX), Y3
 
 shiftedsteps:
-	PREFETCHT0   1024(SI)
+	PREFETCHT0   (SI)(R11*1)
 	VPMOVZXWD    (SI), Y9
 	VPSLLD       $0x10, Y9, Y9
 	VMOVUPS      (R8), Y4
@@ -3972,6 +3984,7 @@ TEXT ·quantizeSharedFloat32AVX2(SB), NOSPLIT, $0-8
 	MOVQ  72(AX), R10
 	MOVQ  96(AX), R9
 	MOVQ  184(AX), CX
+	MOVQ  208(AX), R11
 	TESTQ R9, R9
 	JNZ   shifted
 
@@ -3995,8 +4008,8 @@ constants:
 groups:
 	CMPQ       CX, $0x20
 	JB         rest
-	PREFETCHT0 1024(SI)
-	PREFETCHT0 1088(SI)
+	PREFETCHT0 (SI)(R11*1)
+	PREFETCHT0 64(SI)(R11*1)
 	VMOVUPS    (SI), Y12
 	VMULPS     Y6, Y12, Y12
 	VMINPS     Y0, Y12, Y12
@@ -4073,7 +4086,7 @@ divided:
 	VXORPS       Y1, Y6, Y7
 
 steps:
-	PREFETCHT0   1024(SI)
+	PREFETCHT0   (SI)(R11*1)
 	VMOVUPS      (SI), Y9
 	VMINPS       Y6, Y9, Y9
 	VMAXPS       Y7, Y9, Y9
@@ -4140,8 +4153,8 @@ shiftedconstants:
 shiftedgroups:
 	CMPQ       CX, $0x20
 	JB         shiftedrest
-	PREFETCHT0 1024(SI)
-	PREFETCHT0 1088(SI)
+	PREFETCHT0 (SI)(R11*1)
+	PREFETCHT0 64(SI)(R11*1)
 	VMOVUPS    (SI), Y12
 	VMULPS     Y6, Y12, Y12
 	VMINPS     Y0, Y12, Y12
@@ -4229,7 +4242,7 @@ shifteddivided:
 	VPBROADCASTD X8, Y8
 
 shiftedsteps:
-	PREFETCHT0   1024(SI)
+	PREFETCHT0   (SI)(R11*1)
 	VMOVUPS      (SI), Y9
 	VMINPS       Y6, Y9, Y9
 	VMAXPS       Y7, Y9, Y9
@@ -4284,6 +4297,7 @@ TEXT ·quantizeSharedFloat64AVX2(SB), NOSPLIT, $0-8
 	MOVQ  72(AX), R10
 	MOVQ  96(AX), R9
 	MOVQ  184(AX), CX
+	MOVQ  208(AX), R11
 	TESTQ R9, R9
 	JNZ   shifted
 
@@ -4307,10 +4321,10 @@ constants:
 groups:
 	CMPQ        CX, $0x20
 	JB          rest
-	PREFETCHT0  1024(SI)
-	PREFETCHT0  1088(SI)
-	PREFETCHT0  1152(SI)
-	PREFETCHT0  1216(SI)
+	PREFETCHT0  (SI)(R11*1)
+	PREFETCHT0  64(SI)(R11*1)
+	PREFETCHT0  128(SI)(R11*1)
+	PREFETCHT0  192(SI)(R11*1)
 	VCVTPD2PSY  (SI), X12
 	VCVTPD2PSY  32(SI), X14
 	VINSERTF128 $0x01, X14, Y12, Y12
@@ -4395,8 +4409,8 @@ divided:
 	VXORPS       Y1, Y6, Y7
 
 steps:
-	PREFETCHT0   1024(SI)
-	PREFETCHT0   1088(SI)
+	PREFETCHT0   (SI)(R11*1)
+	PREFETCHT0   64(SI)(R11*1)
 	VCVTPD2PSY   (SI), X9
 	VCVTPD2PSY   32(SI), X12
 	VINSERTF128  $0x01, X12, Y9, Y9
@@ -4467,10 +4481,10 @@ shiftedconstants:
 shiftedgroups:
 	CMPQ        CX, $0x20
 	JB          shiftedrest
-	PREFETCHT0  1024(SI)
-	PREFETCHT0  1088(SI)
-	PREFETCHT0  1152(SI)
-	PREFETCHT0  1216(SI)
+	PREFETCHT0  (SI)(R11*1)
+	PREFETCHT0  64(SI)(R11*1)
+	PREFETCHT0  128(SI)(R11*1)
+	PREFETCHT0  192(SI)(R11*1)
 	VCVTPD2PSY  (SI), X12
 	VCVTPD2PSY  32(SI), X14
 	VINSERTF128 $0x01, X14, Y12, Y12
@@ -4566,8 +4580,8 @@ shifteddivided:
 	VPBROADCASTD X8, Y8
 
 shiftedsteps:
-	PREFETCHT0   1024(SI)
-	PREFETCHT0   1088(SI)
+	PREFETCHT0   (SI)(R11*1)
+	PREFETCHT0   64(SI)(R11*1)
 	VCVTPD2PSY   (SI), X9
 	VCVTPD2PSY   32(SI), X12
 	VINSERTF128  $0x01, X12, Y9, Y9
@@ -4626,6 +4640,7 @@ TEXT ·quantizeSharedFloat16AVX2(SB), NOSPLIT, $0-8
 	MOVQ  72(AX), R10
 	MOVQ  96(AX), R9
 	MOVQ  184(AX), CX
+	MOVQ  208(AX), R11
 	TESTQ R9, R9
 	JNZ   shifted
 
@@ -4649,7 +4664,7 @@ constants:
 groups:
 	CMPQ       CX, $0x20
 	JB         rest
-	PREFETCHT0 1024(SI)
+	PREFETCHT0 (SI)(R11*1)
 	VCVTPH2PS  (SI), Y12
 	VMULPS     Y6, Y12, Y12
 	VMINPS     Y0, Y12, Y12
@@ -4726,7 +4741,7 @@ divided:
 	VXORPS       Y1, Y6, Y7
 
 steps:
-	PREFETCHT0   1024(SI)
+	PREFETCHT0   (SI)(R11*1)
 	VCVTPH2PS    (SI), Y9
 	VMINPS       Y6, Y9, Y9
 	VMAXPS       Y7, Y9, Y9
@@ -4793,7 +4808,7 @@ shiftedconstants:
 shiftedgroups:
 	CMPQ       CX, $0x20
 	JB         shiftedrest
-	PREFETCHT0 1024(SI)
+	PREFETCHT0 (SI)(R11*1)
 	VCVTPH2PS  (SI), Y12
 	VMULPS     Y6, Y12, Y12
 	VMINPS     Y0, Y12, Y12
@@ -4881,7 +4896,7 @@ shifteddivided:
 	VPBROADCASTD X8, Y8
 
 shiftedsteps:
-	PREFETCHT0   1024(SI)
+	PREFETCHT0   (SI)(R11*1)
 	VCVTPH2PS    (SI), Y9
 	VMINPS       Y6, Y9, Y9
 	VMAXPS       Y7, Y9, Y9
@@ -4936,6 +4951,7 @@ TEXT ·quantizeSharedBFloat16AVX2(SB), NOSPLIT, $0-8
 	MOVQ  72(AX), R10
 	MOVQ  96(AX), R9
 	MOVQ  184(AX), CX
+	MOVQ  208(AX), R11
 	TESTQ R9, R9
 	JNZ   shifted
 
@@ -4959,7 +4975,7 @@ constants:
 groups:
 	CMPQ       CX, $0x20
 	JB         rest
-	PREFETCHT0 1024(SI)
+	PREFETCHT0 (SI)(R11*1)
 	VPMOVZXWD  (SI), Y12
 	VPSLLD     $0x10, Y12, Y12
 	VMULPS     Y6, Y12, Y12
@@ -5040,7 +5056,7 @@ divided:
 	VXORPS       Y1, Y6, Y7
 
 steps:
-	PREFETCHT0   1024(SI)
+	PREFETCHT0   (SI)(R11*1)
 	VPMOVZXWD    (SI), Y9
 	VPSLLD       $0x10, Y9, Y9
 	VMINPS       Y6, Y9, Y9
@@ -5109,7 +5125,7 @@ shiftedconstants:
 shiftedgroups:
 	CMPQ       CX, $0x20
 	JB         shiftedrest
-	PREFETCHT0 1024(SI)
+	PREFETCHT0 (SI)(R11*1)
 	VPMOVZXWD  (SI), Y12
 	VPSLLD     $0x10, Y12, Y12
 	VMULPS     Y6, Y12, Y12
@@ -5201,7 +5217,7 @@ shifteddivided:
 	VPBROADCASTD X8, Y8
 
 shiftedsteps:
-	PREFETCHT0   1024(SI)
+	PREFETCHT0   (SI)(R11*1)
 	VPMOVZXWD    (SI), Y9
 	VPSLLD       $0x10, Y9, Y9
 	VMINPS       Y6, Y9, Y9

@@ -1,7 +1,9 @@
 package main
 
 import (
+	"bufio"
 	"encoding/binary"
+	"errors"
 	"io"
 	"math"
 	"math/rand/v2"
@@ -35,14 +37,29 @@ func (d drawn) Bytes() ([]byte, error) {
 	return b, nil
 }
 
-// WriteTo makes the values piece by piece.
-func (d drawn) WriteTo(w io.Writer) (written int64, err error) {
-	err = d.pieces(func(piece []byte) error {
-		n, err := w.Write(piece)
-		written += int64(n)
+// WriteTo makes the values piece by piece. They are written in long runs, as
+// exporters write: how a system keeps a file in memory, and so how fast it is
+// read again, depends on that.
+func (d drawn) WriteTo(w io.Writer) (int64, error) {
+	counted := &counter{to: w}
+	gathered := bufio.NewWriterSize(counted, 4<<20)
+	err := d.pieces(func(piece []byte) error {
+		_, err := gathered.Write(piece)
 		return err
 	})
-	return written, err
+	return counted.bytes, errors.Join(err, gathered.Flush())
+}
+
+// counter counts what is written.
+type counter struct {
+	to    io.Writer
+	bytes int64
+}
+
+func (c *counter) Write(b []byte) (int, error) {
+	n, err := c.to.Write(b)
+	c.bytes += int64(n)
+	return n, err
 }
 
 // pieces calls use with one run of bytes after the other.

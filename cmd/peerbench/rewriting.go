@@ -140,6 +140,7 @@ func (r *rewriting) contestants(model, folder string, large bool) (list []*conte
 			if err := errors.Join(os.RemoveAll(outputs), os.Mkdir(outputs, 0o755)); err != nil {
 				return 0, err
 			}
+			unix.Sync() // nobody waits for what was written before
 			one, err := runChildren(ctx, commands)
 			c.peak = max(c.peak, one.peak)
 			if _, missing := os.Stat(output); err == nil && missing != nil {

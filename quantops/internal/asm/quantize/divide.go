@@ -56,7 +56,7 @@ func (k *kernels) divisionBounds(l level) {
 // takes a third of the time of a division instruction.
 func (k *kernels) divide(l level, t float, each, shifted bool) {
 	v := func(i int) reg.VecPhysical { return l.vectors[i] }
-	k.prefetchRun(t, quantizeData, step)
+	k.prefetch(t, quantizeData, quantizeAhead, step)
 	for part := range l.parts() {
 		x, q, remainder := firstFree, firstFree+1, firstFree+3 // q of the first part stays
 		if part == 1 {

@@ -70,7 +70,7 @@ func (k *kernels) extremesShared(l level, t float) string {
 	k.VPBROADCASTD(at(low, 0), l.vectors[1])
 	k.VPBROADCASTD(at(high, 0), l.vectors[2])
 	k.Label("next")
-	k.prefetch(t, data)
+	k.prefetch(t, data, nil, step)
 	for part := range l.parts() {
 		value, spare := 3+2*part, 4+2*part
 		k.load(l, t, data, part, value, spare)

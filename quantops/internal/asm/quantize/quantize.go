@@ -17,6 +17,7 @@ var (
 	quantizeReciprocals = reg.R10
 	quantizeZeros       = reg.R9
 	quantizeLeft        = reg.RCX // floats
+	quantizeAhead       = reg.R11 // bytes
 	quantizeSteps       = reg.RBX // to divide
 )
 
@@ -59,7 +60,7 @@ func (k *kernels) quantize(l level, t float, name string, each bool) string {
 	k.function(name, name+doc)
 	k.arguments(map[int]reg.Register{
 		sweepData: quantizeData, sweepDst: quantizeDst, sweepScales: quantizeScales,
-		sweepReciprocals: quantizeReciprocals, sweepZeros: quantizeZeros, sweepCount: quantizeLeft,
+		sweepReciprocals: quantizeReciprocals, sweepZeros: quantizeZeros, sweepCount: quantizeLeft, sweepAhead: quantizeAhead,
 	})
 	k.TESTQ(quantizeZeros, quantizeZeros)
 	k.JNZ(operand.LabelRef("shifted"))
@@ -137,7 +138,7 @@ func (k *kernels) group(l level, t float, each, shifted bool) {
 	q := groupFree + parts
 	away := q + 1 // the farthest from an integer
 	spare := q + 2
-	k.prefetchRun(t, quantizeData, group)
+	k.prefetch(t, quantizeData, quantizeAhead, group)
 	for part := range parts {
 		k.load(l, t, quantizeData, part, q, spare)
 		reciprocal := operand.Op(v(groupReciprocal))

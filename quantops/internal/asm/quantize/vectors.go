@@ -20,6 +20,7 @@ const (
 	sweepDstStride   = 192
 	sweepLeast       = 200
 	sweepMost        = 204
+	sweepAhead       = 208
 )
 
 // step is how many floats one turn of a loop takes, at every level.
@@ -88,16 +89,22 @@ func (k *kernels) load(l level, t float, base reg.Register, part, i, spare int) 
 	}
 }
 
-// ahead is how many bytes before they are used floats are asked for. The
+// nearAhead is how many bytes before they are used neighbours are asked for. The
 // processor's own guesses end at each page of 4 KiB. Asking for what is not there
 // does no harm.
-const ahead = 1024
+const nearAhead = 1024
 
-func (k *kernels) prefetch(t float, base reg.Register) { k.prefetchRun(t, base, step) }
-
-func (k *kernels) prefetchRun(t float, base reg.Register, floats int) {
+// prefetch asks for floats that lie so many bytes after base, or as many as the
+// register ahead says.
+func (k *kernels) prefetch(t float, base, ahead reg.Register, floats int) {
 	for offset := 0; offset < floats*t.size; offset += 64 {
-		k.PREFETCHT0(at(base, ahead+offset))
+		from := at(base, offset)
+		if ahead == nil {
+			from.Disp += nearAhead
+		} else {
+			from.Index, from.Scale = ahead, 1
+		}
+		k.PREFETCHT0(from)
 	}
 }
 
@@ -134,7 +141,7 @@ func (k *kernels) key(l level, i, ones, spare int) {
 // arguments loads fields of the sweep into registers.
 func (k *kernels) arguments(fields map[int]reg.Register) {
 	k.MOVQ(operand.NewParamAddr("s", 0), reg.RAX)
-	for offset := 0; offset <= sweepMost; offset += 4 {
+	for offset := 0; offset <= sweepAhead; offset += 4 {
 		if r, ok := fields[offset]; ok {
 			k.MOVQ(at(reg.RAX, offset), r)
 		}
