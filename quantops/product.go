@@ -90,6 +90,10 @@ const (
 	groupPanels = 8
 	// worthPart is about how many multiplications make up for calling a worker.
 	worthPart = 1 << 18
+	// ownRows is from how many rows for each thread on they are divided, not only
+	// the panels: what a thread makes of its rows in one step of a model it finds in
+	// its cache in the next. Each thread reads all panels then.
+	ownRows = 48
 	// partsPerThread is into how many parts work is divided for each thread, so
 	// that one that is held up does not hold up the rest.
 	partsPerThread = 4
@@ -117,9 +121,13 @@ func (p *floatProduct) run(workers *Workers) {
 	case p.pack == nil:
 		rows = min(rows, max(4*most, blockBytes/(4*max(p.k, 1))/most*most))
 	}
-	wanted := workers.Threads() * partsPerThread
-	if workers.Threads() == 1 {
+	threads := workers.Threads()
+	wanted := threads * partsPerThread
+	switch {
+	case threads == 1:
 		wanted = 1
+	case p.pieces == nil && p.m >= threads*ownRows && p.panelBytes() <= 2*4*p.m*(p.k+p.n):
+		rows = min(rows, roundUp((p.m+threads-1)/threads, step))
 	}
 	if worth := float64(p.count) * float64(p.m) * float64(p.n) * float64(max(p.k, 1)) / worthPart; worth < float64(wanted) {
 		wanted = int(worth) + 1
@@ -128,7 +136,7 @@ func (p *floatProduct) run(workers *Workers) {
 		rows = max(most, rows/2/most*most)
 	}
 	down := (p.m + rows - 1) / rows
-	ranges := evenRanges(across, p.count*down, wanted, workers.Threads())
+	ranges := evenRanges(across, p.count*down, wanted, threads)
 	workers.Each(p.count*down*ranges, func(part int) {
 		product, block, share := part/(down*ranges), part/ranges%down, part%ranges
 		s := productScratches.Get().(*productScratch)
@@ -136,6 +144,14 @@ func (p *floatProduct) run(workers *Workers) {
 		s.piece(p, product, block*steps/down*step, min(p.m, (block+1)*steps/down*step), share*across/ranges, (share+1)*across/ranges)
 		s.release()
 	})
+}
+
+// panelBytes is how many bytes of panels tiles read for each block of rows.
+func (p *floatProduct) panelBytes() int {
+	if p.fixed != nil || p.integers != nil {
+		return p.k * p.n
+	}
+	return 4 * p.k * p.n
 }
 
 // lines is how many lines a tile reads for each row of the left operand.

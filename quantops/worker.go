@@ -9,10 +9,11 @@ import (
 
 // helper is a goroutine of Workers, when there is one.
 type helper struct {
-	state atomic.Int32
-	_     [60]byte      // who looks at the state does not look at what else is here
-	wake  chan struct{} // gets one token for every time that a parked helper is called
-	done  chan struct{} // gets one when the work ends that is awaited
+	state  atomic.Int32
+	_      [60]byte      // who looks at the state does not look at what else is here
+	thread int           // its number; the caller's is 0
+	wake   chan struct{} // gets one token for every time that a parked helper is called
+	done   chan struct{} // gets one when the work ends that is awaited
 }
 
 // The states of a helper, and who changes them: the helper (h), or the caller (c)
@@ -39,8 +40,8 @@ const (
 	parting = 100 * time.Microsecond
 )
 
-func newHelper() *helper {
-	return &helper{wake: make(chan struct{}, 1), done: make(chan struct{}, 1)}
+func newHelper(thread int) *helper {
+	return &helper{thread: thread, wake: make(chan struct{}, 1), done: make(chan struct{}, 1)}
 }
 
 func (h *helper) run(w *Workers) {
@@ -48,7 +49,7 @@ func (h *helper) run(w *Workers) {
 	// that is for the caller to judge, and must not end the program here.
 	debug.SetPanicOnFault(true)
 	for h.listen(w) {
-		w.guardedWork()
+		w.guardedWork(h.thread)
 		if h.state.Swap(idle) == awaited {
 			h.done <- struct{}{}
 		}

@@ -22,11 +22,17 @@ type Workers struct {
 
 	// The work at hand.
 	f      func(part int)
-	parts  int
+	shares []share // one for each thread, of which the first taking have parts
+	taking int
 	fallen atomic.Pointer[WorkerPanic]
-	_      [64]byte // what all threads write to has a cache line of its own
-	next   atomic.Int64
-	_      [64]byte
+}
+
+// share are the parts that one thread does first: the same stretch of a matrix in
+// one Each after another, so that its cache holds what it is to read next.
+type share struct {
+	next atomic.Int64 // the part that nobody has begun
+	end  int64
+	_    [48]byte // what all threads write to has a cache line of its own
 }
 
 // WorkerPanic is what Each panics with when f has panicked on a goroutine other
@@ -47,7 +53,8 @@ func (p *WorkerPanic) Unwrap() error {
 // NewWorkers gives workers for so many threads, of which the caller of Each is
 // one; less than 1 counts as 1.
 func NewWorkers(threads int) *Workers {
-	return &Workers{helpers: make([]*helper, max(threads, 1)-1)}
+	threads = max(threads, 1)
+	return &Workers{helpers: make([]*helper, threads-1), shares: make([]share, threads)}
 }
 
 // Threads is how many goroutines Each uses at most.
@@ -59,8 +66,9 @@ func (w *Workers) Threads() int {
 }
 
 // Each calls f for every part from 0 to parts−1 and returns when all calls have.
-// A thread that is done with one part takes the next that nobody has begun, so
-// parts need not take equally long. While workers are busy, a further Each, from
+// Each thread begins with its own stretch of neighbouring parts, the caller's is
+// the first, and when that is done takes what others have not begun, so parts need
+// not take equally long. While workers are busy, a further Each, from
 // within f or from elsewhere, does all its parts in its caller's goroutine. If f
 // panics, parts that have not begun are left out and Each panics: with what f
 // panicked with or, if that was on another goroutine, with a *WorkerPanic.
@@ -75,17 +83,20 @@ func (w *Workers) Each(parts int, f func(part int)) {
 		w.awake = true
 		w.patient.Store(w.Threads() <= runtime.GOMAXPROCS(0))
 	}
-	w.f, w.parts = f, parts
-	w.next.Store(0)
 	called := w.helpers[:min(len(w.helpers), parts-1)]
+	w.f, w.taking = f, len(called)+1
+	for i := range w.taking {
+		w.shares[i].next.Store(int64(i * parts / w.taking))
+		w.shares[i].end = int64((i + 1) * parts / w.taking)
+	}
 	for i := range called {
 		if called[i] == nil {
-			called[i] = newHelper()
+			called[i] = newHelper(i + 1)
 		}
 		called[i].call(w)
 	}
 	defer func() {
-		w.next.Store(int64(parts)) // after a panic there is something left
+		w.leaveRest() // after a panic there is some
 		for _, h := range called {
 			h.end(w)
 		}
@@ -96,7 +107,7 @@ func (w *Workers) Each(parts int, f func(part int)) {
 			panic(fallen)
 		}
 	}()
-	w.work()
+	w.work(0)
 }
 
 // Close lets the goroutines end, each a moment later: an Each that comes before that
@@ -113,24 +124,30 @@ func (w *Workers) Close() {
 	}
 }
 
-// work does parts until all are begun.
-func (w *Workers) work() {
-	for {
-		part := int(w.next.Add(1)) - 1
-		if part >= w.parts {
-			return
+// work does parts until all are begun, from a thread's own share on.
+func (w *Workers) work(thread int) {
+	for i := range w.taking {
+		s := &w.shares[(thread+i)%w.taking]
+		for part := s.next.Add(1) - 1; part < s.end; part = s.next.Add(1) - 1 {
+			w.f(int(part))
 		}
-		w.f(part)
+	}
+}
+
+// leaveRest has nobody begin another part.
+func (w *Workers) leaveRest() {
+	for i := range w.taking {
+		w.shares[i].next.Store(w.shares[i].end)
 	}
 }
 
 // guardedWork is work on a goroutine where nobody could recover a panic.
-func (w *Workers) guardedWork() {
+func (w *Workers) guardedWork(thread int) {
 	defer func() {
 		if cause := recover(); cause != nil {
 			w.fallen.Store(&WorkerPanic{Cause: cause, Stack: debug.Stack()})
-			w.next.Store(int64(w.parts))
+			w.leaveRest()
 		}
 	}()
-	w.work()
+	w.work(thread)
 }
