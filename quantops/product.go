@@ -60,6 +60,9 @@ type floatProduct struct {
 	// and b; nil: there is one, and it begins at the beginning.
 	count int
 	at    func(product int) (dst, a, b int)
+	// widths and depths, if not nil, are by row the columns that are wanted and
+	// the elements of a that are not 0.
+	widths, depths []int
 	// widen says that the panels are int8 and the tiles are of float32.
 	widen bool
 	// pack, if not nil, gives the panels.
@@ -126,7 +129,7 @@ func (p *floatProduct) run(workers *Workers) {
 	switch {
 	case threads == 1:
 		wanted = 1
-	case p.pieces == nil && p.m >= threads*ownRows && p.panelBytes() <= 2*4*p.m*(p.k+p.n):
+	case p.pieces == nil && p.pack == nil && p.m >= threads*ownRows && p.panelBytes() <= 2*4*p.m*(p.k+p.n):
 		rows = min(rows, roundUp((p.m+threads-1)/threads, step))
 	}
 	if worth := float64(p.count) * float64(p.m) * float64(p.n) * float64(max(p.k, 1)) / worthPart; worth < float64(wanted) {

@@ -66,6 +66,7 @@ func (p *floatProduct) check() {
 	end := &p.end
 	if p.m < 0 || p.k < 0 || p.n < 0 || !p.dst.covers(p.m, p.n) || !p.a.covers(p.m, p.k) ||
 		end.Bias != nil && len(end.Bias) != p.n || end.RowBias != nil && len(end.RowBias) != p.m ||
+		p.widths != nil && len(p.widths) != p.m || p.depths != nil && len(p.depths) != p.m ||
 		end.Add != nil && !(Rows{end.Add, p.dst.Stride}).covers(p.m, p.n) {
 		panic("quantops: the matrices are not as large as m, k and n say")
 	}
@@ -88,6 +89,11 @@ type Float32Products struct {
 	// of which the first columns are read. It is called from several goroutines,
 	// and more than once for the same columns if there are many rows.
 	Fill func(product, column, columns int, panel []float32)
+	// Widths, if not nil, says of each of the M rows from which column on its
+	// results are not wanted: they may be written or not. Depths says from which
+	// element on a row of A holds zeros, which need not be multiplied. So half of
+	// what attention to earlier tokens alone computes is left out.
+	Widths, Depths []int
 	// Epilogue ends every product; its Add is laid out as Dst.
 	Epilogue Epilogue
 }
@@ -100,6 +106,7 @@ func (f *Float32Products) run(level productLevel, workers *Workers) {
 	p := &floatProduct{
 		kernels: kernels, tiles: kernels.float32, m: f.M, k: f.K, n: f.N, dst: f.Dst, a: f.A, end: f.Epilogue,
 		count: f.Count, at: f.At, pack: &packing{b: f.B, transposed: f.Transposed, fill: f.Fill},
+		widths: f.Widths, depths: f.Depths,
 	}
 	for product := range f.Count {
 		one := *p

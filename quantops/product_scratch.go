@@ -2,6 +2,7 @@ package quantops
 
 import (
 	"math"
+	"slices"
 	"sync"
 	"unsafe"
 )
@@ -59,6 +60,9 @@ func (s *productScratch) piece(p *floatProduct, product, from, end, first, last 
 			s.take(p, product, b, panel, panels)
 			for i := range count {
 				row, next := from+i*size, min(end, from+(i+1)*size)
+				if p.widths != nil && slices.Max(p.widths[row:next]) <= panel*panelColumns {
+					continue
+				}
 				s.fetchAhead(p, panel+panels, last, i, count)
 				switch {
 				case p.fixed != nil:
@@ -68,7 +72,11 @@ func (s *productScratch) piece(p *floatProduct, product, from, end, first, last 
 				case p.pieces != nil:
 					s.sumPieces(p, row, next-row, panel, i == 0)
 				default:
-					s.sum(p, a+row*p.a.Stride, next-row, panel, panels)
+					k := p.k
+					if p.depths != nil {
+						k = min(k, slices.Max(p.depths[row:next]))
+					}
+					s.sum(p, a+row*p.a.Stride, next-row, k, panel, panels)
 				}
 				for j := range panels {
 					s.store(p, dst, row, next-row, panel+j, j)
@@ -173,16 +181,16 @@ func (s *productScratch) fetchAhead(p *floatProduct, panel, last, index, count i
 	}
 }
 
-// sum leaves in s.sums the product of so many rows, which begin at a, and the
-// panels that were taken, panel and those after it.
-func (s *productScratch) sum(p *floatProduct, a, rows, panel, panels int) {
+// sum leaves in s.sums the product of so many rows, which begin at a, over k, and
+// the panels that were taken, panel and those after it.
+func (s *productScratch) sum(p *floatProduct, a, rows, k, panel, panels int) {
 	t, right := &s.tile, &p.right
 	run := p.tiles.one[rows].run
 	if panels > 1 {
 		run = p.tiles.several[rows].run
 	}
-	t.rows, t.k, t.sumsPanel = rows, p.k, rows*int(unsafe.Sizeof(panelRow{}))
-	if p.k > 0 {
+	t.rows, t.k, t.sumsPanel = rows, k, rows*int(unsafe.Sizeof(panelRow{}))
+	if k > 0 {
 		t.a = unsafe.Pointer(&p.a.Data[a])
 	}
 	if right.block == 0 {
@@ -196,8 +204,8 @@ func (s *productScratch) sum(p *floatProduct, a, rows, panel, panels int) {
 	clear(s.sums[:rows*panels])
 	width := (p.n + panelColumns - 1) / panelColumns * panelColumns
 	b := t.b
-	for first := 0; first < p.k; first += right.block {
-		t.k = min(right.block, p.k-first)
+	for first := 0; first < k; first += right.block {
+		t.k = min(right.block, k-first)
 		t.a, t.b = unsafe.Pointer(&p.a.Data[a+first]), unsafe.Add(b, first*t.bStride)
 		t.sums = unsafe.Pointer(&s.block)
 		factors := first/right.block*width + panel*panelColumns

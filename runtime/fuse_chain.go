@@ -17,6 +17,8 @@ type chain struct {
 	// run computes the result from the operands where all of them are of
 	// float32; nil where it cannot, and then the steps are run as they are.
 	run func(c *ops.Call, in []*tensor.Tensor) (*tensor.Tensor, error)
+	// softmax, if not nil, is what the chain computes.
+	softmax *maskedSoftmax
 }
 
 // chainFinder finds the chains of a graph.
@@ -50,6 +52,7 @@ func (f *fuser) chains() {
 			}
 		}
 	}
+	c.attentions()
 	f.scope.plan.steps = slices.DeleteFunc(steps, func(st *step) bool { return c.removed[st] })
 }
 
@@ -107,7 +110,7 @@ func (f *chainFinder) join(found *chain, last *step) {
 	for _, slot := range operands {
 		f.readers[slot]++
 	}
-	last.in, last.run = operands, found.runWith(operands)
+	last.in, last.run, last.softmax = operands, found.runWith(operands), found.softmax
 }
 
 // runWith is the kernel of a chain whose operands come from the given slots, the

@@ -29,7 +29,7 @@ func (f *chainFinder) gatedChain(last *step) *chain {
 		if loop == nil {
 			continue
 		}
-		return &chain{append(p.steps, steps...), []int{x}, func(c *ops.Call, in []*tensor.Tensor) (*tensor.Tensor, error) {
+		return &chain{steps: append(p.steps, steps...), in: []int{x}, run: func(c *ops.Call, in []*tensor.Tensor) (*tensor.Tensor, error) {
 			if in[0].Rank() == 0 {
 				return nil, nil // constants of rank 1 would broadcast it
 			}

@@ -57,7 +57,7 @@ func (f *fuser) layProducts() (changed bool) {
 			}
 		}
 		last.in = in
-		last.run = runLaidProduct(p)
+		last.run, last.laid = runLaidProduct(p), p
 		last.packed, changed = true, true
 	}
 	return changed

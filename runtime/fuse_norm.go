@@ -47,7 +47,7 @@ func (f *chainFinder) layerNormChain(last *step) *chain {
 		if mean.axis != n.axis || len(bias) != len(n.scale) {
 			return nil
 		}
-		return &chain{n.steps, []int{x}, func(c *ops.Call, in []*tensor.Tensor) (*tensor.Tensor, error) {
+		return &chain{steps: n.steps, in: []int{x}, run: func(c *ops.Call, in []*tensor.Tensor) (*tensor.Tensor, error) {
 			if !n.fits(in[0]) {
 				return nil, nil
 			}
@@ -70,7 +70,7 @@ func (f *chainFinder) rmsNormChain(last *step) *chain {
 		return nil // a part of a layer normalization
 	}
 	n.steps = append(n.steps, last)
-	return &chain{n.steps, []int{n.of}, func(c *ops.Call, in []*tensor.Tensor) (*tensor.Tensor, error) {
+	return &chain{steps: n.steps, in: []int{n.of}, run: func(c *ops.Call, in []*tensor.Tensor) (*tensor.Tensor, error) {
 		if !n.fits(in[0]) {
 			return nil, nil
 		}

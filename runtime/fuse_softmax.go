@@ -5,6 +5,13 @@ import (
 	"github.com/onnx-tinyq/onnx-tinyq/runtime/tensor"
 )
 
+// maskedSoftmax is what attention reads of a step that is the Softmax of scores
+// times a factor and with a mask.
+type maskedSoftmax struct {
+	mask   int // its slot
+	factor float32
+}
+
 // softmaxChain finds the Softmax of scores that are scaled, masked or both:
 //
 //	Softmax(x·number + mask), Softmax(x + mask)
@@ -51,6 +58,7 @@ func (f *chainFinder) softmaxChain(last *step) *chain {
 	found.in = []int{scores}
 	if mask != absent {
 		found.in = append(found.in, mask)
+		found.softmax = &maskedSoftmax{mask, number}
 	}
 	found.run = func(c *ops.Call, in []*tensor.Tensor) (*tensor.Tensor, error) {
 		if !fits(in[0]) {

@@ -35,8 +35,11 @@ type step struct {
 	free     []int // slots that no later step reads
 	memo     int   // the number of the step's memo, from 1 on; 0: none
 
-	product *ops.Int8Product // what the step computes instead of its node, if it is fused
-	packed  bool             // another step does the step's work as well, or this one that of others
+	// What the step computes instead of its node, if it is fused; or nil.
+	product *ops.Int8Product
+	laid    *ops.LaidProduct
+	softmax *maskedSoftmax
+	packed  bool // another step does the step's work as well, or this one that of others
 }
 
 // frame holds the values of one run of a plan, by slot.

@@ -33,6 +33,12 @@ func ResultLies(order []int) bool { return LeftLies(order) }
 
 // Run multiplies a and b.
 func (p *LaidProduct) Run(c *Call, a, b *tensor.Tensor) (*tensor.Tensor, error) {
+	return p.run(c, a, b, nil, nil)
+}
+
+// run is Run where not all of each row is wanted, or not 0: see
+// quantops.Float32Products.
+func (p *LaidProduct) run(c *Call, a, b *tensor.Tensor, widths, depths []int) (*tensor.Tensor, error) {
 	left, err := ordered(a, p.A)
 	if err != nil {
 		return nil, err
@@ -66,10 +72,11 @@ func (p *LaidProduct) Run(c *Call, a, b *tensor.Tensor) (*tensor.Tensor, error) 
 	last := len(left.strides) - 1
 	products := quantops.Float32Products{
 		M: plan.shape[rank-2], K: left.shape[last], N: plan.shape[rank-1], Count: len(to),
-		Dst: quantops.Rows{Data: y, Stride: strides[rank-2]},
-		A:   quantops.Rows{Data: x, Stride: left.strides[last-1]},
-		B:   quantops.Rows{Data: w, Stride: right.strides[len(right.strides)-2]},
-		At:  func(i int) (int, int, int) { return to[i], ofLeft[i], ofRight[i] },
+		Dst:    quantops.Rows{Data: y, Stride: strides[rank-2]},
+		A:      quantops.Rows{Data: x, Stride: left.strides[last-1]},
+		B:      quantops.Rows{Data: w, Stride: right.strides[len(right.strides)-2]},
+		At:     func(i int) (int, int, int) { return to[i], ofLeft[i], ofRight[i] },
+		Widths: widths, Depths: depths,
 	}
 	products.Epilogue.Stop = c.stopped
 	if p.Factor != nil {
