@@ -7,10 +7,12 @@ import (
 
 // elements is what a tensor holds, for operators that move elements and never
 // look at them: they are written once, without a type parameter. What a method
-// returns is new; its receiver is written only by fill, put and copyPlane.
+// returns is new, but for part; its receiver is written only by fill, put and copyPlane.
 type elements interface {
 	// tensor wraps the elements, which it keeps; shape must have as many.
 	tensor(shape []int) *tensor.Tensor
+	// part is n elements from one on, which are shared.
+	part(from, n int) elements
 	// like makes n elements of the same type, each of them zero (false, empty).
 	like(n int) elements
 	// room makes n elements of the same type that have undefined values; see buffer.
@@ -46,6 +48,8 @@ type plane struct {
 type elementsOf[T tensor.Element] []T
 
 func (e elementsOf[T]) tensor(shape []int) *tensor.Tensor { return tensor.New(shape, []T(e)) }
+
+func (e elementsOf[T]) part(from, n int) elements { return e[from : from+n : from+n] }
 
 func (e elementsOf[T]) like(n int) elements { return make(elementsOf[T], n) }
 

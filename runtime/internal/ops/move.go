@@ -25,6 +25,18 @@ func rowMajor(shape []int) layout {
 	return layout{strides: strides}
 }
 
+// isDense says whether a box of this shape lies as a dense tensor does.
+func (l layout) isDense(shape []int) bool {
+	step := 1
+	for axis, size := range slices.Backward(shape) {
+		if size != 1 && l.strides[axis] != step {
+			return false
+		}
+		step *= size
+	}
+	return true
+}
+
 // at is the same layout, of a box that begins at the given coordinate.
 func (l layout) at(coordinate []int) layout {
 	for axis, i := range coordinate {
@@ -109,10 +121,19 @@ func eachPlane(outer []moveAxis, p plane, visit func(plane)) {
 
 func magnitude(stride int) int { return max(stride, -stride) }
 
-// pick makes a dense tensor of a box of t's elements.
+// ownShare is which part of a tensor's elements one that shares them has at
+// least: fewer are copied, as they would keep the memory of all of them.
+const ownShare = 4
+
+// pick makes a dense tensor of a box of t's elements. If they lie there side by
+// side, and are not few of t's, it shares them.
 func pick(c *Call, t *tensor.Tensor, from layout, shape []int) *tensor.Tensor {
 	source := elementsIn(t)
-	result := source.room(c, tensor.Count(shape))
+	count := tensor.Count(shape)
+	if count > 0 && count >= t.Len()/ownShare && from.isDense(shape) {
+		return source.part(from.offset, count).tensor(shape)
+	}
+	result := source.room(c, count)
 	move(result, rowMajor(shape), source, from, shape)
 	return result.tensor(shape)
 }
