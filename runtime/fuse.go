@@ -229,7 +229,7 @@ func (f *fuser) sweep() {
 // or is one that was taken in by a later step.
 func onlyConverts(st *step) bool {
 	switch st.node.OpType {
-	case "DequantizeLinear", "Cast", "Sub", "Mul", "Transpose", "Identity":
+	case "DequantizeLinear", "Cast", "Sub", "Mul", "Transpose", "Identity", "Split", "Squeeze", "Gather":
 		return true
 	}
 	return st.product != nil || st.packed

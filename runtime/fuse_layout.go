@@ -13,6 +13,7 @@ import (
 //
 //	(Transpose), (Transpose) → MatMul → (Mul, Div by a constant) → (Transpose)
 //
+// and takes an operand out of one Transpose for several, where it is a part of it.
 // It is done where neither operand is constant: constant ones are packed.
 func (f *fuser) layProducts() (changed bool) {
 	users := make(map[int]*step, len(f.scope.plan.initial)) // by slot: a step that reads it
@@ -27,8 +28,8 @@ func (f *fuser) layProducts() (changed bool) {
 		}
 		p := &ops.LaidProduct{}
 		in := slices.Clone(st.in)
-		p.A = f.takeOrder(&in[0], ops.LeftLies)
-		p.B = f.takeOrder(&in[1], ops.RightLies)
+		p.A, p.PartA = f.takeOrder(&in[0], ops.LeftLies)
+		p.B, p.PartB = f.takeOrder(&in[1], ops.RightLies)
 		last := st // the step that gives the result
 		for {
 			next := users[last.out[0]]
@@ -63,20 +64,116 @@ func (f *fuser) layProducts() (changed bool) {
 	return changed
 }
 
-// takeOrder has an operand be read from before its Transpose.
-func (f *fuser) takeOrder(slot *int, lies func(order []int) bool) []int {
-	before := f.makers[*slot]
-	if before == nil || before.packed || f.readers[*slot] != 1 {
-		return nil
+// takeOrder has an operand be read from before its Transpose, and as a part of
+// what was transposed together with others.
+func (f *fuser) takeOrder(slot *int, lies func(order []int) bool) ([]int, *ops.Part) {
+	var order []int
+	reads := 1 // of the slot, if nobody else needs it
+	if before := f.makers[*slot]; before != nil && !before.packed && f.readers[*slot] == 1 {
+		if order = orderOf(before); order != nil && lies(order) {
+			f.readers[*slot]--
+			*slot = before.in[0]
+			f.readers[*slot]++
+			reads++ // the Transpose is still there
+		} else {
+			order = nil
+		}
 	}
-	order := orderOf(before)
-	if order == nil || !lies(order) {
-		return nil
+	together, part := f.partOf(*slot, reads)
+	if part == nil {
+		return order, nil
+	}
+	all := orderOf(together)
+	if order != nil && len(order) != len(all)-1 {
+		return order, nil
+	}
+	whole := []int{all[0]}
+	for i, axis := range all[1:] {
+		if order != nil {
+			axis = all[1+order[i]]
+		}
+		whole = append(whole, axis)
+	}
+	if !lies(whole) {
+		return order, nil
 	}
 	f.readers[*slot]--
-	*slot = before.in[0]
+	*slot = together.in[0]
 	f.readers[*slot]++
-	return order
+	return whole, part
+}
+
+// partOf finds the Transpose of which a slot is one part along the first axis:
+//
+//	Transpose → Split into single parts → Squeeze
+//	Transpose → Gather of one part
+//
+// where nobody reads the part but so many.
+func (f *fuser) partOf(slot, reads int) (together *step, part *ops.Part) {
+	st := f.makers[slot]
+	if st == nil || st.packed || f.readers[slot] != reads {
+		return nil, nil
+	}
+	from := st.in[0]
+	switch {
+	case runsOperator(st, "Gather") && axisOf(st, 0) == 0:
+		index := f.fixedTensor(st.in[1])
+		if index == nil || index.Rank() != 0 {
+			return nil, nil
+		}
+		numbers, err := index.Float64s()
+		if err != nil {
+			return nil, nil
+		}
+		part = &ops.Part{Index: int(numbers[0])}
+	case runsOperator(st, "Squeeze") && f.squeezesFirst(st):
+		split := f.makers[from]
+		if split == nil || f.readers[from] != 1 || !runsOperator(split, "Split") || axisOf(split, 0) != 0 || !f.splitsSingly(split) {
+			return nil, nil
+		}
+		part = &ops.Part{Index: slices.Index(split.out, from), Of: len(split.out)}
+		from = split.in[0]
+	default:
+		return nil, nil
+	}
+	if together = f.makers[from]; together == nil || together.packed || len(orderOf(together)) < 3 {
+		return nil, nil
+	}
+	return together, part
+}
+
+// squeezesFirst says whether a Squeeze takes the first axis away, and no other.
+func (f *fuser) squeezesFirst(st *step) bool {
+	axes := f.fixedTensor(slotAt(st.in, 1))
+	if axes == nil {
+		a := st.node.Attr("axes")
+		return len(st.in) == 1 && a != nil && slices.Equal(a.Ints, []int64{0})
+	}
+	numbers, err := axes.Float64s()
+	return err == nil && slices.Equal(numbers, []float64{0})
+}
+
+// splitsSingly says whether each part of a Split is one element long, provided
+// that the axis has as many as there are parts.
+func (f *fuser) splitsSingly(st *step) bool {
+	if slotAt(st.in, 1) != absent {
+		lengths := f.fixedTensor(st.in[1])
+		if lengths == nil {
+			return false
+		}
+		numbers, err := lengths.Float64s()
+		return err == nil && !slices.ContainsFunc(numbers, func(n float64) bool { return n != 1 })
+	}
+	a := st.node.Attr("split")
+	return a == nil || !slices.ContainsFunc(a.Ints, func(n int64) bool { return n != 1 })
+}
+
+// axisOf is the axis that a step's node states.
+func axisOf(st *step, otherwise int64) int64 {
+	if a := st.node.Attr("axis"); a != nil {
+		return a.I
+	}
+	return otherwise
 }
 
 // orderOf is the order that a Transpose states; nil if the step is none.

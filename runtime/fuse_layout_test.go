@@ -45,6 +45,42 @@ func TestLaidProducts(t *testing.T) {
 	}
 }
 
+// TestPartsOfOneTranspose is about operands that are transposed together.
+func TestPartsOfOneTranspose(t *testing.T) {
+	perm := func(order ...int64) *onnx.Attr { return onnx.IntsAttr("perm", order) }
+	zero := onnx.IntAttr("axis", 0)
+	together := node("Transpose", "x", "t", perm(2, 0, 3, 1, 4))
+	split := func(from, lengths string) []*onnx.Node {
+		return []*onnx.Node{together, node("Split", from+lengths, "a,b,c", zero), node("Squeeze", "a,first", "q"), node("Squeeze", "b,first", "r"), node("Squeeze", "c,first", "v"),
+			node("Transpose", "r", "k", perm(0, 1, 3, 2))}
+	}
+	gather := []*onnx.Node{together, node("Gather", "t,nought", "q", zero), node("Gather", "t,minus2", "r", zero), node("Gather", "t,two", "v", zero), node("Transpose", "r", "k", perm(0, 1, 3, 2))}
+	products := []*onnx.Node{node("MatMul", "q,k", "s"), node("MatMul", "s,v", "y")}
+	constants := []*onnx.Tensor{
+		stored(t, "first", ints([]int{1}, 0)), stored(t, "lengths", ints([]int{3}, 1, 1, 1)),
+		stored(t, "nought", tensor.Scalar(int64(0))), stored(t, "minus2", tensor.Scalar(int64(-2))), stored(t, "two", tensor.Scalar(int64(2))),
+	}
+	for _, test := range []struct {
+		name  string
+		nodes []*onnx.Node
+		out   string
+		steps string
+	}{
+		{"by Split", append(split("t", ",lengths"), products...), "y", "[MatMul] [MatMul]"},
+		{"by Split in equal parts", append(split("t", ""), products...), "y", "[MatMul] [MatMul]"},
+		{"by Gather", append(gather, products...), "y", "[MatMul] [MatMul]"},
+		{"a part that is put out", append(split("t", ",lengths"), products...), "y,v", "Transpose Split Squeeze [MatMul] MatMul"},
+		{"a Transpose that is put out", append(gather, products...), "y,t", "Transpose [MatMul] [MatMul]"},
+		{"a part that is read twice", []*onnx.Node{together, node("Gather", "t,nought", "q", zero), node("Transpose", "q", "k", perm(0, 1, 3, 2)), node("MatMul", "q,k", "y")}, "y", "Transpose Gather [MatMul]"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			in := []*onnx.Value{value("x", floatType(2, 5, 3, 4, 8))}
+			m := modelOf(17, graphOf(in, test.out, test.nodes, constants...))
+			compareFused(t, m, feeds{"x": ramp(2, 5, 3, 4, 8)}, test.steps, 0)
+		})
+	}
+}
+
 // TestLaidProductInABody has the result of a product be read by a body alone.
 func TestLaidProductInABody(t *testing.T) {
 	branch := graphOf(nil, "r", []*onnx.Node{node("Neg", "s", "r")})

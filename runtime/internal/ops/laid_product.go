@@ -1,6 +1,8 @@
 package ops
 
 import (
+	"fmt"
+
 	"github.com/onnx-tinyq/onnx-tinyq/onnx"
 	"github.com/onnx-tinyq/onnx-tinyq/quantops"
 	"github.com/onnx-tinyq/onnx-tinyq/runtime/tensor"
@@ -14,10 +16,17 @@ type LaidProduct struct {
 	// operands and then of the result; nil: as they are. See LeftLies,
 	// RightLies and ResultLies.
 	A, B, Y []int
+	// PartA and PartB, if not nil, say that an operand is only one part of its
+	// tensor, along the first axis in that order.
+	PartA, PartB *Part
 	// Factor, if not nil, is one float other than 0 that the result is multiplied
 	// by.
 	Factor *tensor.Tensor
 }
+
+// Part is one element of an axis, which has so many; Of: 0 is any number, and a
+// negative Index counts from the end.
+type Part struct{ Index, Of int }
 
 // LeftLies says whether a product reads, as its left operand, a matrix whose axes
 // have been brought into an order: its rows must have their elements side by side.
@@ -39,11 +48,11 @@ func (p *LaidProduct) Run(c *Call, a, b *tensor.Tensor) (*tensor.Tensor, error) 
 // run is Run where not all of each row is wanted, or not 0: see
 // quantops.Float32Products.
 func (p *LaidProduct) run(c *Call, a, b *tensor.Tensor, widths, depths []int) (*tensor.Tensor, error) {
-	left, err := ordered(a, p.A)
+	left, err := ordered(a, p.A, p.PartA)
 	if err != nil {
 		return nil, err
 	}
-	right, err := ordered(b, p.B)
+	right, err := ordered(b, p.B, p.PartB)
 	if err != nil {
 		return nil, err
 	}
@@ -52,7 +61,7 @@ func (p *LaidProduct) run(c *Call, a, b *tensor.Tensor, widths, depths []int) (*
 		return nil, err
 	}
 	rank := len(plan.shape)
-	if a.DType() != onnx.Float || b.DType() != onnx.Float || a.Rank() < 2 || b.Rank() < 2 ||
+	if a.DType() != onnx.Float || b.DType() != onnx.Float || len(left.shape) < 2 || len(right.shape) < 2 ||
 		p.Y != nil && len(p.Y) != rank || p.Factor != nil && p.Factor.Rank() > rank {
 		return p.stepByStep(c, a, b)
 	}
@@ -93,15 +102,11 @@ func (p *LaidProduct) run(c *Call, a, b *tensor.Tensor, widths, depths []int) (*
 // stepByStep is Run of operands that are no matrices of float32.
 func (p *LaidProduct) stepByStep(c *Call, a, b *tensor.Tensor) (*tensor.Tensor, error) {
 	var err error
-	if p.A != nil {
-		if a, err = transpose(c, a, p.A); err != nil {
-			return nil, err
-		}
+	if a, err = rearranged(c, a, p.A, p.PartA); err != nil {
+		return nil, err
 	}
-	if p.B != nil {
-		if b, err = transpose(c, b, p.B); err != nil {
-			return nil, err
-		}
+	if b, err = rearranged(c, b, p.B, p.PartB); err != nil {
+		return nil, err
 	}
 	y, err := matMul(c, a, b)
 	if err != nil {
@@ -122,19 +127,44 @@ func (p *LaidProduct) stepByStep(c *Call, a, b *tensor.Tensor) (*tensor.Tensor, 
 	return transpose(c, y, p.Y)
 }
 
-// orderedTensor is where the elements of a tensor lie when its axes have been
-// brought into an order.
-type orderedTensor struct{ shape, strides []int }
+// rearranged is a tensor with its axes brought into an order, or one part of it.
+func rearranged(c *Call, t *tensor.Tensor, order []int, part *Part) (*tensor.Tensor, error) {
+	lies, err := ordered(t, order, part)
+	if err != nil || order == nil && part == nil {
+		return t, err
+	}
+	return pick(c, t, layout{lies.first, lies.strides}, lies.shape), nil
+}
 
-func ordered(t *tensor.Tensor, order []int) (orderedTensor, error) {
-	dense := rowMajor(t.Shape()).strides
-	if order == nil {
-		return orderedTensor{t.Shape(), dense}, nil
+// orderedTensor is where the elements of a tensor lie when its axes have been
+// brought into an order, from the first one on.
+type orderedTensor struct {
+	shape, strides []int
+	first          int
+}
+
+func ordered(t *tensor.Tensor, order []int, part *Part) (orderedTensor, error) {
+	o := orderedTensor{shape: t.Shape(), strides: rowMajor(t.Shape()).strides}
+	if order != nil {
+		if err := checkOrder(t, order); err != nil {
+			return o, err
+		}
+		o.shape, o.strides = permuted(o.shape, order), permuted(o.strides, order)
 	}
-	if err := checkOrder(t, order); err != nil {
-		return orderedTensor{}, err
+	if part == nil {
+		return o, nil
 	}
-	return orderedTensor{permuted(t.Shape(), order), permuted(dense, order)}, nil
+	if t.Rank() == 0 || part.Of > 0 && o.shape[0] != part.Of {
+		return o, fmt.Errorf("an operand of shape %v has not %d parts along its first axis", o.shape, part.Of)
+	}
+	index := part.Index
+	if index < 0 {
+		index += o.shape[0]
+	}
+	if index < 0 || index >= o.shape[0] {
+		return o, fmt.Errorf("an operand of shape %v has no part %d along its first axis", o.shape, part.Index)
+	}
+	return orderedTensor{o.shape[1:], o.strides[1:], index * o.strides[0]}, nil
 }
 
 // permuted is a list whose element i is element order[i] of another.
@@ -155,7 +185,11 @@ func (o orderedTensor) offsets(batch []int) []int {
 			strides[len(batch)-own+i] = o.strides[i]
 		}
 	}
-	return offsets(batch, strides)
+	list := offsets(batch, strides)
+	for i := range list {
+		list[i] += o.first
+	}
+	return list
 }
 
 func offsets(batch, strides []int) []int {

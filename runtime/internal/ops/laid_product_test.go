@@ -41,6 +41,12 @@ func TestLaidProduct(t *testing.T) {
 		if p.Y == nil || rank > 2 {
 			p.Factor = tensor.New([][]int{{}, {1}, {1, 1, 1}}[random.IntN(3)], []float32{0.125})
 		}
+		if p.A != nil && random.IntN(3) == 0 {
+			p.A, p.PartA, left = drawPart(random, p.A, left)
+		}
+		if p.B != nil && random.IntN(3) == 0 {
+			p.B, p.PartB, right = drawPart(random, p.B, right)
+		}
 		x, w := normalTensor(random, left), normalTensor(random, right)
 		got, err := p.Run(c, x, w)
 		if err != nil {
@@ -78,6 +84,25 @@ func drawOrder(random *rand.Rand, shape []int, lies func([]int) bool) (order, so
 	return order, source
 }
 
+// drawPart makes an operand a part of a tensor with one more axis, which comes
+// first in order.
+func drawPart(random *rand.Rand, order, source []int) ([]int, *Part, []int) {
+	of := 1 + random.IntN(3)
+	axis := random.IntN(len(source)) // the last one stays it
+	whole := []int{axis}
+	for _, a := range order {
+		if a >= axis {
+			a++
+		}
+		whole = append(whole, a)
+	}
+	part := &Part{Index: random.IntN(of), Of: of}
+	if random.IntN(2) == 0 {
+		part = &Part{Index: part.Index - of}
+	}
+	return whole, part, slices.Insert(slices.Clone(source), axis, of)
+}
+
 func normalTensor(random *rand.Rand, shape []int) *tensor.Tensor {
 	data := make([]float32, tensor.Count(shape))
 	for i := range data {
@@ -101,7 +126,7 @@ func TestLaidProductOfOtherTypes(t *testing.T) {
 	if want := []float64{1, 3, 5, 2, 4, 6, 3, 7, 11}; !slices.Equal(data, want) {
 		t.Errorf("the product is %v, want %v", data, want)
 	}
-	for _, wrong := range []*LaidProduct{{A: []int{0, 1, 2}}, {A: []int{1, 1}}, {Y: []int{0, 1, 2}}} {
+	for _, wrong := range []*LaidProduct{{A: []int{0, 1, 2}}, {A: []int{1, 1}}, {Y: []int{0, 1, 2}}, {PartA: &Part{Index: 3}}, {PartB: &Part{Of: 3}}} {
 		if _, err := wrong.Run(inMemory(t), a, b); err == nil {
 			t.Errorf("%+v of matrices is no error", *wrong)
 		}

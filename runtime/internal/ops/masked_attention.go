@@ -96,11 +96,11 @@ func (p *MaskedAttention) visible(a, b, mask *tensor.Tensor) []int {
 
 // scoresOf is the size of each matrix of scores, if they are not laid out otherwise.
 func (p *MaskedAttention) scoresOf(a, b *tensor.Tensor) (rows, columns int, ok bool) {
-	left, err := ordered(a, p.Scores.A)
-	if err != nil || p.Scores.Y != nil || p.Values.A != nil || len(left.shape) < 2 {
+	left, err := ordered(a, p.Scores.A, p.Scores.PartA)
+	if err != nil || p.Scores.Y != nil || p.Values.A != nil || p.Values.PartA != nil || len(left.shape) < 2 {
 		return 0, 0, false
 	}
-	right, err := ordered(b, p.Scores.B)
+	right, err := ordered(b, p.Scores.B, p.Scores.PartB)
 	if err != nil || len(right.shape) < 2 {
 		return 0, 0, false
 	}
