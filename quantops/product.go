@@ -131,6 +131,7 @@ func (p *floatProduct) run(workers *Workers) {
 		wanted = 1
 	case p.pieces == nil && p.pack == nil && p.m >= threads*ownRows && p.panelBytes() <= 2*4*p.m*(p.k+p.n):
 		rows = min(rows, roundUp((p.m+threads-1)/threads, step))
+		wanted = 2 * threads // their shares are even, and short pieces of rows cost more
 	}
 	if worth := float64(p.count) * float64(p.m) * float64(p.n) * float64(max(p.k, 1)) / worthPart; worth < float64(wanted) {
 		wanted = int(worth) + 1

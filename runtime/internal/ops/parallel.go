@@ -6,8 +6,9 @@ package ops
 const piecesPerThread = 16
 
 // parallel calls f for pieces [lo, hi) that together cover 0 to n, and divides
-// them among the call's workers. No piece but the last is smaller than grain, so
-// work that is not worth a second thread stays on one. When the context ends,
+// them evenly among the call's workers: each has the same share of n in one step
+// after another, which is then in its cache. No piece is smaller than half of
+// grain, so work that is not worth a second thread stays on one. When the context ends,
 // pieces that have not begun are left out and its error is returned. A panic of
 // a piece among several is returned as a *PanicError.
 func (c *Call) parallel(n, grain int, f func(lo, hi int)) (err error) {
@@ -24,9 +25,13 @@ func (c *Call) parallel(n, grain int, f func(lo, hi int)) (err error) {
 			err = Fallen(cause)
 		}
 	}()
-	c.Workers.Each((n+size-1)/size, func(piece int) {
+	pieces := (n + size - 1) / size
+	if threads := min(pieces, c.Workers.Threads()); pieces%threads > 0 {
+		pieces += threads - pieces%threads
+	}
+	c.Workers.Each(pieces, func(piece int) {
 		if c.Context.Err() == nil {
-			f(piece*size, min(n, (piece+1)*size))
+			f(n*piece/pieces, n*(piece+1)/pieces)
 		}
 	})
 	return c.Context.Err()
