@@ -39,18 +39,19 @@ func (m *Model) Guard(f func() error) (err error) {
 	defer func() {
 		debug.SetPanicOnFault(before)
 		cause := recover()
+		what := cause
 		if cause == nil {
-			if errors.Is(err, syscall.EFAULT) { // as a system call says it
-				err = m.source.lost(nil)
-			}
-			return
+			what = err
 		}
-		address, ok := faultAddress(cause)
-		mapped := m.source.mappedAt(address)
-		if !ok || mapped == nil {
+		address, ok := faultAddress(what)
+		switch mapped := m.source.mappedAt(address); {
+		case ok && mapped != nil:
+			err = m.source.lost(mapped)
+		case cause != nil:
 			panic(cause)
+		case errors.Is(err, syscall.EFAULT): // as a system call says it
+			err = m.source.lost(nil)
 		}
-		err = m.source.lost(mapped)
 	}()
 	return f()
 }
@@ -63,7 +64,8 @@ func passOn(cause any) {
 	}
 }
 
-// faultAddress is the address that could not be read, if that is what a panic is about.
+// faultAddress is the address that could not be read, if that is what a panic or
+// an error is about.
 func faultAddress(cause any) (address uintptr, ok bool) {
 	err, _ := cause.(error)
 	var fault interface {

@@ -112,19 +112,24 @@ func (p *floatProduct) run(workers *Workers) {
 		defer spacedRows.Put(room)
 	}
 	across := (p.n + panelColumns - 1) / panelColumns
+	step, down, ranges := p.divide(across, workers.Threads())
+	workers.Each(p.count*down*ranges, func(part int) {
+		product, block, share := part/(down*ranges), part/ranges%down, part%ranges
+		s := productScratches.Get().(*productScratch)
+		steps := (p.m + step - 1) / step
+		s.piece(p, product, block*steps/down*step, min(p.m, (block+1)*steps/down*step), share*across/ranges, (share+1)*across/ranges)
+		s.release()
+	})
+}
+
+// divide says into how many blocks of rows, which begin at multiples of step so
+// that tiles are whole, and into how many ranges of panels each product is divided.
+func (p *floatProduct) divide(across, threads int) (step, down, ranges int) {
 	most := p.mostRows()
-	step := most // blocks of rows begin at multiples of it, so that tiles are whole
-	if p.tiles.step > 0 {
+	if step = most; p.tiles.step > 0 {
 		step = p.tiles.step
 	}
-	rows := roundUp(blockRows, step) // of which each packs its panels anew
-	switch {
-	case p.pieces != nil:
-		rows = max(most, pieceBytes/p.pieces.blockSize()*amxRows/most*most)
-	case p.pack == nil:
-		rows = min(rows, max(4*most, blockBytes/(4*max(p.k, 1))/most*most))
-	}
-	threads := workers.Threads()
+	rows := p.rowsOfBlock(step)
 	wanted := threads * partsPerThread
 	switch {
 	case threads == 1:
@@ -139,15 +144,20 @@ func (p *floatProduct) run(workers *Workers) {
 	for p.count*((p.m+rows-1)/rows)*across < wanted && rows > most {
 		rows = max(most, rows/2/most*most)
 	}
-	down := (p.m + rows - 1) / rows
-	ranges := evenRanges(across, p.count*down, wanted, threads)
-	workers.Each(p.count*down*ranges, func(part int) {
-		product, block, share := part/(down*ranges), part/ranges%down, part%ranges
-		s := productScratches.Get().(*productScratch)
-		steps := (p.m + step - 1) / step
-		s.piece(p, product, block*steps/down*step, min(p.m, (block+1)*steps/down*step), share*across/ranges, (share+1)*across/ranges)
-		s.release()
-	})
+	down = (p.m + rows - 1) / rows
+	return step, down, evenRanges(across, p.count*down, wanted, threads)
+}
+
+// rowsOfBlock is how many rows pass over a panel before the next panel's turn.
+func (p *floatProduct) rowsOfBlock(step int) int {
+	most := p.mostRows()
+	switch {
+	case p.pieces != nil:
+		return max(most, pieceBytes/p.pieces.blockSize()*amxRows/most*most)
+	case p.pack != nil: // each block packs its panels anew
+		return roundUp(blockRows, step)
+	}
+	return min(roundUp(blockRows, step), max(4*most, blockBytes/(4*max(p.k, 1))/most*most))
 }
 
 // panelBytes is how many bytes of panels tiles read for each block of rows.

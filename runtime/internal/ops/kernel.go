@@ -152,6 +152,12 @@ func (e *PanicError) Error() string {
 	return fmt.Sprintf("the operator cannot work with these operands: %v", e.Cause)
 }
 
+// Unwrap gives the cause, if it is an error.
+func (e *PanicError) Unwrap() error {
+	err, _ := e.Cause.(error)
+	return err
+}
+
 // Fallen is the error of a panic that has just been recovered, of this goroutine
 // or of a worker: a *LimitError, or else a *PanicError.
 func Fallen(cause any) error {
