@@ -116,6 +116,10 @@ func (w *Weights) scaleAt(row, column int) (scale, until int) {
 	return 0, w.Columns
 }
 
+// Floats reads elements from one on, in the order in which they are stored, as
+// float32.
+func (w *Weights) Floats(dst []float32, first int) { decodeFloats(dst, w.from(first), w.Type) }
+
 // from are the bytes of the floats from one element on.
 func (w *Weights) from(element int) []byte { return w.Data[element*w.Type.Size():] }
 

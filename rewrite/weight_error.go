@@ -3,6 +3,9 @@ package rewrite
 import (
 	"fmt"
 	"math"
+	"runtime"
+
+	"github.com/onnx-tinyq/onnx-tinyq/quantops"
 )
 
 // WeightSQNR is the signal-to-noise ratio in dB of a site's int8 weight against
@@ -18,34 +21,76 @@ func (s *Site) WeightSQNR() (float64, error) {
 	if err != nil {
 		return 0, fmt.Errorf("rewrite: %w", w.explained(err))
 	}
-	floats, err := w.source.Float32s()
+	view, err := w.floats()
 	if err != nil {
 		return 0, fmt.Errorf("rewrite: weight %q: %w", w.name, err)
 	}
-	quantized, err := promise{w}.Bytes()
-	if err != nil {
-		return 0, fmt.Errorf("rewrite: weight %q: %w", w.name, err)
+	p := promise{w}
+	if int64(len(view.Data)) != p.Len()*int64(view.Type.Size()) {
+		return 0, fmt.Errorf("rewrite: weight %q: %d int8 weights stand for %d bytes of floats", w.name, p.Len(), len(view.Data))
 	}
-	if len(quantized) != len(floats) {
-		return 0, fmt.Errorf("rewrite: weight %q: %d int8 weights stand for %d floats", w.name, len(quantized), len(floats))
-	}
-	scaleAt := w.scaleAt()
-	signal, noise := 0.0, 0.0
-	for i, q := range quantized {
-		at := scaleAt(i)
-		zero := int8(0)
-		if scales.Zeros != nil {
-			zero = scales.Zeros[at]
+	// In pieces, whose sums are added in their order.
+	unit := max(1, p.PieceLen())
+	length := max(1, errorPiece/unit) * unit
+	pieces := make([]weightError, (p.Len()+length-1)/length)
+	workers := quantops.NewWorkers(runtime.GOMAXPROCS(0))
+	defer workers.Close()
+	workers.Each(len(pieces), func(i int) {
+		from := int64(i) * length
+		pieces[i] = w.errorOf(scales, view, from, min(length, p.Len()-from))
+	})
+	var all weightError
+	for _, piece := range pieces {
+		if piece.err != nil {
+			return 0, fmt.Errorf("rewrite: weight %q: %w", w.name, piece.err)
 		}
-		want := float64(floats[w.sourceAt(i)])
-		d := float64(scales.Values[at])*(float64(int8(q))-float64(zero)) - want
-		signal += want * want
-		noise += d * d
+		all.signal, all.noise = all.signal+piece.signal, all.noise+piece.noise
 	}
-	if noise == 0 {
+	if all.noise == 0 {
 		return math.Inf(1), nil
 	}
-	return 10 * math.Log10(signal/noise), nil
+	return 10 * math.Log10(all.signal/all.noise), nil
+}
+
+// errorPiece is about how many elements are compared at a time.
+const errorPiece = 1 << 20
+
+// weightError are the sums of squares of a piece of a weight, and of what it is off.
+type weightError struct {
+	signal, noise float64
+	err           error
+}
+
+// errorOf quantizes elements of the stored weight and compares them with the floats.
+func (w *weight) errorOf(scales *quantops.Scales, view *quantops.Weights, from, count int64) (e weightError) {
+	quantized := make([]byte, count)
+	if _, e.err = (promise{w}).ReadAt(quantized, from); e.err != nil {
+		return e
+	}
+	scaleAt := w.scaleAt()
+	var floats [256]float32
+	for first := 0; first < len(quantized); first += len(floats) {
+		part := quantized[first:min(len(quantized), first+len(floats))]
+		if !w.flip {
+			view.Floats(floats[:len(part)], int(from)+first)
+		} else {
+			for i := range part {
+				view.Floats(floats[i:i+1], w.sourceAt(int(from)+first+i))
+			}
+		}
+		for i, q := range part {
+			at := scaleAt(int(from) + first + i)
+			zero := int8(0)
+			if scales.Zeros != nil {
+				zero = scales.Zeros[at]
+			}
+			want := float64(floats[i])
+			d := float64(scales.Values[at])*(float64(int8(q))-float64(zero)) - want
+			e.signal += want * want
+			e.noise += d * d
+		}
+	}
+	return e
 }
 
 // sourceAt is the place in the source of an element of the stored weight.

@@ -36,8 +36,9 @@ const latestOpset = 21
 //
 // Everything is computed in float64 by the executor's own products: the sum
 // over k of |x| times a matrix that has, for each weight, what its product may
-// contribute. in are the operands of the layer's last node, want its result.
-func (s *site) bound(ctx context.Context, threads int, in []tensor.Value, want *tensor.Tensor, y []float64) ([]float64, error) {
+// contribute, for which there is room. in are the operands of the layer's last
+// node, want its result.
+func (s *site) bound(ctx context.Context, threads int, room *limitRoom, in []tensor.Value, want *tensor.Tensor, y []float64) ([]float64, error) {
 	x, ok := s.operands[1-s.weight].(*tensor.Tensor)
 	w, isTensor := s.operands[s.weight].(*tensor.Tensor)
 	if !ok || !isTensor {
@@ -51,13 +52,11 @@ func (s *site) bound(ctx context.Context, threads int, in []tensor.Value, want *
 	if l.k != steps.k || l.n != steps.n || l.batches != steps.batches {
 		return nil, fmt.Errorf("the rewritten weight is %d×%d×%d, the original's %d×%d×%d", steps.batches, steps.k, steps.n, l.batches, l.k, l.n)
 	}
-	weight, err := w.Float64s()
-	if err != nil {
-		return nil, err
-	}
+	workers := quantops.NewWorkers(threads)
+	defer workers.Close()
 	e := errorTerms(s.cone.dtype, want.DType(), l.k, s.add != nil)
-	limits := make([]float64, len(weight))
-	if err := steps.limits(limits, l, weight, e); err != nil {
+	limits := room.of(w.Len())
+	if err := steps.limitsOf(limits, l, w, e, workers); err != nil {
 		return nil, err
 	}
 	activation, err := x.Float64s()
@@ -67,8 +66,6 @@ func (s *site) bound(ctx context.Context, threads int, in []tensor.Value, want *
 	for i, v := range activation {
 		activation[i] = math.Abs(v) + e.underflow/e.relative
 	}
-	workers := quantops.NewWorkers(threads)
-	defer workers.Close()
 	call := &ops.Call{Context: ctx, Workers: workers}
 	operands := make([]tensor.Value, 2)
 	operands[1-s.weight], operands[s.weight] = tensor.New(x.Shape(), activation), tensor.New(w.Shape(), limits)
@@ -198,106 +195,4 @@ func runOperator(call *ops.Call, n *onnx.Node, operands []tensor.Value) (*tensor
 		return nil, fmt.Errorf("%s gives no tensor", n.OpType)
 	}
 	return t, nil
-}
-
-// limits fills in what each weight's product may contribute, in the original
-// weight's layout, and holds the scales to what the original weight allows.
-func (s *weightSteps) limits(limits []float64, l matrixLayout, weight []float64, e terms) error {
-	half := 0.5 * (1 + 0x1p-16)
-	groups := s.groups(l, weight)
-	for b := range l.batches {
-		for k := range l.k {
-			for n := range l.n {
-				at := l.at(b, k, n)
-				g := groups.of(b, k, n)
-				off, err := g.off(s, s.at(b, k, n), half)
-				if err != nil {
-					return fmt.Errorf("channel %d: %w", n, err)
-				}
-				limits[at] = off + e.relative*(math.Abs(weight[at])+off) + e.underflow
-			}
-		}
-	}
-	return nil
-}
-
-// weightGroups are the runs of elements that share a scale.
-type weightGroups struct {
-	batch, block, channel int // how far groups are apart along each axis; 0: shared along it
-	length                int // of a run along k
-	list                  []weightGroup
-}
-
-func (g *weightGroups) of(b, k, n int) *weightGroup {
-	return &g.list[b*g.batch+k/g.length*g.block+n*g.channel]
-}
-
-// weightGroup is the range of the original weight over the elements of one scale.
-type weightGroup struct{ low, high float64 }
-
-// groups finds which elements share a scale, by how many scales there are.
-func (s *weightSteps) groups(l matrixLayout, weight []float64) *weightGroups {
-	g := &weightGroups{length: max(1, l.k)}
-	blocks := 1
-	switch {
-	case s.scales <= 1:
-	case s.byChannel:
-		g.channel = 1
-		if s.scales > l.n {
-			g.batch = l.n
-		}
-	default:
-		ofMatrix := s.scales
-		if s.scales > l.n && s.scales%max(1, l.n*l.batches) == 0 {
-			ofMatrix /= max(1, l.batches)
-		}
-		blocks = max(1, ofMatrix/max(1, l.n))
-		g.length = max(1, (l.k+blocks-1)/blocks)
-		if s.block > 0 {
-			g.length = s.block
-		}
-		blocks = (l.k + g.length - 1) / g.length
-		g.channel, g.block = 1, l.n
-		if ofMatrix < s.scales {
-			g.batch = l.n * blocks
-		}
-	}
-	count := 1
-	if g.channel > 0 {
-		count = l.n * blocks
-	}
-	if g.batch > 0 {
-		count *= l.batches
-	}
-	g.list = make([]weightGroup, max(1, count))
-	for b := range l.batches {
-		for k := range l.k {
-			for n := range l.n {
-				group, v := g.of(b, k, n), weight[l.at(b, k, n)]
-				group.low, group.high = min(group.low, v), max(group.high, v)
-			}
-		}
-	}
-	return g
-}
-
-// off is how far a quantized element may be from the original one. A scale
-// that is larger than the range of the weights asks for is an error; but one
-// whose scale would be subnormal may be 1, where all elements become 0.
-func (g *weightGroup) off(s *weightSteps, step, half float64) (float64, error) {
-	widest := max(-g.low, g.high)
-	if s.asymmetric {
-		widest = g.high - g.low
-	}
-	wanted := widest / s.levels
-	const smallestNormal = 0x1p-126
-	switch {
-	case s.scales == 0:
-		return 0, nil
-	case !(wanted >= 2*smallestNormal) && step == 1:
-		return max(-g.low, g.high), nil
-	case step > wanted*(1+2*s.rounding)*(1+0x1p-20):
-		return 0, fmt.Errorf("its scale is %g, but weights between %g and %g ask for at most %g", step, g.low, g.high, wanted)
-	}
-	return half * math.Abs(step), nil
 }

@@ -20,6 +20,7 @@ type siteJudge struct {
 	values              map[string]tensor.Value
 	threads             int
 	room                int // bytes of weights that sites' sessions may still keep
+	limits              limitRoom
 }
 
 // keptWeights is how many bytes of weights the sites' sessions may hold together
@@ -206,7 +207,7 @@ func (j *siteJudge) hold(ctx context.Context, s *site, got tensor.Value, in, out
 	if !s.cone.bounded {
 		return nil
 	}
-	limits, err := s.bound(ctx, j.threads, in, want, b)
+	limits, err := s.bound(ctx, j.threads, &j.limits, in, want, b)
 	if err != nil {
 		return err
 	}

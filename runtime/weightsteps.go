@@ -96,11 +96,15 @@ func readSteps(from *inlined, c *cone, threads int) (*weightSteps, error) {
 		return s, nil
 	}
 	s.scales, s.rounding, s.levels, s.asymmetric, s.block = w.scales, w.rounding, w.levels, w.asymmetric, w.block
-	wide, err := t.Float64s()
+	if list, ok := tensor.Data[float32](t); ok {
+		fillSteps(s, l, list)
+		return s, nil
+	}
+	list, err := t.Float64s()
 	if err != nil {
 		return nil, err
 	}
-	s.fill(l, wide)
+	fillSteps(s, l, list)
 	return s, nil
 }
 
@@ -157,17 +161,25 @@ func centeredBlocks(c *onnx.Constant, bits int) bool {
 	return err == nil && (bits == 4 || bits == 8) && !slices.ContainsFunc(list, func(v int64) bool { return v != middle })
 }
 
-// fill takes the steps over from a weight's elements.
-func (s *weightSteps) fill(l matrixLayout, wide []float64) {
+// fillSteps takes the steps over from a weight's elements.
+func fillSteps[T float32 | float64](s *weightSteps, l matrixLayout, wide []T) {
 	for b := range l.batches {
-		for n := range l.n {
-			if l.k == 0 {
-				continue
+		steps := s.step[b*l.n:][:l.n]
+		for n := 0; n < l.n && l.k > 0; n++ {
+			steps[n] = float64(wide[l.at(b, 0, n)])
+		}
+		if l.product < l.channel {
+			for n, step := range steps {
+				run := wide[l.at(b, 0, n):][:l.k]
+				s.byChannel = s.byChannel && !slices.ContainsFunc(run, func(v T) bool { return float64(v) != step })
 			}
-			first := wide[l.at(b, 0, n)]
-			s.step[b*l.n+n] = first
-			for k := range l.k {
-				s.byChannel = s.byChannel && wide[l.at(b, k, n)] == first
+			continue
+		}
+		for k := 0; k < l.k && s.byChannel; k++ {
+			at := l.at(b, k, 0)
+			for _, step := range steps {
+				s.byChannel = s.byChannel && float64(wide[at]) == step
+				at += l.channel
 			}
 		}
 	}
@@ -178,7 +190,7 @@ func (s *weightSteps) fill(l matrixLayout, wide []float64) {
 	for b := range l.batches {
 		for k := range l.k {
 			for n := range l.n {
-				s.step[(b*l.k+k)*l.n+n] = wide[l.at(b, k, n)]
+				s.step[(b*l.k+k)*l.n+n] = float64(wide[l.at(b, k, n)])
 			}
 		}
 	}
@@ -300,6 +312,7 @@ func (w *weightWalk) evaluate(threads int) (map[string]tensor.Value, error) {
 			w.levels = levels(c.Type)
 		}
 	}
+	var err error
 	for _, d := range w.integers {
 		c := d.scope.Constant(d.name)
 		fill := 0.0
@@ -312,15 +325,9 @@ func (w *weightWalk) evaluate(threads int) (map[string]tensor.Value, error) {
 		for i, size := range c.Dims {
 			shape[i] = int(size)
 		}
-		data := make([]float64, tensor.Count(shape))
-		for i := range data {
-			data[i] = fill
-		}
-		t, err := tensor.FromFloat64s(c.Type, shape, data)
-		if err != nil {
+		if feeds[d.name], err = filled(c.Type, shape, fill); err != nil {
 			return nil, err
 		}
-		feeds[d.name] = t
 		w.part.Inputs = append(w.part.Inputs, &onnx.Value{Name: d.name})
 	}
 	if w.asymmetric {
@@ -335,6 +342,14 @@ func (w *weightWalk) evaluate(threads int) (map[string]tensor.Value, error) {
 		return nil, err
 	}
 	return session.Run(context.Background(), feeds)
+}
+
+// filled is a tensor of one number.
+func filled(t onnx.DType, shape []int, number float64) (*tensor.Tensor, error) {
+	if t == onnx.Int8 { // as most are: far less than numbers of 64 bit that are converted
+		return tensor.New(shape, slices.Repeat([]int8{int8(number)}, tensor.Count(shape))), nil
+	}
+	return tensor.FromFloat64s(t, shape, slices.Repeat([]float64{number}, tensor.Count(shape)))
 }
 
 func count(dims []int64) int64 {
