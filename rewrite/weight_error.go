@@ -67,7 +67,6 @@ func (w *weight) errorOf(scales *quantops.Scales, view *quantops.Weights, from, 
 	if _, e.err = (promise{w}).ReadAt(quantized, from); e.err != nil {
 		return e
 	}
-	scaleAt := w.scaleAt()
 	var floats [256]float32
 	for first := 0; first < len(quantized); first += len(floats) {
 		part := quantized[first:min(len(quantized), first+len(floats))]
@@ -78,16 +77,22 @@ func (w *weight) errorOf(scales *quantops.Scales, view *quantops.Weights, from, 
 				view.Floats(floats[i:i+1], w.sourceAt(int(from)+first+i))
 			}
 		}
-		for i, q := range part {
-			at := scaleAt(int(from) + first + i)
-			zero := int8(0)
-			if scales.Zeros != nil {
-				zero = scales.Zeros[at]
+		for done := 0; done < len(part); {
+			run := w.scales(int(from) + first + done)
+			until := min(len(part), done+run.length)
+			at := run.first
+			for i, q := range part[done:until] {
+				zero := int8(0)
+				if scales.Zeros != nil {
+					zero = scales.Zeros[at]
+				}
+				want := float64(floats[done+i])
+				d := float64(scales.Values[at])*(float64(int8(q))-float64(zero)) - want
+				e.signal += want * want
+				e.noise += d * d
+				at += run.step
 			}
-			want := float64(floats[i])
-			d := float64(scales.Values[at])*(float64(int8(q))-float64(zero)) - want
-			e.signal += want * want
-			e.noise += d * d
+			done = until
 		}
 	}
 	return e
@@ -104,25 +109,31 @@ func (w *weight) sourceAt(i int) int {
 	return matrix*rows*columns + at%columns*rows + at/columns
 }
 
-// scaleAt gives the place among the scales of that of an element of the stored weight.
-func (w *weight) scaleAt() func(i int) int {
+// scaleRun says where among the scales those of neighbouring elements are: of so
+// many, a step apart.
+type scaleRun struct{ first, step, length int }
+
+// scales finds the scales of the elements of the stored weight from one on.
+func (w *weight) scales(i int) scaleRun {
 	if w.axis < 0 {
-		return func(int) int { return 0 }
+		return scaleRun{0, 0, int(elements(w.dims)) - i}
 	}
-	if w.block > 0 { // a matrix, with scales as a matrix
-		columns := int(w.dims[1])
-		if w.axis == 1 {
-			return func(i int) int { return i/columns/w.block*columns + i%columns }
-		}
+	columns := int(w.dims[len(w.dims)-1])
+	row, column := i/columns, i%columns
+	rest := columns - column
+	switch {
+	case w.block > 0 && w.axis == 1: // a matrix, with scales as a matrix
+		return scaleRun{row/w.block*columns + column, 1, rest}
+	case w.block > 0:
 		blocks := (columns + w.block - 1) / w.block
-		return func(i int) int { return i/columns*blocks + i%columns/w.block }
-	}
-	if columns := int(w.dims[len(w.dims)-1]); w.batched {
-		if rows := int(w.dims[len(w.dims)-2]); w.summed() == len(w.dims)-2 {
-			return func(i int) int { return i/(rows*columns)*columns + i%columns }
-		}
-		return func(i int) int { return i / columns }
+		return scaleRun{row*blocks + column/w.block, 0, min(rest, w.block-column%w.block)}
+	case w.batched && w.summed() == len(w.dims)-2:
+		return scaleRun{row/int(w.dims[len(w.dims)-2])*columns + column, 1, rest}
+	case w.batched:
+		return scaleRun{row, 0, rest}
+	case w.axis == len(w.dims)-1:
+		return scaleRun{column, 1, rest}
 	}
 	inner, channels := int(elements(w.dims[w.axis+1:])), int(w.dims[w.axis])
-	return func(i int) int { return i / inner % channels }
+	return scaleRun{i / inner % channels, 0, inner - i%inner}
 }
