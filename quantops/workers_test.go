@@ -62,6 +62,26 @@ func TestWorkersShare(t *testing.T) {
 	}
 }
 
+// TestWorkersBeginWithTheirOwn has the first parts of two threads wait for each other.
+func TestWorkersBeginWithTheirOwn(t *testing.T) {
+	w := NewWorkers(2)
+	defer w.Close()
+	for range 50 {
+		var both sync.WaitGroup
+		var met atomic.Bool
+		both.Add(2)
+		w.Each(6, func(part int) {
+			if part%3 == 0 {
+				both.Done()
+				both.Wait()
+				met.Store(true)
+			} else if !met.Load() {
+				t.Errorf("part %d is begun before parts 0 and 3", part)
+			}
+		})
+	}
+}
+
 // TestWorkersAwait has a part that goes on when the caller has long been done.
 func TestWorkersAwait(t *testing.T) {
 	w := NewWorkers(2)

@@ -10,8 +10,7 @@ import (
 //	MatMul → Softmax(x·number + mask) → MatMul
 //
 // of products of which neither operand is constant, once the Softmax has taken in
-// scaling and masking. Where the mask hides too little, the steps are run as they
-// are.
+// scaling and masking.
 func (f *chainFinder) attentionChain(last *step) *chain {
 	values := f.laidProduct(last)
 	if values == nil {
