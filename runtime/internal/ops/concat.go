@@ -55,7 +55,7 @@ func concat(c *Call, parts []*tensor.Tensor, axis int) (*tensor.Tensor, error) {
 	result := elementsIn(first).room(c, tensor.Count(shape))
 	to := rowMajor(shape)
 	for _, part := range parts {
-		move(result, to, elementsIn(part), rowMajor(part.Shape()), part.Shape())
+		moveTogether(c, result, to, elementsIn(part), rowMajor(part.Shape()), part.Shape())
 		to.offset += part.Shape()[axis] * to.strides[axis]
 	}
 	return result.tensor(shape), nil

@@ -121,6 +121,29 @@ func eachPlane(outer []moveAxis, p plane, visit func(plane)) {
 
 func magnitude(stride int) int { return max(stride, -stride) }
 
+// worthMoving is from how many elements on a box is moved by several threads.
+const worthMoving = 1 << 17
+
+// moveTogether is move by all of the call's workers, each a part of the first axis
+// that has one.
+func moveTogether(c *Call, to elements, toLayout layout, from elements, fromLayout layout, shape []int) {
+	axis := slices.IndexFunc(shape, func(size int) bool { return size > 1 })
+	if c == nil || axis < 0 || c.Workers.Threads() == 1 || tensor.Count(shape) < worthMoving {
+		move(to, toLayout, from, fromLayout, shape)
+		return
+	}
+	n := shape[axis]
+	pieces := min(n, piecesPerThread*c.Workers.Threads())
+	c.Workers.Each(pieces, func(piece int) {
+		first, next := n*piece/pieces, n*(piece+1)/pieces
+		part, target, source := slices.Clone(shape), toLayout, fromLayout
+		part[axis] = next - first
+		target.offset += first * target.strides[axis]
+		source.offset += first * source.strides[axis]
+		move(to, target, from, source, part)
+	})
+}
+
 // ownShare is which part of a tensor's elements one that shares them has at
 // least: fewer are copied, as they would keep the memory of all of them.
 const ownShare = 4
@@ -134,6 +157,6 @@ func pick(c *Call, t *tensor.Tensor, from layout, shape []int) *tensor.Tensor {
 		return source.part(from.offset, count).tensor(shape)
 	}
 	result := source.room(c, count)
-	move(result, rowMajor(shape), source, from, shape)
+	moveTogether(c, result, rowMajor(shape), source, from, shape)
 	return result.tensor(shape)
 }

@@ -110,3 +110,27 @@ func TestEveryElementTypeMoves(t *testing.T) {
 		})
 	}
 }
+
+// TestMoveTogether has several threads move a box as one does.
+func TestMoveTogether(t *testing.T) {
+	shape := []int{1, 53, 60, 70}
+	count := tensor.Count(shape)
+	source := make(elementsOf[int32], count)
+	for i := range source {
+		source[i] = int32(i + 1)
+	}
+	c := &Call{Context: t.Context(), Workers: workers(t, 3)}
+	for _, to := range [][]int{{0, 1, 2, 3}, {3, 1, 0, 2}, {2, 3, 1, 0}} {
+		dense := rowMajor(permuted(shape, to))
+		target := layout{strides: make([]int, len(shape))}
+		for i, axis := range to {
+			target.strides[axis] = dense.strides[i]
+		}
+		got, want := make(elementsOf[int32], count), make(elementsOf[int32], count)
+		moveTogether(c, got, target, source, rowMajor(shape), shape)
+		move(want, target, source, rowMajor(shape), shape)
+		if !slices.Equal(got, want) {
+			t.Errorf("axes in the order %v: the threads' elements are others", to)
+		}
+	}
+}
