@@ -28,7 +28,7 @@ func (f *chainFinder) attentionChain(last *step) *chain {
 	if scores == nil {
 		return nil
 	}
-	attention := &ops.MaskedAttention{Scores: scores, Values: values, Factor: weights.softmax.factor}
+	attention := &ops.MaskedAttention{Scores: scores, Values: values, Factor: weights.softmax.factor, Axis: weights.softmax.axis}
 	return &chain{
 		steps: []*step{first, weights, last},
 		in:    []int{first.in[0], first.in[1], weights.softmax.mask, last.in[1]},

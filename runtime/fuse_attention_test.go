@@ -66,3 +66,34 @@ func TestMaskedAttention(t *testing.T) {
 		})
 	}
 }
+
+// TestMaskedAttentionOfOtherShapes is about a softmax that is not taken along rows,
+// and masks that add axes.
+func TestMaskedAttentionOfOtherShapes(t *testing.T) {
+	const length, size = 24, 8
+	mask := hiding(length, length, -1e9)
+	for name, test := range map[string]struct {
+		opset int64
+		axis  *onnx.Attr
+		shape []int
+	}{
+		"along the last axis":       {17, onnx.IntAttr("axis", 2), []int{length, length}},
+		"along columns":             {17, onnx.IntAttr("axis", 1), []int{length, length}},
+		"along the batch":           {17, onnx.IntAttr("axis", 0), []int{length, length}},
+		"along all but the batch":   {11, nil, []int{length, length}},
+		"under a mask of more axes": {17, onnx.IntAttr("axis", -1), []int{1, 1, length, length}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			softmax := node("Softmax", "m", "p")
+			if test.axis != nil {
+				softmax = node("Softmax", "m", "p", test.axis)
+			}
+			nodes := []*onnx.Node{
+				node("Transpose", "w", "k", onnx.IntsAttr("perm", []int64{0, 2, 1})), node("MatMul", "x,k", "s"), node("Add", "s,mask", "m"), softmax, node("MatMul", "p,w", "y"),
+			}
+			in := []*onnx.Value{value("x", floatType(2, length, size)), value("w", floatType(2, length, size))}
+			m := modelOf(test.opset, graphOf(in, "y", nodes, stored(t, "mask", floats(test.shape, mask...))))
+			compareFused(t, m, feeds{"x": ramp(2, length, size), "w": ramp(2, length, size)}, "MatMul", 0)
+		})
+	}
+}

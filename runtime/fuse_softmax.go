@@ -10,6 +10,7 @@ import (
 type maskedSoftmax struct {
 	mask   int // its slot
 	factor float32
+	axis   int // as it is stated
 }
 
 // softmaxChain finds the Softmax of scores that are scaled, masked or both:
@@ -58,7 +59,7 @@ func (f *chainFinder) softmaxChain(last *step) *chain {
 	found.in = []int{scores}
 	if mask != absent {
 		found.in = append(found.in, mask)
-		found.softmax = &maskedSoftmax{mask, number}
+		found.softmax = &maskedSoftmax{mask, number, int(axis)}
 	}
 	found.run = func(c *ops.Call, in []*tensor.Tensor) (*tensor.Tensor, error) {
 		if !fits(in[0]) {

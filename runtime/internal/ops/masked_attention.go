@@ -13,6 +13,9 @@ import (
 type MaskedAttention struct {
 	Scores, Values *LaidProduct
 	Factor         float32
+	// Axis is the one along which the softmax is taken: the last one, or the
+	// operands are others than this is for.
+	Axis int
 }
 
 // fewestHidden is of how many parts of all scores one has to be hidden.
@@ -20,16 +23,17 @@ const fewestHidden = 8
 
 // Run computes it; nil if the operands are others than it is for.
 func (p *MaskedAttention) Run(c *Call, a, b, mask, v *tensor.Tensor) (*tensor.Tensor, error) {
-	widths := p.visible(a, b, mask)
+	rank, rows, columns, ok := p.scoresOf(a, b)
+	if !ok || p.Axis != -1 && p.Axis != rank-1 || mask.Rank() > rank {
+		return nil, nil
+	}
+	widths := p.visible(a, b, mask, rows, columns)
 	scores, err := p.Scores.run(c, a, b, widths, nil)
 	if err != nil {
 		return nil, err
 	}
 	var weights *tensor.Tensor
 	if widths == nil {
-		if scores.Rank() == 0 {
-			return nil, nil
-		}
 		weights, err = MaskedSoftmax(c, scores, mask, p.Factor)
 	} else {
 		terms, _ := tensor.Data[float32](mask)
@@ -55,10 +59,9 @@ func (p *MaskedAttention) Run(c *Call, a, b, mask, v *tensor.Tensor) (*tensor.Te
 // largest term, and one with the term t is at most t + B. Where t ≤ m − 2B − 110,
 // the exponent is below −104, and its power is 0 in float32. What the sums are
 // rounded by is far less than what is taken off besides.
-func (p *MaskedAttention) visible(a, b, mask *tensor.Tensor) []int {
-	rows, columns, ok := p.scoresOf(a, b)
+func (p *MaskedAttention) visible(a, b, mask *tensor.Tensor, rows, columns int) []int {
 	terms, _ := tensor.Data[float32](mask)
-	if !ok || len(terms) != rows*columns || mask.Rank() < 2 || mask.Shape()[mask.Rank()-1] != columns || mask.Shape()[mask.Rank()-2] != rows {
+	if len(terms) != rows*columns || mask.Rank() < 2 || mask.Shape()[mask.Rank()-1] != columns || mask.Shape()[mask.Rank()-2] != rows {
 		return nil
 	}
 	widths := make([]int, rows)
@@ -94,15 +97,14 @@ func (p *MaskedAttention) visible(a, b, mask *tensor.Tensor) []int {
 	return widths
 }
 
-// scoresOf is the size of each matrix of scores, if they are not laid out otherwise.
-func (p *MaskedAttention) scoresOf(a, b *tensor.Tensor) (rows, columns int, ok bool) {
-	left, err := ordered(a, p.Scores.A, p.Scores.PartA)
-	if err != nil || p.Scores.Y != nil || p.Values.A != nil || p.Values.PartA != nil || len(left.shape) < 2 {
-		return 0, 0, false
+// scoresOf is the rank of the scores and the size of each of their matrices, if
+// neither product lays them out otherwise.
+func (p *MaskedAttention) scoresOf(a, b *tensor.Tensor) (rank, rows, columns int, ok bool) {
+	left, leftErr := ordered(a, p.Scores.A, p.Scores.PartA)
+	right, rightErr := ordered(b, p.Scores.B, p.Scores.PartB)
+	l, r := len(left.shape), len(right.shape)
+	if leftErr != nil || rightErr != nil || l < 2 || r < 2 || p.Scores.Y != nil || p.Values.A != nil || p.Values.PartA != nil {
+		return 0, 0, 0, false
 	}
-	right, err := ordered(b, p.Scores.B, p.Scores.PartB)
-	if err != nil || len(right.shape) < 2 {
-		return 0, 0, false
-	}
-	return left.shape[len(left.shape)-2], right.shape[len(right.shape)-1], true
+	return max(l, r), left.shape[l-2], right.shape[r-1], true
 }

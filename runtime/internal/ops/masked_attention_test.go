@@ -50,7 +50,7 @@ func TestVisible(t *testing.T) {
 		a[7] = test.largest
 		b := slices.Repeat([]float32{0.5}, 2*3*columns)
 		p := &MaskedAttention{Scores: &LaidProduct{}, Values: &LaidProduct{}, Factor: -2}
-		got := p.visible(tensor.New([]int{2, rows, 3}, a), tensor.New([]int{2, 3, columns}, b), tensor.New(test.shape, test.mask))
+		got := p.visible(tensor.New([]int{2, rows, 3}, a), tensor.New([]int{2, 3, columns}, b), tensor.New(test.shape, test.mask), rows, columns)
 		if !slices.Equal(got, test.want) {
 			t.Errorf("%s: %v, want %v", name, got, test.want)
 		}
