@@ -49,17 +49,11 @@ func TestProductsWithinLimits(t *testing.T) {
 			for row := range widths {
 				widths[row] = min(3, n)
 			}
-			fill(part.Dst.Data, guard)
+			part.Dst.Data = slices.Repeat([]float32{guard}, m*n)
 			part.run(level, workers)
 			if n > 2*panelColumns && m > 0 && part.Dst.Data[n-1] != guard {
 				t.Errorf("%v: what nobody wants is computed", size)
 			}
 		}
 	})
-}
-
-func fill(list []float32, v float32) {
-	for i := range list {
-		list[i] = v
-	}
 }

@@ -126,7 +126,7 @@ func (f *fuser) partOf(slot, reads int) (together *step, part *ops.Part) {
 			return nil, nil
 		}
 		part = &ops.Part{Index: int(numbers[0])}
-	case runsOperator(st, "Squeeze") && f.squeezesFirst(st):
+	case runsOperator(st, "Squeeze") && slices.Equal(f.axesOf(st), []int64{0}):
 		split := f.makers[from]
 		if split == nil || f.readers[from] != 1 || !runsOperator(split, "Split") || axisOf(split, 0) != 0 || !f.splitsSingly(split) {
 			return nil, nil
@@ -140,17 +140,6 @@ func (f *fuser) partOf(slot, reads int) (together *step, part *ops.Part) {
 		return nil, nil
 	}
 	return together, part
-}
-
-// squeezesFirst says whether a Squeeze takes the first axis away, and no other.
-func (f *fuser) squeezesFirst(st *step) bool {
-	axes := f.fixedTensor(slotAt(st.in, 1))
-	if axes == nil {
-		a := st.node.Attr("axes")
-		return len(st.in) == 1 && a != nil && slices.Equal(a.Ints, []int64{0})
-	}
-	numbers, err := axes.Float64s()
-	return err == nil && slices.Equal(numbers, []float64{0})
 }
 
 // splitsSingly says whether each part of a Split is one element long, provided

@@ -168,14 +168,23 @@ func (f *chainFinder) rowMean(slot int) *rowMean {
 	if keep := st.node.Attr("keepdims"); keep != nil && keep.I == 0 {
 		return nil
 	}
-	var axes []int64
-	if a := st.node.Attr("axes"); a != nil {
-		axes = a.Ints
-	} else if t := f.fixedTensor(slotAt(st.in, 1)); t != nil {
-		axes, _ = tensor.Data[int64](t)
-	}
+	axes := f.axesOf(st)
 	if len(axes) != 1 {
 		return nil
 	}
 	return &rowMean{st.in[0], int(axes[0]), st}
+}
+
+// axesOf are the axes that a step's node states, in its attribute or, as later
+// versions have it, in a constant; nil if it states none.
+func (f *fuser) axesOf(st *step) []int64 {
+	if a := st.node.Attr("axes"); a != nil {
+		return a.Ints
+	}
+	t := f.fixedTensor(slotAt(st.in, 1))
+	if t == nil {
+		return nil
+	}
+	axes, _ := tensor.Data[int64](t)
+	return axes
 }

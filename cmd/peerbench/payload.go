@@ -40,26 +40,15 @@ func (d drawn) Bytes() ([]byte, error) {
 // WriteTo makes the values piece by piece. They are written in long runs, as
 // exporters write: how a system keeps a file in memory, and so how fast it is
 // read again, depends on that.
-func (d drawn) WriteTo(w io.Writer) (int64, error) {
-	counted := &counter{to: w}
-	gathered := bufio.NewWriterSize(counted, 4<<20)
-	err := d.pieces(func(piece []byte) error {
-		_, err := gathered.Write(piece)
+func (d drawn) WriteTo(w io.Writer) (written int64, err error) {
+	gathered := bufio.NewWriterSize(w, 4<<20)
+	err = d.pieces(func(piece []byte) error {
+		n, err := gathered.Write(piece)
+		written += int64(n)
 		return err
 	})
-	return counted.bytes, errors.Join(err, gathered.Flush())
-}
-
-// counter counts what is written.
-type counter struct {
-	to    io.Writer
-	bytes int64
-}
-
-func (c *counter) Write(b []byte) (int, error) {
-	n, err := c.to.Write(b)
-	c.bytes += int64(n)
-	return n, err
+	err = errors.Join(err, gathered.Flush())
+	return written - int64(gathered.Buffered()), err
 }
 
 // pieces calls use with one run of bytes after the other.

@@ -33,19 +33,11 @@ func transpose(c *Call, t *tensor.Tensor, order []int) (*tensor.Tensor, error) {
 	dense := rowMajor(t.Shape())
 	from := layout{strides: make([]int, len(order))}
 	shape := make([]int, len(order))
-	inOrder, last := true, -1
 	for i, axis := range order {
 		if axis < 0 {
 			axis += len(order)
 		}
 		shape[i], from.strides[i] = t.Shape()[axis], dense.strides[axis]
-		if shape[i] != 1 {
-			inOrder = inOrder && axis > last
-			last = axis
-		}
-	}
-	if inOrder {
-		return t.WithShape(shape), nil
 	}
 	return pick(c, t, from, shape), nil
 }
