@@ -384,7 +384,7 @@ constants:
 	MOVL         $0x4a800000, DX
 	VMOVD        DX, X0
 	VPBROADCASTD X0, Z0
-	MOVL         $0x3efffe00, DX
+	MOVL         $0x3efff800, DX
 	VMOVD        DX, X1
 	VPBROADCASTD X1, Z1
 	MOVL         $0x80000000, DX
@@ -486,7 +486,7 @@ shiftedconstants:
 	MOVL         $0x4a800000, DX
 	VMOVD        DX, X0
 	VPBROADCASTD X0, Z0
-	MOVL         $0x3efffe00, DX
+	MOVL         $0x3efff800, DX
 	VMOVD        DX, X1
 	VPBROADCASTD X1, Z1
 	MOVL         $0xca800000, DX
@@ -611,7 +611,7 @@ constants:
 	MOVL         $0x4a800000, DX
 	VMOVD        DX, X0
 	VPBROADCASTD X0, Z0
-	MOVL         $0x3efffe00, DX
+	MOVL         $0x3efff800, DX
 	VMOVD        DX, X1
 	VPBROADCASTD X1, Z1
 	MOVL         $0x80000000, DX
@@ -722,7 +722,7 @@ shiftedconstants:
 	MOVL         $0x4a800000, DX
 	VMOVD        DX, X0
 	VPBROADCASTD X0, Z0
-	MOVL         $0x3efffe00, DX
+	MOVL         $0x3efff800, DX
 	VMOVD        DX, X1
 	VPBROADCASTD X1, Z1
 	MOVL         $0xca800000, DX
@@ -856,7 +856,7 @@ constants:
 	MOVL         $0x4a800000, DX
 	VMOVD        DX, X0
 	VPBROADCASTD X0, Z0
-	MOVL         $0x3efffe00, DX
+	MOVL         $0x3efff800, DX
 	VMOVD        DX, X1
 	VPBROADCASTD X1, Z1
 	MOVL         $0x80000000, DX
@@ -957,7 +957,7 @@ shiftedconstants:
 	MOVL         $0x4a800000, DX
 	VMOVD        DX, X0
 	VPBROADCASTD X0, Z0
-	MOVL         $0x3efffe00, DX
+	MOVL         $0x3efff800, DX
 	VMOVD        DX, X1
 	VPBROADCASTD X1, Z1
 	MOVL         $0xca800000, DX
@@ -1081,7 +1081,7 @@ constants:
 	MOVL         $0x4a800000, DX
 	VMOVD        DX, X0
 	VPBROADCASTD X0, Z0
-	MOVL         $0x3efffe00, DX
+	MOVL         $0x3efff800, DX
 	VMOVD        DX, X1
 	VPBROADCASTD X1, Z1
 	MOVL         $0x80000000, DX
@@ -1185,7 +1185,7 @@ shiftedconstants:
 	MOVL         $0x4a800000, DX
 	VMOVD        DX, X0
 	VPBROADCASTD X0, Z0
-	MOVL         $0x3efffe00, DX
+	MOVL         $0x3efff800, DX
 	VMOVD        DX, X1
 	VPBROADCASTD X1, Z1
 	MOVL         $0xca800000, DX
@@ -1312,7 +1312,7 @@ constants:
 	MOVL         $0x4a800000, DX
 	VMOVD        DX, X0
 	VPBROADCASTD X0, Z0
-	MOVL         $0x3efffe00, DX
+	MOVL         $0x3efff800, DX
 	VMOVD        DX, X1
 	VPBROADCASTD X1, Z1
 	MOVL         $0x80000000, DX
@@ -1411,7 +1411,7 @@ shiftedconstants:
 	MOVL         $0x4a800000, DX
 	VMOVD        DX, X0
 	VPBROADCASTD X0, Z0
-	MOVL         $0x3efffe00, DX
+	MOVL         $0x3efff800, DX
 	VMOVD        DX, X1
 	VPBROADCASTD X1, Z1
 	MOVL         $0xca800000, DX
@@ -1534,7 +1534,7 @@ constants:
 	MOVL         $0x4a800000, DX
 	VMOVD        DX, X0
 	VPBROADCASTD X0, Z0
-	MOVL         $0x3efffe00, DX
+	MOVL         $0x3efff800, DX
 	VMOVD        DX, X1
 	VPBROADCASTD X1, Z1
 	MOVL         $0x80000000, DX
@@ -1642,7 +1642,7 @@ shiftedconstants:
 	MOVL         $0x4a800000, DX
 	VMOVD        DX, X0
 	VPBROADCASTD X0, Z0
-	MOVL         $0x3efffe00, DX
+	MOVL         $0x3efff800, DX
 	VMOVD        DX, X1
 	VPBROADCASTD X1, Z1
 	MOVL         $0xca800000, DX
@@ -1774,7 +1774,7 @@ constants:
 	MOVL         $0x4a800000, DX
 	VMOVD        DX, X0
 	VPBROADCASTD X0, Z0
-	MOVL         $0x3efffe00, DX
+	MOVL         $0x3efff800, DX
 	VMOVD        DX, X1
 	VPBROADCASTD X1, Z1
 	MOVL         $0x80000000, DX
@@ -1872,7 +1872,7 @@ shiftedconstants:
 	MOVL         $0x4a800000, DX
 	VMOVD        DX, X0
 	VPBROADCASTD X0, Z0
-	MOVL         $0x3efffe00, DX
+	MOVL         $0x3efff800, DX
 	VMOVD        DX, X1
 	VPBROADCASTD X1, Z1
 	MOVL         $0xca800000, DX
@@ -1994,7 +1994,7 @@ constants:
 	MOVL         $0x4a800000, DX
 	VMOVD        DX, X0
 	VPBROADCASTD X0, Z0
-	MOVL         $0x3efffe00, DX
+	MOVL         $0x3efff800, DX
 	VMOVD        DX, X1
 	VPBROADCASTD X1, Z1
 	MOVL         $0x80000000, DX
@@ -2095,7 +2095,7 @@ shiftedconstants:
 	MOVL         $0x4a800000, DX
 	VMOVD        DX, X0
 	VPBROADCASTD X0, Z0
-	MOVL         $0x3efffe00, DX
+	MOVL         $0x3efff800, DX
 	VMOVD        DX, X1
 	VPBROADCASTD X1, Z1
 	MOVL         $0xca800000, DX
@@ -2638,7 +2638,7 @@ constants:
 	MOVL         $0x4a800000, DX
 	VMOVD        DX, X0
 	VPBROADCASTD X0, Y0
-	MOVL         $0x3efffe00, DX
+	MOVL         $0x3efff800, DX
 	VMOVD        DX, X1
 	VPBROADCASTD X1, Y1
 	MOVL         $0x80000000, DX
@@ -2787,7 +2787,7 @@ shiftedconstants:
 	MOVL         $0x4a800000, DX
 	VMOVD        DX, X0
 	VPBROADCASTD X0, Y0
-	MOVL         $0x3efffe00, DX
+	MOVL         $0x3efff800, DX
 	VMOVD        DX, X1
 	VPBROADCASTD X1, Y1
 	MOVL         $0xca800000, DX
@@ -2967,7 +2967,7 @@ constants:
 	MOVL         $0x4a800000, DX
 	VMOVD        DX, X0
 	VPBROADCASTD X0, Y0
-	MOVL         $0x3efffe00, DX
+	MOVL         $0x3efff800, DX
 	VMOVD        DX, X1
 	VPBROADCASTD X1, Y1
 	MOVL         $0x80000000, DX
@@ -3131,7 +3131,7 @@ shiftedconstants:
 	MOVL         $0x4a800000, DX
 	VMOVD        DX, X0
 	VPBROADCASTD X0, Y0
-	MOVL         $0x3efffe00, DX
+	MOVL         $0x3efff800, DX
 	VMOVD        DX, X1
 	VPBROADCASTD X1, Y1
 	MOVL         $0xca800000, DX
@@ -3326,7 +3326,7 @@ constants:
 	MOVL         $0x4a800000, DX
 	VMOVD        DX, X0
 	VPBROADCASTD X0, Y0
-	MOVL         $0x3efffe00, DX
+	MOVL         $0x3efff800, DX
 	VMOVD        DX, X1
 	VPBROADCASTD X1, Y1
 	MOVL         $0x80000000, DX
@@ -3474,7 +3474,7 @@ shiftedconstants:
 	MOVL         $0x4a800000, DX
 	VMOVD        DX, X0
 	VPBROADCASTD X0, Y0
-	MOVL         $0x3efffe00, DX
+	MOVL         $0x3efff800, DX
 	VMOVD        DX, X1
 	VPBROADCASTD X1, Y1
 	MOVL         $0xca800000, DX
@@ -3653,7 +3653,7 @@ constants:
 	MOVL         $0x4a800000, DX
 	VMOVD        DX, X0
 	VPBROADCASTD X0, Y0
-	MOVL         $0x3efffe00, DX
+	MOVL         $0x3efff800, DX
 	VMOVD        DX, X1
 	VPBROADCASTD X1, Y1
 	MOVL         $0x80000000, DX
@@ -3807,7 +3807,7 @@ shiftedconstants:
 	MOVL         $0x4a800000, DX
 	VMOVD        DX, X0
 	VPBROADCASTD X0, Y0
-	MOVL         $0x3efffe00, DX
+	MOVL         $0x3efff800, DX
 	VMOVD        DX, X1
 	VPBROADCASTD X1, Y1
 	MOVL         $0xca800000, DX
@@ -3992,7 +3992,7 @@ constants:
 	MOVL         $0x4a800000, DX
 	VMOVD        DX, X0
 	VPBROADCASTD X0, Y0
-	MOVL         $0x3efffe00, DX
+	MOVL         $0x3efff800, DX
 	VMOVD        DX, X1
 	VPBROADCASTD X1, Y1
 	MOVL         $0x80000000, DX
@@ -4134,7 +4134,7 @@ shiftedconstants:
 	MOVL         $0x4a800000, DX
 	VMOVD        DX, X0
 	VPBROADCASTD X0, Y0
-	MOVL         $0x3efffe00, DX
+	MOVL         $0x3efff800, DX
 	VMOVD        DX, X1
 	VPBROADCASTD X1, Y1
 	MOVL         $0xca800000, DX
@@ -4305,7 +4305,7 @@ constants:
 	MOVL         $0x4a800000, DX
 	VMOVD        DX, X0
 	VPBROADCASTD X0, Y0
-	MOVL         $0x3efffe00, DX
+	MOVL         $0x3efff800, DX
 	VMOVD        DX, X1
 	VPBROADCASTD X1, Y1
 	MOVL         $0x80000000, DX
@@ -4462,7 +4462,7 @@ shiftedconstants:
 	MOVL         $0x4a800000, DX
 	VMOVD        DX, X0
 	VPBROADCASTD X0, Y0
-	MOVL         $0x3efffe00, DX
+	MOVL         $0x3efff800, DX
 	VMOVD        DX, X1
 	VPBROADCASTD X1, Y1
 	MOVL         $0xca800000, DX
@@ -4648,7 +4648,7 @@ constants:
 	MOVL         $0x4a800000, DX
 	VMOVD        DX, X0
 	VPBROADCASTD X0, Y0
-	MOVL         $0x3efffe00, DX
+	MOVL         $0x3efff800, DX
 	VMOVD        DX, X1
 	VPBROADCASTD X1, Y1
 	MOVL         $0x80000000, DX
@@ -4789,7 +4789,7 @@ shiftedconstants:
 	MOVL         $0x4a800000, DX
 	VMOVD        DX, X0
 	VPBROADCASTD X0, Y0
-	MOVL         $0x3efffe00, DX
+	MOVL         $0x3efff800, DX
 	VMOVD        DX, X1
 	VPBROADCASTD X1, Y1
 	MOVL         $0xca800000, DX
@@ -4959,7 +4959,7 @@ constants:
 	MOVL         $0x4a800000, DX
 	VMOVD        DX, X0
 	VPBROADCASTD X0, Y0
-	MOVL         $0x3efffe00, DX
+	MOVL         $0x3efff800, DX
 	VMOVD        DX, X1
 	VPBROADCASTD X1, Y1
 	MOVL         $0x80000000, DX
@@ -5106,7 +5106,7 @@ shiftedconstants:
 	MOVL         $0x4a800000, DX
 	VMOVD        DX, X0
 	VPBROADCASTD X0, Y0
-	MOVL         $0x3efffe00, DX
+	MOVL         $0x3efff800, DX
 	VMOVD        DX, X1
 	VPBROADCASTD X1, Y1
 	MOVL         $0xca800000, DX

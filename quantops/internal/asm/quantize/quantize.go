@@ -83,7 +83,7 @@ func (k *kernels) quantizeGroups(l level, t float, each, shifted bool) {
 
 	k.Label(label("constants"))
 	k.constant(l, 0x4a800000, groupFar)
-	k.constant(l, 0x3efffe00, groupNear)
+	k.constant(l, 0x3efff800, groupNear)
 	if shifted {
 		k.constant(l, 0xca800000, groupSign)
 	} else {
