@@ -2,16 +2,17 @@ package quantops
 
 import "unsafe"
 
-// bytePanels are the integers of a right operand for tiles of bytes: panels of
-// 32 columns, in which four k of each column lie together. They end with rows of
-// zeros, up to a multiple of depth.
+// bytePanels are the integers of a right operand for tiles of integers: panels of
+// 32 columns, in which step k of each column, four or two, lie together. They end
+// with rows of zeros, up to a multiple of depth.
 type bytePanels struct {
-	k, n, depth int
-	bytes       []int8
+	k, n, step, depth int
+	bytes             []int8
 }
 
-func packBytes(w *Int8Weights, depth int) bytePanels {
-	p := bytePanels{k: w.K, n: w.N, depth: depth}
+func packBytes(w *Int8Weights, kernels *productKernels) bytePanels {
+	p := bytePanels{k: w.K, n: w.N, step: kernels.step(), depth: kernels.dotDepth}
+	step := p.step
 	size := p.stride()
 	p.bytes = make([]int8, p.width()/panelColumns*size)
 	for column := 0; column < w.N; column += panelColumns {
@@ -20,10 +21,14 @@ func packBytes(w *Int8Weights, depth int) bytePanels {
 		if w.Transposed {
 			for j := range columns {
 				from := w.Q[(column+j)*w.K:][:w.K]
-				at := dotStep * j
-				for ; len(from) >= dotStep; from = from[dotStep:] {
-					*(*[dotStep]int8)(to[at:]) = [dotStep]int8(from)
-					at += dotStep * panelColumns
+				at := step * j
+				for ; len(from) >= step; from = from[step:] {
+					if step == dotStep {
+						*(*[dotStep]int8)(to[at:]) = [dotStep]int8(from)
+					} else {
+						*(*[wordStep]int8)(to[at:]) = [wordStep]int8(from)
+					}
+					at += step * panelColumns
 				}
 				for i, q := range from {
 					to[at+i] = q
@@ -32,9 +37,9 @@ func packBytes(w *Int8Weights, depth int) bytePanels {
 			continue
 		}
 		for k := range w.K {
-			line := to[k/dotStep*dotStep*panelColumns+k%dotStep:]
+			line := to[k/step*step*panelColumns+k%step:]
 			for j, q := range w.Q[k*w.N+column:][:columns] {
-				line[dotStep*j] = q
+				line[step*j] = q
 			}
 		}
 	}
@@ -58,11 +63,16 @@ func (p *bytePanels) sums(block int) []int32 {
 	sums := make([]int32, (p.k+block-1)/block*width)
 	for panel := range width / panelColumns {
 		bytes := p.bytes[panel*size:][:size]
-		for k := 0; k < p.k; k += dotStep {
-			line := (*[dotStep * panelColumns]int8)(bytes)
+		for k := 0; k < p.k; k += p.step {
 			to := (*[panelColumns]int32)(sums[k/block*width+panel*panelColumns:])
+			line := bytes[:p.step*panelColumns]
 			for j := range to {
-				to[j] += int32(line[dotStep*j]) + int32(line[dotStep*j+1]) + int32(line[dotStep*j+2]) + int32(line[dotStep*j+3])
+				to[j] += int32(line[p.step*j]) + int32(line[p.step*j+1])
+			}
+			if p.step == dotStep {
+				for j := range to {
+					to[j] += int32(line[dotStep*j+2]) + int32(line[dotStep*j+3])
+				}
 			}
 			bytes = bytes[len(line):]
 		}
@@ -75,9 +85,9 @@ func (p *bytePanels) sumFloats(sums *panelRow, a []float32, panel int) {
 	*sums = panelRow{}
 	bytes := p.bytes[panel*p.stride():]
 	for k, v := range a {
-		line := bytes[k/dotStep*dotStep*panelColumns+k%dotStep:]
+		line := bytes[k/p.step*p.step*panelColumns+k%p.step:]
 		for j := range sums {
-			sums[j] += v * float32(line[dotStep*j])
+			sums[j] += v * float32(line[p.step*j])
 		}
 	}
 }

@@ -7,3 +7,9 @@ func dynamicRangeAVX512(t *dynamicRow)
 
 //go:noescape
 func dynamicBytesAVX512(t *dynamicRow)
+
+//go:noescape
+func dynamicRangeAVX2(t *dynamicRow)
+
+//go:noescape
+func dynamicBytesAVX2(t *dynamicRow)

@@ -15,8 +15,8 @@ next:
 	VMOVUPS       (SI), Z2
 	VMINPS        Z2, Z0, Z0
 	VMAXPS        Z2, Z1, Z1
-	ADDQ          $0x00000040, SI
-	SUBQ          $0x00000010, CX
+	ADDQ          $0x40, SI
+	SUBQ          $0x10, CX
 	JNZ           next
 	VEXTRACTF64X4 $0x01, Z0, Y2
 	VMINPS        Y2, Y0, Y0
@@ -57,9 +57,76 @@ next:
 	VPADDD    Z1, Z3, Z3
 	VPMAXSD   Z2, Z3, Z3
 	VPMOVUSDB Z3, (DI)
-	ADDQ      $0x00000040, SI
-	ADDQ      $0x00000010, DI
-	SUBQ      $0x00000010, CX
+	ADDQ      $0x40, SI
+	ADDQ      $0x10, DI
+	SUBQ      $0x10, CX
 	JNZ       next
+	VZEROUPPER
+	RET
+
+// func dynamicRangeAVX2(t *dynamicRow)
+// Requires: AVX
+TEXT ·dynamicRangeAVX2(SB), NOSPLIT, $0-8
+	MOVQ         t+0(FP), AX
+	MOVQ         8(AX), SI
+	MOVQ         16(AX), CX
+	VBROADCASTSS 24(AX), Y0
+	VBROADCASTSS 28(AX), Y1
+
+next:
+	VMOVUPS      (SI), Y2
+	VMINPS       Y2, Y0, Y0
+	VMAXPS       Y2, Y1, Y1
+	VMOVUPS      32(SI), Y2
+	VMINPS       Y2, Y0, Y0
+	VMAXPS       Y2, Y1, Y1
+	ADDQ         $0x40, SI
+	SUBQ         $0x10, CX
+	JNZ          next
+	VEXTRACTF128 $0x01, Y0, X2
+	VMINPS       X2, X0, X0
+	VPSHUFD      $0x4e, X0, X2
+	VMINPS       X2, X0, X0
+	VPSHUFD      $0xb1, X0, X2
+	VMINPS       X2, X0, X0
+	VMOVSS       X0, 24(AX)
+	VEXTRACTF128 $0x01, Y1, X2
+	VMAXPS       X2, X1, X1
+	VPSHUFD      $0x4e, X1, X2
+	VMAXPS       X2, X1, X1
+	VPSHUFD      $0xb1, X1, X2
+	VMAXPS       X2, X1, X1
+	VMOVSS       X1, 28(AX)
+	VZEROUPPER
+	RET
+
+// func dynamicBytesAVX2(t *dynamicRow)
+// Requires: AVX, AVX2
+TEXT ·dynamicBytesAVX2(SB), NOSPLIT, $0-8
+	MOVQ         t+0(FP), AX
+	MOVQ         (AX), DI
+	MOVQ         8(AX), SI
+	MOVQ         16(AX), CX
+	VBROADCASTSS 32(AX), Y0
+	VPBROADCASTD 36(AX), Y1
+
+next:
+	VMOVUPS      (SI), Y3
+	VDIVPS       Y0, Y3, Y3
+	VCVTPS2DQ    Y3, Y3
+	VPADDD       Y1, Y3, Y3
+	VMOVUPS      32(SI), Y4
+	VDIVPS       Y0, Y4, Y4
+	VCVTPS2DQ    Y4, Y4
+	VPADDD       Y1, Y4, Y4
+	VPACKSSDW    Y4, Y3, Y3
+	VPERMQ       $0xd8, Y3, Y3
+	VEXTRACTI128 $0x01, Y3, X4
+	VPACKUSWB    X4, X3, X3
+	VMOVDQU      X3, (DI)
+	ADDQ         $0x40, SI
+	ADDQ         $0x10, DI
+	SUBQ         $0x10, CX
+	JNZ          next
 	VZEROUPPER
 	RET

@@ -9,7 +9,7 @@ import (
 // PackedFixed is a quantized right operand of products, symmetric and not in
 // blocks, laid out for left operands that are made 16-bit block fixed point: the
 // products are of integers then. That is faster than float32, by some two times
-// on processors with VNNI, and less exact than it, but more than float16.
+// on processors with VNNI and somewhat less with AVX2, and less exact than it, but more than float16.
 type PackedFixed struct {
 	level  productLevel
 	bytes  bytePanels
@@ -20,7 +20,7 @@ type PackedFixed struct {
 
 // FixedIsFast says whether products with a PackedFixed are faster than those with
 // a PackedInt8 on this processor.
-func FixedIsFast() bool { return fastestProduct() >= productVNNI }
+func FixedIsFast() bool { return fastestProduct() >= productAVX2 }
 
 // PackFixed packs weights; nil if they have zero points other than 0, or blocks.
 // It keeps nothing of them.
@@ -36,7 +36,7 @@ func packFixed(level productLevel, w *Int8Weights) *PackedFixed {
 			return nil
 		}
 	}
-	p := &PackedFixed{level: level, bytes: packBytes(w, level.kernels().dotDepth)}
+	p := &PackedFixed{level: level, bytes: packBytes(w, level.kernels())}
 	p.scales = spread(w.Scales, 1, w.N, p.bytes.width(), func(v float32) float32 { return v })
 	p.corrections = p.bytes.sums(fixedLength)
 	for i := range p.corrections {
@@ -63,7 +63,7 @@ func (w *PackedFixed) MatMul(dst, a Rows, m int, end Epilogue, workers *Workers)
 	p := &floatProduct{
 		kernels: kernels, tiles: kernels.fixed, m: m, k: w.bytes.k, n: w.bytes.n, dst: dst, a: a, end: end, count: 1,
 		right: panels{
-			data: w.bytes.data(), panelStride: w.bytes.stride(), rowStride: dotStep * panelColumns, scales: w.scales,
+			data: w.bytes.data(), panelStride: w.bytes.stride(), rowStride: w.bytes.step * panelColumns, scales: w.scales,
 		},
 	}
 	if kernels.tallFixed != nil && m >= tallRows {
@@ -77,12 +77,12 @@ func (w *PackedFixed) MatMul(dst, a Rows, m int, end Epilogue, workers *Workers)
 	fixedOperands.Put(p.fixed)
 }
 
-// fixedRows is a left operand as bytes: for each row a line of high bytes and one
-// of low bytes, and a scale for each block.
+// fixedRows is a left operand in fixed point: for each row a line of words, or one of
+// high bytes and one of low bytes, and a scale for each block.
 type fixedRows struct {
 	weights *PackedFixed
-	lines   int // 2
-	stride  int // from a line to the next
+	lines   int // 1, or 2
+	stride  int // bytes from a line to the next
 	bytes   []uint8
 	blocks  int
 	scales  []float32
@@ -93,10 +93,15 @@ var fixedOperands = sync.Pool{New: func() any { return new(fixedRows) }}
 
 // fix makes the rows of p.a fixed point.
 func (f *fixedRows) fix(p *floatProduct, w *PackedFixed, workers *Workers) {
+	words := p.kernels.words
 	f.weights, f.lines = w, 2
 	f.blocks = (p.k + fixedLength - 1) / fixedLength
-	f.stride = spacedStride(f.blocks * fixedLength)
-	f.bytes = atLeast(f.bytes, 2*p.m*f.stride)
+	size := 1 // of an integer of a line
+	if words {
+		f.lines, size = 1, 2
+	}
+	f.stride = spacedStride(f.blocks * fixedLength * size)
+	f.bytes = atLeast(f.bytes, f.lines*p.m*f.stride)
 	f.scales = atLeast(f.scales, p.m*f.blocks)
 	f.odd = atLeast(f.odd, p.m)
 	inRanges(workers, p.m, 1, 4*p.k, func(from, to int) {
@@ -111,8 +116,12 @@ func (f *fixedRows) fix(p *floatProduct, w *PackedFixed, workers *Workers) {
 					clear(padded[copy(padded[:], values):])
 					values = padded[:]
 				}
-				line := f.bytes[2*row*f.stride+i*fixedLength:]
-				block.src, block.high, block.low = &values[0], &line[0], &line[f.stride]
+				line := f.bytes[f.lines*row*f.stride+i*fixedLength*size:]
+				if block.src = &values[0]; words {
+					block.words = (*int16)(unsafe.Pointer(&line[0]))
+				} else {
+					block.high, block.low = &line[0], &line[f.stride]
+				}
 				p.kernels.fixBlock(&block)
 				f.scales[row*f.blocks+i] = block.largest / fixedMost
 				if math.Float32bits(block.largest) >= infinityBits {
@@ -157,13 +166,17 @@ func (s *productScratch) sumFixedTiles(p *floatProduct, row, rows, panel, panels
 		return
 	}
 	f, t := p.fixed, &s.tile
-	run := p.tiles.one[2*rows].run
+	lines := f.lines * rows
+	run := p.tiles.one[lines].run
 	if panels > 1 {
-		run = p.tiles.several[2*rows].run
+		run = p.tiles.several[lines].run
 	}
 	t.sums, t.sumsPanel = unsafe.Pointer(&s.sums), rows*int(unsafe.Sizeof(panelRow{}))
-	t.rows, t.k = 2*rows, (p.k+dotStep-1)/dotStep
-	t.a, t.aStride = unsafe.Pointer(&f.bytes[2*row*f.stride]), f.stride
+	t.rows, t.k = lines, (p.k+dotStep-1)/dotStep
+	if p.kernels.words {
+		t.k = roundUp(p.k, wordDepth) / wordStep
+	}
+	t.a, t.aStride = unsafe.Pointer(&f.bytes[f.lines*row*f.stride]), f.stride
 	t.correction, t.correctionStride = &f.weights.corrections[panel*panelColumns], 4*f.weights.bytes.width()
 	t.scales, t.scaleStride = &f.scales[row*f.blocks], 4*f.blocks
 	t.blocksDone, t.scalesMoved = 0, 0

@@ -4,3 +4,12 @@ package quantops
 
 //go:noescape
 func fixBlockAVX512(t *fixedBlock)
+
+//go:noescape
+func fixWordsAVX2(t *fixedBlock)
+
+//go:noescape
+func widenUnsignedAVX2(t *wordRow)
+
+//go:noescape
+func widenSignedAVX2(t *wordRow)

@@ -176,3 +176,254 @@ TEXT ·fixBlockAVX512(SB), NOSPLIT, $0-8
 	VPMOVDB       Z15, 240(DI)
 	VZEROUPPER
 	RET
+
+// func fixWordsAVX2(t *fixedBlock)
+// Requires: AVX, AVX2
+TEXT ·fixWordsAVX2(SB), NOSPLIT, $0-8
+	MOVQ         t+0(FP), AX
+	MOVQ         32(AX), DI
+	MOVQ         16(AX), SI
+	MOVL         $0x7fffffff, DX
+	VMOVD        DX, X15
+	VPBROADCASTD X15, Y15
+	MOVL         $0x0d800000, DX
+	VMOVD        DX, X0
+	VPBROADCASTD X0, Y0
+	MOVL         $0x0d800000, DX
+	VMOVD        DX, X1
+	VPBROADCASTD X1, Y1
+	MOVL         $0x0d800000, DX
+	VMOVD        DX, X2
+	VPBROADCASTD X2, Y2
+	MOVL         $0x0d800000, DX
+	VMOVD        DX, X3
+	VPBROADCASTD X3, Y3
+	VPAND        (SI), Y15, Y14
+	VPMAXUD      Y14, Y0, Y0
+	VPAND        32(SI), Y15, Y14
+	VPMAXUD      Y14, Y1, Y1
+	VPAND        64(SI), Y15, Y14
+	VPMAXUD      Y14, Y2, Y2
+	VPAND        96(SI), Y15, Y14
+	VPMAXUD      Y14, Y3, Y3
+	VPAND        128(SI), Y15, Y14
+	VPMAXUD      Y14, Y0, Y0
+	VPAND        160(SI), Y15, Y14
+	VPMAXUD      Y14, Y1, Y1
+	VPAND        192(SI), Y15, Y14
+	VPMAXUD      Y14, Y2, Y2
+	VPAND        224(SI), Y15, Y14
+	VPMAXUD      Y14, Y3, Y3
+	VPAND        256(SI), Y15, Y14
+	VPMAXUD      Y14, Y0, Y0
+	VPAND        288(SI), Y15, Y14
+	VPMAXUD      Y14, Y1, Y1
+	VPAND        320(SI), Y15, Y14
+	VPMAXUD      Y14, Y2, Y2
+	VPAND        352(SI), Y15, Y14
+	VPMAXUD      Y14, Y3, Y3
+	VPAND        384(SI), Y15, Y14
+	VPMAXUD      Y14, Y0, Y0
+	VPAND        416(SI), Y15, Y14
+	VPMAXUD      Y14, Y1, Y1
+	VPAND        448(SI), Y15, Y14
+	VPMAXUD      Y14, Y2, Y2
+	VPAND        480(SI), Y15, Y14
+	VPMAXUD      Y14, Y3, Y3
+	VPAND        512(SI), Y15, Y14
+	VPMAXUD      Y14, Y0, Y0
+	VPAND        544(SI), Y15, Y14
+	VPMAXUD      Y14, Y1, Y1
+	VPAND        576(SI), Y15, Y14
+	VPMAXUD      Y14, Y2, Y2
+	VPAND        608(SI), Y15, Y14
+	VPMAXUD      Y14, Y3, Y3
+	VPAND        640(SI), Y15, Y14
+	VPMAXUD      Y14, Y0, Y0
+	VPAND        672(SI), Y15, Y14
+	VPMAXUD      Y14, Y1, Y1
+	VPAND        704(SI), Y15, Y14
+	VPMAXUD      Y14, Y2, Y2
+	VPAND        736(SI), Y15, Y14
+	VPMAXUD      Y14, Y3, Y3
+	VPAND        768(SI), Y15, Y14
+	VPMAXUD      Y14, Y0, Y0
+	VPAND        800(SI), Y15, Y14
+	VPMAXUD      Y14, Y1, Y1
+	VPAND        832(SI), Y15, Y14
+	VPMAXUD      Y14, Y2, Y2
+	VPAND        864(SI), Y15, Y14
+	VPMAXUD      Y14, Y3, Y3
+	VPAND        896(SI), Y15, Y14
+	VPMAXUD      Y14, Y0, Y0
+	VPAND        928(SI), Y15, Y14
+	VPMAXUD      Y14, Y1, Y1
+	VPAND        960(SI), Y15, Y14
+	VPMAXUD      Y14, Y2, Y2
+	VPAND        992(SI), Y15, Y14
+	VPMAXUD      Y14, Y3, Y3
+	VPMAXUD      Y1, Y0, Y0
+	VPMAXUD      Y3, Y2, Y2
+	VPMAXUD      Y2, Y0, Y0
+	VEXTRACTI128 $0x01, Y0, X1
+	VPMAXUD      X1, X0, X0
+	VPSHUFD      $0x4e, X0, X1
+	VPMAXUD      X1, X0, X0
+	VPSHUFD      $0xb1, X0, X1
+	VPMAXUD      X1, X0, X0
+	VMOVSS       X0, 24(AX)
+	VBROADCASTSS X0, Y0
+	MOVL         $0x46fe0000, DX
+	VMOVD        DX, X1
+	VPBROADCASTD X1, Y1
+	VDIVPS       Y0, Y1, Y0
+	VMULPS       (SI), Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VMULPS       32(SI), Y0, Y3
+	VCVTPS2DQ    Y3, Y3
+	VPACKSSDW    Y3, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVDQU      Y2, (DI)
+	VMULPS       64(SI), Y0, Y4
+	VCVTPS2DQ    Y4, Y4
+	VMULPS       96(SI), Y0, Y5
+	VCVTPS2DQ    Y5, Y5
+	VPACKSSDW    Y5, Y4, Y4
+	VPERMQ       $0xd8, Y4, Y4
+	VMOVDQU      Y4, 32(DI)
+	VMULPS       128(SI), Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VMULPS       160(SI), Y0, Y3
+	VCVTPS2DQ    Y3, Y3
+	VPACKSSDW    Y3, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVDQU      Y2, 64(DI)
+	VMULPS       192(SI), Y0, Y4
+	VCVTPS2DQ    Y4, Y4
+	VMULPS       224(SI), Y0, Y5
+	VCVTPS2DQ    Y5, Y5
+	VPACKSSDW    Y5, Y4, Y4
+	VPERMQ       $0xd8, Y4, Y4
+	VMOVDQU      Y4, 96(DI)
+	VMULPS       256(SI), Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VMULPS       288(SI), Y0, Y3
+	VCVTPS2DQ    Y3, Y3
+	VPACKSSDW    Y3, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVDQU      Y2, 128(DI)
+	VMULPS       320(SI), Y0, Y4
+	VCVTPS2DQ    Y4, Y4
+	VMULPS       352(SI), Y0, Y5
+	VCVTPS2DQ    Y5, Y5
+	VPACKSSDW    Y5, Y4, Y4
+	VPERMQ       $0xd8, Y4, Y4
+	VMOVDQU      Y4, 160(DI)
+	VMULPS       384(SI), Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VMULPS       416(SI), Y0, Y3
+	VCVTPS2DQ    Y3, Y3
+	VPACKSSDW    Y3, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVDQU      Y2, 192(DI)
+	VMULPS       448(SI), Y0, Y4
+	VCVTPS2DQ    Y4, Y4
+	VMULPS       480(SI), Y0, Y5
+	VCVTPS2DQ    Y5, Y5
+	VPACKSSDW    Y5, Y4, Y4
+	VPERMQ       $0xd8, Y4, Y4
+	VMOVDQU      Y4, 224(DI)
+	VMULPS       512(SI), Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VMULPS       544(SI), Y0, Y3
+	VCVTPS2DQ    Y3, Y3
+	VPACKSSDW    Y3, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVDQU      Y2, 256(DI)
+	VMULPS       576(SI), Y0, Y4
+	VCVTPS2DQ    Y4, Y4
+	VMULPS       608(SI), Y0, Y5
+	VCVTPS2DQ    Y5, Y5
+	VPACKSSDW    Y5, Y4, Y4
+	VPERMQ       $0xd8, Y4, Y4
+	VMOVDQU      Y4, 288(DI)
+	VMULPS       640(SI), Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VMULPS       672(SI), Y0, Y3
+	VCVTPS2DQ    Y3, Y3
+	VPACKSSDW    Y3, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVDQU      Y2, 320(DI)
+	VMULPS       704(SI), Y0, Y4
+	VCVTPS2DQ    Y4, Y4
+	VMULPS       736(SI), Y0, Y5
+	VCVTPS2DQ    Y5, Y5
+	VPACKSSDW    Y5, Y4, Y4
+	VPERMQ       $0xd8, Y4, Y4
+	VMOVDQU      Y4, 352(DI)
+	VMULPS       768(SI), Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VMULPS       800(SI), Y0, Y3
+	VCVTPS2DQ    Y3, Y3
+	VPACKSSDW    Y3, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVDQU      Y2, 384(DI)
+	VMULPS       832(SI), Y0, Y4
+	VCVTPS2DQ    Y4, Y4
+	VMULPS       864(SI), Y0, Y5
+	VCVTPS2DQ    Y5, Y5
+	VPACKSSDW    Y5, Y4, Y4
+	VPERMQ       $0xd8, Y4, Y4
+	VMOVDQU      Y4, 416(DI)
+	VMULPS       896(SI), Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VMULPS       928(SI), Y0, Y3
+	VCVTPS2DQ    Y3, Y3
+	VPACKSSDW    Y3, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVDQU      Y2, 448(DI)
+	VMULPS       960(SI), Y0, Y4
+	VCVTPS2DQ    Y4, Y4
+	VMULPS       992(SI), Y0, Y5
+	VCVTPS2DQ    Y5, Y5
+	VPACKSSDW    Y5, Y4, Y4
+	VPERMQ       $0xd8, Y4, Y4
+	VMOVDQU      Y4, 480(DI)
+	VZEROUPPER
+	RET
+
+// func widenUnsignedAVX2(t *wordRow)
+// Requires: AVX, AVX2
+TEXT ·widenUnsignedAVX2(SB), NOSPLIT, $0-8
+	MOVQ t+0(FP), AX
+	MOVQ (AX), DI
+	MOVQ 8(AX), SI
+	MOVQ 16(AX), CX
+
+next:
+	VPMOVZXBW (SI), Y0
+	VMOVDQU   Y0, (DI)
+	ADDQ      $0x10, SI
+	ADDQ      $0x20, DI
+	SUBQ      $0x10, CX
+	JNZ       next
+	VZEROUPPER
+	RET
+
+// func widenSignedAVX2(t *wordRow)
+// Requires: AVX, AVX2
+TEXT ·widenSignedAVX2(SB), NOSPLIT, $0-8
+	MOVQ t+0(FP), AX
+	MOVQ (AX), DI
+	MOVQ 8(AX), SI
+	MOVQ 16(AX), CX
+
+next:
+	VPMOVSXBW (SI), Y0
+	VMOVDQU   Y0, (DI)
+	ADDQ      $0x10, SI
+	ADDQ      $0x20, DI
+	SUBQ      $0x10, CX
+	JNZ       next
+	VZEROUPPER
+	RET

@@ -1,9 +1,6 @@
 package quantops
 
-import (
-	"math"
-	"unsafe"
-)
+import "unsafe"
 
 // A panel of bytes has, for every four k, 32 columns of four bytes each. A step
 // of its inner loop is so many k.
@@ -42,30 +39,25 @@ const (
 	fixedLeast = 0x1p-100
 )
 
-// fixedBlock is one call of what makes 256 values fixed point:
+// fixedBlock is one call of what makes 256 values fixed point, in words or in bytes:
 //
-//	largest = max(2⁻¹⁰⁰, |src|)
-//	q       = roundHalfEven(src·(32512/largest)) + 32768
-//	high, low = the bytes of q
+//	largest   = max(2⁻¹⁰⁰, |src|)
+//	words     = roundHalfEven(src·(32512/largest))
+//	high, low = the bytes of that + 32768
 //
 // largest is what is infinite or no number if there is such a value.
 type fixedBlock struct {
 	high, low *uint8
 	src       *float32
 	largest   float32
+	words     *int16
 }
 
-// fixBlockGeneric is fixedBlock in Go.
+// fixBlockGeneric is fixedBlock, for bytes, in Go.
 func fixBlockGeneric(f *fixedBlock) {
 	src := (*[fixedLength]float32)(unsafe.Pointer(f.src))
 	high, low := (*[fixedLength]uint8)(unsafe.Pointer(f.high)), (*[fixedLength]uint8)(unsafe.Pointer(f.low))
-	const least = float32(fixedLeast)
-	largest := math.Float32bits(least)
-	for _, v := range src {
-		largest = max(largest, math.Float32bits(v)&0x7fffffff)
-	}
-	f.largest = math.Float32frombits(largest)
-	factor := fixedMost / f.largest
+	factor := f.scaleFactor()
 	for i, v := range src {
 		q := uint32(roundHalfEven(v*factor) + 32768)
 		high[i], low[i] = uint8(q>>8), uint8(q)

@@ -25,7 +25,7 @@ func PackInteger[B int8 | uint8](b []B, k, n int, zeros []B) *PackedInteger {
 
 // IntegerIsFast says whether products with a PackedInteger are faster than
 // MatMulInteger on this processor.
-func IntegerIsFast() bool { return fastestProduct() >= productVNNI }
+func IntegerIsFast() bool { return fastestProduct() >= productAVX2 }
 
 func packInteger[B int8 | uint8](level productLevel, b []B, k, n int, zeros []B) *PackedInteger {
 	if k < 0 || n < 0 || len(b) != k*n || !zerosFit(len(zeros), n) {
@@ -40,7 +40,7 @@ func packInteger[B int8 | uint8](level productLevel, b []B, k, n int, zeros []B)
 			q[i] = int8(int(v) - 128)
 		}
 	}
-	p := &PackedInteger{level: level, bytes: packBytes(&Int8Weights{K: k, N: n, Q: q}, level.kernels().dotDepth)}
+	p := &PackedInteger{level: level, bytes: packBytes(&Int8Weights{K: k, N: n, Q: q}, level.kernels())}
 	p.sums = p.bytes.sums(max(dotStep, roundUp(k, dotStep)))
 	if len(p.sums) == 0 {
 		p.sums = make([]int32, p.bytes.width())
@@ -112,14 +112,16 @@ func MatMulScaled[A int8 | uint8](dst Rows, a []A, m int, aZeros []A, b *PackedI
 type integerRows struct {
 	weights *PackedInteger
 	dst     []int32 // nil: the result is float32
-	bytes   []uint8 // rows of stride; signed ones are stored plus 128
-	room    []uint8 // what bytes are in, unless they are the caller's
-	stride  int
-	depth   int     // of a row that the tiles read: k, and zeros
-	zeros   []int32 // of each row
-	alike   bool    // the sums of all rows begin with the same
-	sums    []int32 // Σₖ (a − zero) of each row, if the weights have zero points
-	scales  []float32
+	// bytes are rows of stride bytes: integers of 16 bits, or of 8, unsigned ones;
+	// then signed ones are stored plus 128.
+	bytes  []uint8
+	room   []uint8 // what bytes are in, unless they are the caller's
+	stride int
+	depth  int     // of a row that the tiles read: k, and zeros
+	zeros  []int32 // of each row
+	alike  bool    // the sums of all rows begin with the same
+	sums   []int32 // Σₖ (a − zero) of each row, if the weights have zero points
+	scales []float32
 }
 
 var integerOperands = sync.Pool{New: func() any { return new(integerRows) }}
@@ -141,15 +143,20 @@ func integerProduct[A int8 | uint8](a []A, m int, zeros []A, b *PackedInteger, w
 	r := integerOperands.Get().(*integerRows)
 	r.weights = b
 	r.alike = len(zeros) <= 1 && b.zeros == nil
+	kernels := b.level.kernels()
 	r.depth = roundUp(k, b.bytes.depth)
-	r.stride = r.depth
+	size := 1 // of an integer
+	if kernels.words {
+		size = 2
+	}
+	r.stride = r.depth * size
 	if m > aliasRows {
-		r.stride = spacedStride(r.depth)
+		r.stride = spacedStride(r.stride)
 	}
 	r.zeros = atLeast(r.zeros, m)
 	r.sums = atLeast(r.sums, m)
 	_, signed := any(a).([]int8)
-	inPlace := !signed && r.stride == k && len(a) > 0
+	inPlace := !signed && !kernels.words && r.stride == k && len(a) > 0
 	if inPlace {
 		r.bytes = unsafe.Slice((*uint8)(unsafe.Pointer(unsafe.SliceData(a))), len(a))
 	} else {
@@ -171,8 +178,23 @@ func integerProduct[A int8 | uint8](a []A, m int, zeros []A, b *PackedInteger, w
 			case len(zeros) > 1:
 				zero = int32(zeros[i])
 			}
+			if b.zeros != nil {
+				sum := -zero * int32(k)
+				if signed {
+					for _, v := range line {
+						sum += int32(int8(v))
+					}
+				} else {
+					for _, v := range line {
+						sum += int32(v)
+					}
+				}
+				r.sums[i] = sum
+			}
 			switch {
 			case inPlace:
+			case kernels.words:
+				kernels.widenWords(unsafe.Slice((*int16)(unsafe.Pointer(unsafe.SliceData(row))), k), line, signed)
 			case signed:
 				zero += 128
 				for j, v := range line {
@@ -181,21 +203,13 @@ func integerProduct[A int8 | uint8](a []A, m int, zeros []A, b *PackedInteger, w
 			default:
 				copy(row, line)
 			}
-			clear(row[k:r.depth])
+			clear(row[k*size : r.depth*size])
 			r.zeros[i] = zero
-			if b.zeros != nil {
-				sum := -zero * int32(k)
-				for _, v := range row[:k] {
-					sum += int32(v)
-				}
-				r.sums[i] = sum
-			}
 		}
 	})
-	kernels := b.level.kernels()
 	return &floatProduct{
 		kernels: kernels, tiles: kernels.dotTiles(m), m: m, k: k, n: b.N(), count: 1, integers: r,
-		right: panels{data: b.bytes.data(), panelStride: b.bytes.stride(), rowStride: dotStep * panelColumns},
+		right: panels{data: b.bytes.data(), panelStride: b.bytes.stride(), rowStride: b.bytes.step * panelColumns},
 	}
 }
 
@@ -209,7 +223,7 @@ func (s *productScratch) sumIntegers(p *floatProduct, row, rows, panel, panels i
 	if panels > 1 {
 		run = p.tiles.several[rows].run
 	}
-	t.rows, t.k, t.aStride, t.sumsPanel = rows, r.depth/dotStep, r.stride, rows*int(unsafe.Sizeof(panelRow{}))
+	t.rows, t.k, t.aStride, t.sumsPanel = rows, r.depth/r.weights.bytes.step, r.stride, rows*int(unsafe.Sizeof(panelRow{}))
 	t.sums, t.resume, t.start = unsafe.Pointer(&s.sums), 1, nil
 	first := func(panel, row int) *panelRow { return &s.sums[panel*rows+row] }
 	each := rows // of which the sums begin differently

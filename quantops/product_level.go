@@ -21,8 +21,13 @@ func (l productLevel) String() string {
 // productKernels are the inner loops of a level.
 type productKernels struct {
 	float32, int8, shiftedInt8 *tileSet
-	dot                        *tileSet // of bytes
+	dot                        *tileSet // of integers
 	fixed                      *tileSet // of lines of fixed point
+	// words says that the left operands of dot and fixed are integers of 16 bits and
+	// that two k of a panel lie together; else they are bytes, and four.
+	words bool
+	// widenUnsigned and widenSigned make such of bytes; nil: that is done in Go.
+	widenUnsigned, widenSigned func(*wordRow)
 	// tallDot, if not nil, is for so many rows of bytes or more, and takes k in
 	// steps of dotDepth.
 	tallDot *tileSet
@@ -52,10 +57,18 @@ var genericProduct = &productKernels{
 // fastestProduct is the level of this processor.
 var fastestProduct = sync.OnceValue(detectProduct)
 
+// step is how many k of a column lie together in panels of bytes.
+func (k *productKernels) step() int {
+	if k.words {
+		return wordStep
+	}
+	return dotStep
+}
+
 // tallRows is from how many rows on tiles of AMX are faster than vectors.
 const tallRows = 8
 
-// dotTiles are the inner loops for a left operand of bytes with so many rows.
+// dotTiles are the inner loops for a left operand of integers with so many rows.
 func (k *productKernels) dotTiles(rows int) *tileSet {
 	if k.tallDot != nil && rows >= tallRows {
 		return k.tallDot

@@ -9971,3 +9971,35 @@ next:
 done:
 	VZEROUPPER
 	RET
+
+// func widenPanelAVX2(t *tile)
+// Requires: AVX, AVX2
+TEXT ·widenPanelAVX2(SB), NOSPLIT, $0-8
+	MOVQ  t+0(FP), AX
+	MOVQ  (AX), DI
+	MOVQ  16(AX), SI
+	MOVQ  32(AX), CX
+	TESTQ CX, CX
+	JZ    done
+
+next:
+	VPMOVSXBD (SI), Y0
+	VCVTDQ2PS Y0, Y0
+	VMOVUPS   Y0, (DI)
+	VPMOVSXBD 8(SI), Y1
+	VCVTDQ2PS Y1, Y1
+	VMOVUPS   Y1, 32(DI)
+	VPMOVSXBD 16(SI), Y2
+	VCVTDQ2PS Y2, Y2
+	VMOVUPS   Y2, 64(DI)
+	VPMOVSXBD 24(SI), Y3
+	VCVTDQ2PS Y3, Y3
+	VMOVUPS   Y3, 96(DI)
+	ADDQ      $0x20, SI
+	ADDQ      $0x00000080, DI
+	DECQ      CX
+	JNZ       next
+
+done:
+	VZEROUPPER
+	RET

@@ -14,12 +14,15 @@ const (
 	blockLow     = 8
 	blockSrc     = 16
 	blockLargest = 24
+	blockWords   = 32
 )
 
 // fixedPoint makes what goes before the products of 16-bit block fixed point.
 func fixedPoint() *part {
 	p := newPart("product_fixed")
 	p.fixBlock()
+	p.fixWords()
+	p.widenWords()
 	return p
 }
 
@@ -35,6 +38,11 @@ func (p *part) VPDPBUSD(operands ...operand.Op) {
 // constant broadcasts 32 bits to a vector.
 func (p *part) constant(bits uint32, to reg.VecPhysical) {
 	p.MOVL(operand.U32(bits), reg.EDX)
+	if to.Size() == 32 { // AVX2 broadcasts out of vectors alone
+		p.VMOVD(reg.EDX, to.AsX())
+		p.VPBROADCASTD(to.AsX(), to)
+		return
+	}
 	p.VPBROADCASTD(reg.EDX, to)
 }
 
@@ -65,12 +73,7 @@ func (p *part) fixBlock() {
 	p.VEXTRACTI64X4(operand.U8(1), z[30], reg.Y29)
 	p.VPMAXUD(reg.Y29, reg.Y30, reg.Y30)
 	p.VEXTRACTI32X4(operand.U8(1), reg.Y30, low(29))
-	p.VPMAXUD(low(29), low(30), low(30))
-	p.VPSHUFD(operand.U8(0x4e), low(30), low(29))
-	p.VPMAXUD(low(29), low(30), low(30))
-	p.VPSHUFD(operand.U8(0xb1), low(30), low(29))
-	p.VPMAXUD(low(29), low(30), low(30))
-	p.VMOVSS(low(30), at(reg.RAX, blockLargest))
+	p.largest(low(29), low(30))
 	p.VBROADCASTSS(low(30), z[30])
 	p.constant(math.Float32bits(32512), z[29])
 	p.VDIVPS(z[30], z[29], z[30])
@@ -85,6 +88,88 @@ func (p *part) fixBlock() {
 	}
 	p.VZEROUPPER()
 	p.RET()
+}
+
+// largest brings the largest of the four integers of half, and of other, to the
+// lowest element of half and to the argument.
+func (p *part) largest(other, half reg.VecPhysical) {
+	p.VPMAXUD(other, half, half)
+	p.VPSHUFD(operand.U8(0x4e), half, other)
+	p.VPMAXUD(other, half, half)
+	p.VPSHUFD(operand.U8(0xb1), half, other)
+	p.VPMAXUD(other, half, half)
+	p.VMOVSS(half, at(reg.RAX, blockLargest))
+}
+
+// fixWords makes the conversion of 256 float32 to integers of 16 bits, in two
+// sweeps: AVX2 has not registers for all of them.
+func (p *part) fixWords() {
+	name := "fixWordsAVX2"
+	p.function(name, "fixedBlock", name+" makes 256 float32 fixed point of 16 bits.")
+	y := avx2.vectors
+	const values, atOnce = 32, 4
+	p.MOVQ(operand.NewParamAddr("t", 0), reg.RAX)
+	p.MOVQ(at(reg.RAX, blockWords), reg.RDI)
+	p.MOVQ(at(reg.RAX, blockSrc), reg.RSI)
+	p.constant(0x7fffffff, y[15])
+	for i := range atOnce {
+		p.constant(math.Float32bits(0x1p-100), y[i])
+	}
+	for i := range values {
+		p.VPAND(at(reg.RSI, 32*i), y[15], y[14])
+		p.VPMAXUD(y[14], y[i%atOnce], y[i%atOnce])
+	}
+	p.VPMAXUD(y[1], y[0], y[0])
+	p.VPMAXUD(y[3], y[2], y[2])
+	p.VPMAXUD(y[2], y[0], y[0])
+	p.VEXTRACTI128(operand.U8(1), y[0], low(1))
+	p.largest(low(1), low(0))
+	p.VBROADCASTSS(low(0), y[0])
+	p.constant(math.Float32bits(32512), y[1])
+	p.VDIVPS(y[0], y[1], y[0])
+	for i := 0; i < values; i += 2 {
+		q := 2 + i%atOnce
+		for j := range 2 {
+			p.VMULPS(at(reg.RSI, 32*(i+j)), y[0], y[q+j])
+			p.VCVTPS2DQ(y[q+j], y[q+j])
+		}
+		p.words(y[q], y[q+1])
+		p.VMOVDQU(y[q], at(reg.RDI, 16*i))
+	}
+	p.VZEROUPPER()
+	p.RET()
+}
+
+// Where the fields of quantops.wordRow lie.
+const (
+	wordDst   = 0
+	wordSrc   = 8
+	wordCount = 16
+)
+
+// widenWords makes what turns bytes into integers of 16 bits.
+func (p *part) widenWords() {
+	for _, signed := range []bool{false, true} {
+		name, kind, widen := "widenUnsignedAVX2", "unsigned", p.VPMOVZXBW
+		if signed {
+			name, kind, widen = "widenSignedAVX2", "signed", p.VPMOVSXBW
+		}
+		p.function(name, "wordRow", name+" makes a multiple of 16 "+kind+" bytes integers of 16 bits.")
+		dst, src, count := reg.RDI, reg.RSI, reg.RCX
+		p.MOVQ(operand.NewParamAddr("t", 0), reg.RAX)
+		p.MOVQ(at(reg.RAX, wordDst), dst)
+		p.MOVQ(at(reg.RAX, wordSrc), src)
+		p.MOVQ(at(reg.RAX, wordCount), count)
+		p.Label("next")
+		widen(at(src, 0), reg.Y0)
+		p.VMOVDQU(reg.Y0, at(dst, 0))
+		p.ADDQ(operand.Imm(16), src)
+		p.ADDQ(operand.Imm(32), dst)
+		p.SUBQ(operand.Imm(16), count)
+		p.JNZ(operand.LabelRef("next"))
+		p.VZEROUPPER()
+		p.RET()
+	}
 }
 
 // addFixedRow adds the sums of high and low bytes of one row and a panel to dst:

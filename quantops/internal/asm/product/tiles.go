@@ -75,13 +75,15 @@ func tiles() *part {
 			fmt.Fprintf(&p.tables, "}\n\n")
 		}
 	}
-	p.widenPanel()
+	for _, l := range []level{avx512, avx2} {
+		p.widenPanel(l)
+	}
 	return p
 }
 
 // widenPanel makes what converts a panel of int8 for the tiles of float32.
-func (p *part) widenPanel() {
-	name := "widenPanelAVX512"
+func (p *part) widenPanel(l level) {
+	name := "widenPanel" + l.name
 	p.function(name, "tile", name+" converts k rows of a panel of int8 to float32.")
 	dst, src, k := reg.RDI, reg.RSI, reg.RCX
 	p.MOVQ(operand.NewParamAddr("t", 0), reg.RAX)
@@ -91,10 +93,10 @@ func (p *part) widenPanel() {
 	p.TESTQ(k, k)
 	p.JZ(operand.LabelRef("done"))
 	p.Label("next")
-	for i, z := range avx512.vectors[:2] {
-		p.VPMOVSXBD(at(src, 16*i), z)
-		p.VCVTDQ2PS(z, z)
-		p.VMOVUPS(z, at(dst, 64*i))
+	for i, v := range l.vectors[:panelColumns/l.lanes] {
+		p.VPMOVSXBD(at(src, l.lanes*i), v)
+		p.VCVTDQ2PS(v, v)
+		p.VMOVUPS(v, at(dst, 4*l.lanes*i))
 	}
 	p.ADDQ(operand.Imm(panelColumns), src)
 	p.ADDQ(operand.U32(4*panelColumns), dst)

@@ -1,0 +1,168 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/mmcloughlin/avo/operand"
+	"github.com/mmcloughlin/avo/reg"
+)
+
+const (
+	// wordStepBytes is how many bytes of a panel a step takes, of two k, and
+	// wordLeftBytes how many of a row of the left operand.
+	wordStepBytes = 2 * panelColumns
+	wordLeftBytes = 4
+	// wordSteps is of how many steps the loops take a multiple, and
+	// wordBlockSteps how many a block of fixed point has.
+	wordSteps      = 4
+	wordBlockSteps = 128
+)
+
+// tilesWords makes the inner loops for left operands of 16 bits, in AVX2: of bytes
+// it has only products whose sums, of 16 bits, may overflow.
+func tilesWords() *part {
+	p := newPart("product_tiles_words")
+	for _, fixed := range []bool{false, true} {
+		kind, doc := "Words", "16-bit integers"
+		if fixed {
+			kind, doc = "FixedWords", "fixed point"
+		}
+		fmt.Fprintf(&p.tables, "// tiles%sAVX2 are the tiles of rows in %s, and weights in int8, two k at a time.\nvar tiles%sAVX2 = []tileKernel{\n", kind, doc, kind)
+		for rows := 1; rows <= 6; rows++ {
+			name := fmt.Sprintf("tile%dx%d%sAVX2", rows, panelColumns, kind)
+			p.function(name, "tile", fmt.Sprintf("%s sums %d rows in %s times %d columns of int8.", name, rows, doc, panelColumns))
+			p.tileWords(rows, fixed)
+			fmt.Fprintf(&p.tables, "{rows: %d, panels: 1, run: %s},\n", rows, name)
+		}
+		fmt.Fprintf(&p.tables, "}\n\n")
+	}
+	return p
+}
+
+// tileWords makes the loop over k for some rows and a panel, of which more than two
+// rows take one half after the other. All sums stay in registers: those of integers
+// begin with what is there; those of fixed point are of one block at a time, become
+// float32 at its end, times the block's scale, and are added to the sums in memory.
+func (p *part) tileWords(rows int, fixed bool) {
+	vectors, passes := 4, 1
+	if rows > 2 {
+		vectors, passes = 2, 2
+	}
+	y := avx2.vectors
+	sum := func(row, vector int) reg.VecPhysical { return y[row*vectors+vector] }
+	right, factors, product := y[12:14], y[14:15], y[15]
+	if passes == 1 {
+		right, factors = y[10:14], y[8:10]
+	}
+	argument := reg.RAX
+	lines := []reg.Register{reg.RSI, reg.RBX}[:(rows+2)/3] // every third row
+	stride, b, steps, left, sums, scales := reg.R12, reg.R10, reg.RCX, reg.R14, reg.RDI, reg.R15
+	line := func(row, step int) operand.Mem {
+		if row%3 == 0 {
+			return at(lines[row/3], step*wordLeftBytes)
+		}
+		return indexed(lines[row/3], stride, uint8(row%3), step*wordLeftBytes)
+	}
+	// place is where a sum lies in memory.
+	place := func(row, vector int) operand.Mem {
+		return at(sums, row*panelColumns*4+vector*32)
+	}
+	p.MOVQ(operand.NewParamAddr("t", 0), argument)
+	p.MOVQ(at(argument, tileSums), sums)
+	p.MOVQ(at(argument, tileAStride), stride)
+	for pass := range passes {
+		label := func(kind string) string { return fmt.Sprintf("%s%d", kind, pass) }
+		p.MOVQ(at(argument, tileB), b)
+		if pass > 0 {
+			p.ADDQ(operand.Imm(wordStepBytes/2), b)
+			p.ADDQ(operand.Imm(panelColumns/2*4), sums)
+		}
+		p.MOVQ(at(argument, tileA), lines[0])
+		for i := 1; i < len(lines); i++ {
+			p.LEAQ(indexed(lines[i-1], stride, 2, 0), lines[i])
+			p.ADDQ(stride, lines[i])
+		}
+		p.MOVQ(at(argument, tileK), left)
+		if fixed {
+			p.MOVQ(operand.U32(0), at(argument, tileScalesMoved))
+			p.Label(label("block"))
+			p.MOVQ(operand.U32(wordBlockSteps), steps)
+			p.CMPQ(left, steps)
+			p.CMOVQLT(left, steps)
+			p.SUBQ(steps, left)
+			for row := range rows {
+				for v := range vectors {
+					p.VPXOR(sum(row, v), sum(row, v), sum(row, v))
+				}
+			}
+		} else {
+			p.MOVQ(left, steps)
+			for row := range rows {
+				for v := range vectors {
+					p.VMOVDQU(place(row, v), sum(row, v))
+				}
+			}
+		}
+		p.TESTQ(steps, steps)
+		p.JZ(operand.LabelRef(label("end")))
+		p.Label(label("next"))
+		for step := range wordSteps {
+			for v := range vectors {
+				p.VPMOVSXBW(at(b, step*wordStepBytes+v*16), right[v])
+			}
+			for row := range rows {
+				factor := factors[row%len(factors)]
+				p.VPBROADCASTD(line(row, step), factor)
+				for v := range vectors {
+					p.VPMADDWD(right[v], factor, product)
+					p.VPADDD(product, sum(row, v), sum(row, v))
+				}
+			}
+		}
+		for _, r := range lines {
+			p.ADDQ(operand.Imm(wordSteps*wordLeftBytes), r)
+		}
+		p.ADDQ(operand.U32(wordSteps*wordStepBytes), b)
+		p.SUBQ(operand.Imm(wordSteps), steps)
+		p.JNZ(operand.LabelRef(label("next")))
+		p.Label(label("end"))
+		if !fixed {
+			for row := range rows {
+				for v := range vectors {
+					p.VMOVDQU(sum(row, v), place(row, v))
+				}
+			}
+			continue
+		}
+		p.MOVQ(at(argument, tileScales), scales)
+		p.ADDQ(at(argument, tileScalesMoved), scales)
+		for row := range rows {
+			p.VBROADCASTSS(at(scales, 0), product)
+			for v := range vectors {
+				p.VCVTDQ2PS(sum(row, v), sum(row, v))
+				p.VMULPS(product, sum(row, v), sum(row, v))
+			}
+			if row+1 < rows {
+				p.ADDQ(at(argument, tileScaleStride), scales)
+			}
+		}
+		p.CMPQ(at(argument, tileScalesMoved), operand.Imm(0))
+		p.JEQ(operand.LabelRef(label("store")))
+		for row := range rows {
+			for v := range vectors {
+				p.VADDPS(place(row, v), sum(row, v), sum(row, v))
+			}
+		}
+		p.Label(label("store"))
+		for row := range rows {
+			for v := range vectors {
+				p.VMOVUPS(sum(row, v), place(row, v))
+			}
+		}
+		p.ADDQ(operand.Imm(4), at(argument, tileScalesMoved))
+		p.TESTQ(left, left)
+		p.JNZ(operand.LabelRef(label("block")))
+	}
+	p.VZEROUPPER()
+	p.RET()
+}
