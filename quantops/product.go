@@ -82,11 +82,9 @@ type panels struct {
 }
 
 const (
-	// blockRows is how many rows of the left operand pass over a panel before the
-	// next panel's turn: it, and as much of the left operand, is in the
-	// second-level cache then.
-	blockRows  = 264
-	blockBytes = 800 << 10
+	// blockRows is how many rows of the left operand pass over a panel at most
+	// before the next panel's turn.
+	blockRows = 264
 	// fewestAhead is of how many tiles on a panel each brings a share of the next.
 	fewestAhead = 3
 	// groupPanels is of how many panels rows are finished before Each sees them.
@@ -157,7 +155,7 @@ func (p *floatProduct) rowsOfBlock(step int) int {
 	case p.pack != nil: // each block packs its panels anew
 		return roundUp(blockRows, step)
 	}
-	return min(roundUp(blockRows, step), max(4*most, blockBytes/(4*max(p.k, 1))/most*most))
+	return min(roundUp(blockRows, step), max(4*most, p.kernels.blockBytes/(4*max(p.k, 1))/most*most))
 }
 
 // panelBytes is how many bytes of panels tiles read for each block of rows.

@@ -11,9 +11,9 @@ import (
 // products are of integers then. That is faster than float32, by some two times
 // on processors with VNNI and somewhat less with AVX2, and less exact than it, but more than float16.
 type PackedFixed struct {
-	level  productLevel
-	bytes  bytePanels
-	scales []float32
+	kernels *productKernels
+	bytes   bytePanels
+	scales  []float32
 	// corrections are −128·Σ of the weights of each column, by block of k.
 	corrections []int32
 }
@@ -24,9 +24,9 @@ func FixedIsFast() bool { return fastestProduct() >= productAVX2 }
 
 // PackFixed packs weights; nil if they have zero points other than 0, or blocks.
 // It keeps nothing of them.
-func PackFixed(w *Int8Weights) *PackedFixed { return packFixed(fastestProduct(), w) }
+func PackFixed(w *Int8Weights) *PackedFixed { return packFixed(fastestProduct().kernels(), w) }
 
-func packFixed(level productLevel, w *Int8Weights) *PackedFixed {
+func packFixed(kernels *productKernels, w *Int8Weights) *PackedFixed {
 	w.check()
 	if w.Block > 0 && w.Block < w.K {
 		return nil
@@ -36,7 +36,7 @@ func packFixed(level productLevel, w *Int8Weights) *PackedFixed {
 			return nil
 		}
 	}
-	p := &PackedFixed{level: level, bytes: packBytes(w, level.kernels())}
+	p := &PackedFixed{kernels: kernels, bytes: packBytes(w, kernels)}
 	p.scales = spread(w.Scales, 1, w.N, p.bytes.width(), func(v float32) float32 { return v })
 	p.corrections = p.bytes.sums(fixedLength)
 	for i := range p.corrections {
@@ -59,7 +59,7 @@ func packFixed(level productLevel, w *Int8Weights) *PackedFixed {
 // with B blocks. A row that holds an infinity or no number is multiplied in
 // float32.
 func (w *PackedFixed) MatMul(dst, a Rows, m int, end Epilogue, workers *Workers) {
-	kernels := w.level.kernels()
+	kernels := w.kernels
 	p := &floatProduct{
 		kernels: kernels, tiles: kernels.fixed, m: m, k: w.bytes.k, n: w.bytes.n, dst: dst, a: a, end: end, count: 1,
 		right: panels{

@@ -42,14 +42,14 @@ func wideRange(random *rand.Rand, m, k int) *guarded {
 }
 
 func TestPackedFixed(t *testing.T) {
-	eachLevel(t, func(t *testing.T, level productLevel) {
+	eachIntegers(t, func(t *testing.T, kernels *productKernels) {
 		random := rand.New(rand.NewPCG(41, 42))
 		workers := NewWorkers(3)
 		defer workers.Close()
 		for _, size := range fixedSizes {
 			m, k, n := size[0], size[1], size[2]
 			w := randomInt8(random, k, n, 0, false, size[2]%2 == 0)
-			packed, generic := packFixed(level, w), packFixed(productGeneric, w)
+			packed, generic := packFixed(kernels, w), packFixed(genericProduct, w)
 			a, dst, want := wideRange(random, m, k), newGuarded(random, m, n), newGuarded(random, m, n)
 			packed.MatMul(dst.Rows, a.Rows, m, Epilogue{}, workers)
 			dst.checkGuards(t)
@@ -89,7 +89,7 @@ func TestPackedFixed(t *testing.T) {
 			for i, q := range w.Q {
 				turned.Q[i%n*k+i/n] = q
 			}
-			if other := packFixed(level, &turned); !slices.Equal(other.bytes.bytes, packed.bytes.bytes) {
+			if other := packFixed(kernels, &turned); !slices.Equal(other.bytes.bytes, packed.bytes.bytes) {
 				t.Fatalf("%v: the transposed weights are packed otherwise", size)
 			}
 		}
@@ -98,12 +98,12 @@ func TestPackedFixed(t *testing.T) {
 
 // TestFixedZeros has blocks of zeros, and of one value: they are exact.
 func TestFixedZeros(t *testing.T) {
-	eachLevel(t, func(t *testing.T, level productLevel) {
+	eachIntegers(t, func(t *testing.T, kernels *productKernels) {
 		const k, n = 300, 40
 		w := randomInt8(rand.New(rand.NewPCG(43, 44)), k, n, 0, false, false)
 		a, dst := make([]float32, 2*k), make([]float32, 2*n)
 		a[k+270] = -3
-		packFixed(level, w).MatMul(Rows{dst, n}, Rows{a, k}, 2, Epilogue{}, nil)
+		packFixed(kernels, w).MatMul(Rows{dst, n}, Rows{a, k}, 2, Epilogue{}, nil)
 		for j := range n {
 			if want := float32(-3*float64(w.Q[270*n+j])) * w.Scales[j]; dst[j] != 0 || math.Abs(float64(dst[n+j]-want)) > math.Abs(float64(want))*0x1p-22 {
 				t.Fatalf("column %d: %v and %v, want 0 and %v", j, dst[j], dst[n+j], want)
@@ -116,7 +116,7 @@ func TestFixedZeros(t *testing.T) {
 // out as a product in float32 has them; the others are not touched by it.
 func TestFixedOddRows(t *testing.T) {
 	inf := float32(math.Inf(1))
-	eachLevel(t, func(t *testing.T, level productLevel) {
+	eachIntegers(t, func(t *testing.T, kernels *productKernels) {
 		random := rand.New(rand.NewPCG(45, 46))
 		const m, k, n = 9, 310, 70
 		w := randomInt8(random, k, n, 0, false, false)
@@ -124,10 +124,10 @@ func TestFixedOddRows(t *testing.T) {
 		clean := slices.Clone(a)
 		a[2*k+7], a[4*k+300], a[8*k] = inf, float32(math.NaN()), -inf
 		got, want, exact := make([]float32, m*n), make([]float32, m*n), make([]float32, m*n)
-		packed := packFixed(level, w)
+		packed := packFixed(kernels, w)
 		packed.MatMul(Rows{got, n}, Rows{a, k}, m, Epilogue{}, nil)
 		packed.MatMul(Rows{want, n}, Rows{clean, k}, m, Epilogue{}, nil)
-		packInt8(level, w).MatMul(Rows{exact, n}, Rows{a, k}, m, Epilogue{}, nil)
+		packInt8(productGeneric, w).MatMul(Rows{exact, n}, Rows{a, k}, m, Epilogue{}, nil)
 		for i := range m * n {
 			switch row := i / n; row {
 			case 2, 4, 8:

@@ -38,15 +38,15 @@ func FuzzProducts(f *testing.F) {
 			within("float32", packFloat32(level, b, k, n, from), packFloat32(productGeneric, b, k, n, from), func(k, j int) float64 { return float64(b[k*n+j]) })
 			within("int8", packInt8(level, w), packInt8(productGeneric, w), w.exact)
 			got, want := make([]float32, m*n), make([]float32, m*n)
-			if fixed := packFixed(level, w); fixed != nil {
+			if fixed := packFixed(level.kernels(), w); fixed != nil {
 				fixed.MatMul(Rows{got, n}, a.Rows, m, Epilogue{}, nil)
-				packFixed(productGeneric, w).MatMul(Rows{want, n}, a.Rows, m, Epilogue{}, nil)
+				packFixed(genericProduct, w).MatMul(Rows{want, n}, a.Rows, m, Epilogue{}, nil)
 				if !slices.Equal(got, want) {
 					t.Fatalf("fixed point, %v: not what plain Go gives", level)
 				}
 			}
 			sums, plain := make([]int32, m*n), make([]int32, m*n)
-			MatMulPacked(sums, bytes, m, []uint8{variant}, packInteger(level, right, k, n, []int8{int8(block)}), nil)
+			MatMulPacked(sums, bytes, m, []uint8{variant}, packInteger(level.kernels(), right, k, n, []int8{int8(block)}), nil)
 			MatMulInteger(plain, bytes, right, m, k, n, []uint8{variant}, []int8{int8(block)}, nil)
 			if !slices.Equal(sums, plain) {
 				t.Fatalf("integers, %v: not what MatMulInteger gives", level)

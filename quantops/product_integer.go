@@ -9,8 +9,8 @@ import (
 // out as the inner loops read it. It is only read once made, so it may be used by
 // several goroutines at once.
 type PackedInteger struct {
-	level productLevel
-	bytes bytePanels
+	kernels *productKernels
+	bytes   bytePanels
 	// sums are Σₖ b for each column, zeros the zero points, nil if all are 0; both
 	// are as wide as the panels. Unsigned integers are stored less 128, and so are
 	// their zero points.
@@ -20,14 +20,14 @@ type PackedInteger struct {
 // PackInteger packs a row-major k×n matrix. There is one zero point for each
 // column, or one for all, or none (nil: it is 0). It keeps nothing of b.
 func PackInteger[B int8 | uint8](b []B, k, n int, zeros []B) *PackedInteger {
-	return packInteger(fastestProduct(), b, k, n, zeros)
+	return packInteger(fastestProduct().kernels(), b, k, n, zeros)
 }
 
 // IntegerIsFast says whether products with a PackedInteger are faster than
 // MatMulInteger on this processor.
 func IntegerIsFast() bool { return fastestProduct() >= productAVX2 }
 
-func packInteger[B int8 | uint8](level productLevel, b []B, k, n int, zeros []B) *PackedInteger {
+func packInteger[B int8 | uint8](kernels *productKernels, b []B, k, n int, zeros []B) *PackedInteger {
 	if k < 0 || n < 0 || len(b) != k*n || !zerosFit(len(zeros), n) {
 		panic("quantops: the matrix and its zero points are not as large as k and n say")
 	}
@@ -40,7 +40,7 @@ func packInteger[B int8 | uint8](level productLevel, b []B, k, n int, zeros []B)
 			q[i] = int8(int(v) - 128)
 		}
 	}
-	p := &PackedInteger{level: level, bytes: packBytes(&Int8Weights{K: k, N: n, Q: q}, level.kernels())}
+	p := &PackedInteger{kernels: kernels, bytes: packBytes(&Int8Weights{K: k, N: n, Q: q}, kernels)}
 	p.sums = p.bytes.sums(max(dotStep, roundUp(k, dotStep)))
 	if len(p.sums) == 0 {
 		p.sums = make([]int32, p.bytes.width())
@@ -143,7 +143,7 @@ func integerProduct[A int8 | uint8](a []A, m int, zeros []A, b *PackedInteger, w
 	r := integerOperands.Get().(*integerRows)
 	r.weights = b
 	r.alike = len(zeros) <= 1 && b.zeros == nil
-	kernels := b.level.kernels()
+	kernels := b.kernels
 	r.depth = roundUp(k, b.bytes.depth)
 	size := 1 // of an integer
 	if kernels.words {
@@ -227,10 +227,13 @@ func (s *productScratch) sumIntegers(p *floatProduct, row, rows, panel, panels i
 	t.sums, t.resume, t.start = unsafe.Pointer(&s.sums), 1, nil
 	first := func(panel, row int) *panelRow { return &s.sums[panel*rows+row] }
 	each := rows // of which the sums begin differently
-	if r.alike && p.tiles == p.kernels.tallDot {
+	switch {
+	case r.alike && (p.kernels.words || p.tiles == p.kernels.tallDot):
 		// A row for each panel, with which all rows of the tiles begin.
 		each, first = 1, func(panel, _ int) *panelRow { return &s.block[panel] }
 		t.start, t.startStride, t.startPanel, t.resume = unsafe.Pointer(&s.block), 0, int(unsafe.Sizeof(panelRow{})), 0
+	case p.kernels.words:
+		t.start, t.startStride = t.sums, int(unsafe.Sizeof(panelRow{}))
 	}
 	if p.k > 0 {
 		t.a = unsafe.Pointer(&r.bytes[row*r.stride])

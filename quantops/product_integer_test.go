@@ -12,14 +12,18 @@ import (
 // that the plain one gives.
 func checkPackedInteger[A, B int8 | uint8](t *testing.T, want []int32, a []A, b []B, m, k, n int, aZeros []A, bZeros []B, workers *Workers) {
 	t.Helper()
-	for level := productGeneric; level <= fastestProduct(); level++ {
-		packed := packInteger(level, b, k, n, bZeros)
+	check := func(name string, kernels *productKernels) {
+		packed := packInteger(kernels, b, k, n, bZeros)
 		got := make([]int32, m*n)
 		MatMulPacked(got, a, m, aZeros, packed, workers)
 		if !slices.Equal(got, want) {
-			t.Fatalf("%T×%T %d×%d×%d, %d and %d zero points, %v: the packed product differs", a, b, m, k, n, len(aZeros), len(bZeros), level)
+			t.Fatalf("%T×%T %d×%d×%d, %d and %d zero points, %v: the packed product differs", a, b, m, k, n, len(aZeros), len(bZeros), name)
 		}
 	}
+	for level := productGeneric; level <= fastestProduct(); level++ {
+		check(level.String(), level.kernels())
+	}
+	check("words in Go", wordsInGo)
 }
 
 func TestPackedIntegerTiles(t *testing.T) {
@@ -53,7 +57,7 @@ func TestPackedIntegersWrapAround(t *testing.T) {
 }
 
 func TestMatMulScaled(t *testing.T) {
-	eachLevel(t, func(t *testing.T, level productLevel) {
+	eachIntegers(t, func(t *testing.T, kernels *productKernels) {
 		random := rand.New(rand.NewPCG(53, 54))
 		for _, size := range [][3]int{{1, 5, 3}, {3, 64, 32}, {14, 33, 77}, {40, 100, 200}} {
 			m, k, n := size[0], size[1], size[2]
@@ -61,7 +65,7 @@ func TestMatMulScaled(t *testing.T) {
 			zero := []uint8{131}
 			sums := make([]int32, m*n)
 			MatMulInteger(sums, a, b, m, k, n, zero, nil, nil)
-			packed := packInteger(level, b, k, n, nil)
+			packed := packInteger(kernels, b, k, n, nil)
 			for _, scales := range [][]float32{normals(random, n), {0.25}} {
 				bias := normals(random, n)
 				dst := newGuarded(random, m, n)

@@ -36,6 +36,10 @@ type productKernels struct {
 	// tallFixed, if not nil, is for so many rows of fixed point.
 	tallFixed func(*fixedTiles)
 	dotDepth  int // what k is rounded up to in operands of bytes
+	// blockBytes is how much of a left operand passes over a panel before the next
+	// panel's turn: both are in the second-level cache then, which has 1 MiB and more
+	// where there is AVX-512, else a half or a quarter of that.
+	blockBytes int
 	// widenPanel writes the k rows of a panel of int8 to sums, as float32; nil:
 	// there is none.
 	widenPanel        func(*tile)
@@ -51,7 +55,7 @@ type productKernels struct {
 var genericProduct = &productKernels{
 	float32: genericTiles(tileFloat32), int8: genericTiles(tileInt8), shiftedInt8: genericTiles(tileShiftedInt8),
 	dot: genericTiles(tileDot), dotDepth: dotStep, fixed: genericTiles(tileFixed), fixBlock: fixBlockGeneric,
-	finish: finishGeneric, addScaled: addScaledGeneric, finishColumns: 1,
+	finish: finishGeneric, addScaled: addScaledGeneric, finishColumns: 1, blockBytes: 256 << 10,
 }
 
 // fastestProduct is the level of this processor.

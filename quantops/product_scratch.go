@@ -168,7 +168,10 @@ func (s *productScratch) fetchAhead(p *floatProduct, panel, last, index, count i
 	t := &s.tile
 	t.ahead, t.aheadStride = t.b, 0
 	each := p.k // how often a tile asks for memory
-	if p.fixed != nil {
+	switch {
+	case p.kernels.words && (p.fixed != nil || p.integers != nil):
+		each = 2 * ((p.k + wordDepth - 1) / wordDepth)
+	case p.fixed != nil:
 		each = 2 * ((p.k + dotStep - 1) / dotStep)
 	}
 	steps := count * each

@@ -18,7 +18,7 @@ func TestRowsThatAlias(t *testing.T) {
 			stride := roundUp(k, aliasBytes/4)
 			w, right := randomInt8(random, k, n, 0, false, false), normals(random, k*n)
 			for name, product := range map[string]packedProduct{
-				"float32": packFloat32(level, right, k, n, packing{b: Rows{right, n}}), "int8": packInt8(level, w), "fixed": packFixed(level, w),
+				"float32": packFloat32(level, right, k, n, packing{b: Rows{right, n}}), "int8": packInt8(level, w), "fixed": packFixed(level.kernels(), w),
 			} {
 				a, dst, alone := normals(random, m*stride), make([]float32, m*n), make([]float32, n)
 				before := slices.Clone(a)

@@ -14,6 +14,20 @@ func eachLevel(t *testing.T, test func(t *testing.T, level productLevel)) {
 	}
 }
 
+// wordsInGo are kernels whose left operands of integers are 16 bits wide, in plain Go.
+var wordsInGo = func() *productKernels {
+	k := *genericProduct
+	k.words, k.dotDepth, k.dot, k.fixed, k.fixBlock = true, wordDepth, genericTiles(tileWords), genericTiles(tileFixedWords), fixWordsGeneric
+	return &k
+}()
+
+// eachIntegers runs a test with the inner loops for integers of every level that
+// this processor has, and with those in Go that are no level's.
+func eachIntegers(t *testing.T, test func(t *testing.T, kernels *productKernels)) {
+	eachLevel(t, func(t *testing.T, level productLevel) { test(t, level.kernels()) })
+	t.Run("words in Go", func(t *testing.T) { test(t, wordsInGo) })
+}
+
 // guard is what stands around a matrix and between its rows: it has to stay, and
 // a read of it would show.
 const guard = 0x1p100

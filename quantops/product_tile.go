@@ -24,11 +24,11 @@ type tile struct {
 	// aheadStride how far they go with each step of k.
 	ahead       unsafe.Pointer
 	aheadStride int
-	// What else the loops in AMX's tiles are given: the shapes of its registers;
-	// where the sums begin with, a row of each panel startStride bytes after
-	// another (0: it is the same for all), and a panel startPanel bytes after
-	// another, or nil: they begin as resume says; and how many tiles of 32 rows
-	// lie below each other.
+	// What else the loops in AMX's tiles are given, and start also those for integers
+	// of 16 bits: the shapes of its registers; what the sums begin with, a row of each
+	// panel startStride bytes after another (0: it is the same for all), and a panel
+	// startPanel bytes after another, or nil: they begin as resume says; and how many
+	// tiles of 32 rows lie below each other.
 	configuration           *amxConfiguration
 	start                   unsafe.Pointer
 	startStride, startPanel int

@@ -284,9 +284,6 @@ func tile12x32DotVNNI(t *tile)
 //go:noescape
 func widenPanelAVX512(t *tile)
 
-//go:noescape
-func widenPanelAVX2(t *tile)
-
 // tilesFloat32AVX512 are the tiles of weights in float32.
 var tilesFloat32AVX512 = []tileKernel{
 	{rows: 1, panels: 1, run: tile1x32Float32AVX512},

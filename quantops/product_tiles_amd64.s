@@ -1857,13 +1857,15 @@ store0:
 	RET
 
 // func tile1x32Float32AVX2(t *tile)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·tile1x32Float32AVX2(SB), NOSPLIT, $0-8
 	MOVQ   t+0(FP), AX
 	MOVQ   (AX), DI
 	MOVQ   16(AX), R10
 	MOVQ   48(AX), R11
 	MOVQ   40(AX), R12
+	MOVQ   88(AX), R15
+	MOVQ   96(AX), DX
 	MOVQ   32(AX), CX
 	MOVQ   8(AX), SI
 	CMPQ   72(AX), $0x00
@@ -1894,6 +1896,8 @@ next0:
 	VFMADD231PS  Y5, Y8, Y1
 	VFMADD231PS  Y6, Y8, Y2
 	VFMADD231PS  Y7, Y8, Y3
+	PREFETCHT1   (R15)
+	ADDQ         DX, R15
 	ADDQ         $0x04, SI
 	ADDQ         R11, R10
 	DECQ         CX
@@ -1984,13 +1988,15 @@ store0:
 	RET
 
 // func tile2x32Float32AVX2(t *tile)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·tile2x32Float32AVX2(SB), NOSPLIT, $0-8
 	MOVQ   t+0(FP), AX
 	MOVQ   (AX), DI
 	MOVQ   16(AX), R10
 	MOVQ   48(AX), R11
 	MOVQ   40(AX), R12
+	MOVQ   88(AX), R15
+	MOVQ   96(AX), DX
 	MOVQ   32(AX), CX
 	MOVQ   8(AX), SI
 	CMPQ   72(AX), $0x00
@@ -2034,6 +2040,8 @@ next0:
 	VFMADD231PS  Y9, Y13, Y5
 	VFMADD231PS  Y10, Y13, Y6
 	VFMADD231PS  Y11, Y13, Y7
+	PREFETCHT1   (R15)
+	ADDQ         DX, R15
 	ADDQ         $0x04, SI
 	ADDQ         R11, R10
 	DECQ         CX
@@ -2052,13 +2060,15 @@ store0:
 	RET
 
 // func tile3x32Float32AVX2(t *tile)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·tile3x32Float32AVX2(SB), NOSPLIT, $0-8
 	MOVQ   t+0(FP), AX
 	MOVQ   (AX), DI
 	MOVQ   16(AX), R10
 	MOVQ   48(AX), R11
 	MOVQ   40(AX), R12
+	MOVQ   88(AX), R15
+	MOVQ   96(AX), DX
 	MOVQ   32(AX), CX
 	MOVQ   8(AX), SI
 	CMPQ   72(AX), $0x00
@@ -2095,6 +2105,8 @@ next0:
 	VBROADCASTSS (SI)(R12*2), Y10
 	VFMADD231PS  Y6, Y10, Y4
 	VFMADD231PS  Y7, Y10, Y5
+	PREFETCHT1   (R15)
+	ADDQ         DX, R15
 	ADDQ         $0x04, SI
 	ADDQ         R11, R10
 	DECQ         CX
@@ -2162,13 +2174,15 @@ store1:
 	RET
 
 // func tile4x32Float32AVX2(t *tile)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·tile4x32Float32AVX2(SB), NOSPLIT, $0-8
 	MOVQ   t+0(FP), AX
 	MOVQ   (AX), DI
 	MOVQ   16(AX), R10
 	MOVQ   48(AX), R11
 	MOVQ   40(AX), R12
+	MOVQ   88(AX), R15
+	MOVQ   96(AX), DX
 	MOVQ   32(AX), CX
 	MOVQ   8(AX), SI
 	LEAQ   (SI)(R12*2), BX
@@ -2214,6 +2228,8 @@ next0:
 	VBROADCASTSS (BX), Y13
 	VFMADD231PS  Y8, Y13, Y6
 	VFMADD231PS  Y9, Y13, Y7
+	PREFETCHT1   (R15)
+	ADDQ         DX, R15
 	ADDQ         $0x04, SI
 	ADDQ         $0x04, BX
 	ADDQ         R11, R10
@@ -2296,13 +2312,15 @@ store1:
 	RET
 
 // func tile5x32Float32AVX2(t *tile)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·tile5x32Float32AVX2(SB), NOSPLIT, $0-8
 	MOVQ   t+0(FP), AX
 	MOVQ   (AX), DI
 	MOVQ   16(AX), R10
 	MOVQ   48(AX), R11
 	MOVQ   40(AX), R12
+	MOVQ   88(AX), R15
+	MOVQ   96(AX), DX
 	MOVQ   32(AX), CX
 	MOVQ   8(AX), SI
 	LEAQ   (SI)(R12*2), BX
@@ -2355,6 +2373,8 @@ next0:
 	VBROADCASTSS (BX)(R12*1), Y12
 	VFMADD231PS  Y10, Y12, Y8
 	VFMADD231PS  Y11, Y12, Y9
+	PREFETCHT1   (R15)
+	ADDQ         DX, R15
 	ADDQ         $0x04, SI
 	ADDQ         $0x04, BX
 	ADDQ         R11, R10
@@ -2448,13 +2468,15 @@ store1:
 	RET
 
 // func tile6x32Float32AVX2(t *tile)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·tile6x32Float32AVX2(SB), NOSPLIT, $0-8
 	MOVQ   t+0(FP), AX
 	MOVQ   (AX), DI
 	MOVQ   16(AX), R10
 	MOVQ   48(AX), R11
 	MOVQ   40(AX), R12
+	MOVQ   88(AX), R15
+	MOVQ   96(AX), DX
 	MOVQ   32(AX), CX
 	MOVQ   8(AX), SI
 	LEAQ   (SI)(R12*2), BX
@@ -2514,6 +2536,8 @@ next0:
 	VBROADCASTSS (BX)(R12*2), Y15
 	VFMADD231PS  Y12, Y15, Y10
 	VFMADD231PS  Y13, Y15, Y11
+	PREFETCHT1   (R15)
+	ADDQ         DX, R15
 	ADDQ         $0x04, SI
 	ADDQ         $0x04, BX
 	ADDQ         R11, R10
@@ -4528,13 +4552,15 @@ store0:
 	RET
 
 // func tile1x32Int8AVX2(t *tile)
-// Requires: AVX, AVX2, FMA3
+// Requires: AVX, AVX2, FMA3, MMX+
 TEXT ·tile1x32Int8AVX2(SB), NOSPLIT, $0-8
 	MOVQ   t+0(FP), AX
 	MOVQ   (AX), DI
 	MOVQ   16(AX), R10
 	MOVQ   48(AX), R11
 	MOVQ   40(AX), R12
+	MOVQ   88(AX), R15
+	MOVQ   96(AX), DX
 	MOVQ   32(AX), CX
 	MOVQ   8(AX), SI
 	CMPQ   72(AX), $0x00
@@ -4569,6 +4595,8 @@ next0:
 	VFMADD231PS  Y5, Y8, Y1
 	VFMADD231PS  Y6, Y8, Y2
 	VFMADD231PS  Y7, Y8, Y3
+	PREFETCHT1   (R15)
+	ADDQ         DX, R15
 	ADDQ         $0x04, SI
 	ADDQ         R11, R10
 	DECQ         CX
@@ -4667,13 +4695,15 @@ store0:
 	RET
 
 // func tile2x32Int8AVX2(t *tile)
-// Requires: AVX, AVX2, FMA3
+// Requires: AVX, AVX2, FMA3, MMX+
 TEXT ·tile2x32Int8AVX2(SB), NOSPLIT, $0-8
 	MOVQ   t+0(FP), AX
 	MOVQ   (AX), DI
 	MOVQ   16(AX), R10
 	MOVQ   48(AX), R11
 	MOVQ   40(AX), R12
+	MOVQ   88(AX), R15
+	MOVQ   96(AX), DX
 	MOVQ   32(AX), CX
 	MOVQ   8(AX), SI
 	CMPQ   72(AX), $0x00
@@ -4721,6 +4751,8 @@ next0:
 	VFMADD231PS  Y9, Y13, Y5
 	VFMADD231PS  Y10, Y13, Y6
 	VFMADD231PS  Y11, Y13, Y7
+	PREFETCHT1   (R15)
+	ADDQ         DX, R15
 	ADDQ         $0x04, SI
 	ADDQ         R11, R10
 	DECQ         CX
@@ -4739,13 +4771,15 @@ store0:
 	RET
 
 // func tile3x32Int8AVX2(t *tile)
-// Requires: AVX, AVX2, FMA3
+// Requires: AVX, AVX2, FMA3, MMX+
 TEXT ·tile3x32Int8AVX2(SB), NOSPLIT, $0-8
 	MOVQ   t+0(FP), AX
 	MOVQ   (AX), DI
 	MOVQ   16(AX), R10
 	MOVQ   48(AX), R11
 	MOVQ   40(AX), R12
+	MOVQ   88(AX), R15
+	MOVQ   96(AX), DX
 	MOVQ   32(AX), CX
 	MOVQ   8(AX), SI
 	CMPQ   72(AX), $0x00
@@ -4784,6 +4818,8 @@ next0:
 	VBROADCASTSS (SI)(R12*2), Y10
 	VFMADD231PS  Y6, Y10, Y4
 	VFMADD231PS  Y7, Y10, Y5
+	PREFETCHT1   (R15)
+	ADDQ         DX, R15
 	ADDQ         $0x04, SI
 	ADDQ         R11, R10
 	DECQ         CX
@@ -4853,13 +4889,15 @@ store1:
 	RET
 
 // func tile4x32Int8AVX2(t *tile)
-// Requires: AVX, AVX2, FMA3
+// Requires: AVX, AVX2, FMA3, MMX+
 TEXT ·tile4x32Int8AVX2(SB), NOSPLIT, $0-8
 	MOVQ   t+0(FP), AX
 	MOVQ   (AX), DI
 	MOVQ   16(AX), R10
 	MOVQ   48(AX), R11
 	MOVQ   40(AX), R12
+	MOVQ   88(AX), R15
+	MOVQ   96(AX), DX
 	MOVQ   32(AX), CX
 	MOVQ   8(AX), SI
 	LEAQ   (SI)(R12*2), BX
@@ -4907,6 +4945,8 @@ next0:
 	VBROADCASTSS (BX), Y13
 	VFMADD231PS  Y8, Y13, Y6
 	VFMADD231PS  Y9, Y13, Y7
+	PREFETCHT1   (R15)
+	ADDQ         DX, R15
 	ADDQ         $0x04, SI
 	ADDQ         $0x04, BX
 	ADDQ         R11, R10
@@ -4991,13 +5031,15 @@ store1:
 	RET
 
 // func tile5x32Int8AVX2(t *tile)
-// Requires: AVX, AVX2, FMA3
+// Requires: AVX, AVX2, FMA3, MMX+
 TEXT ·tile5x32Int8AVX2(SB), NOSPLIT, $0-8
 	MOVQ   t+0(FP), AX
 	MOVQ   (AX), DI
 	MOVQ   16(AX), R10
 	MOVQ   48(AX), R11
 	MOVQ   40(AX), R12
+	MOVQ   88(AX), R15
+	MOVQ   96(AX), DX
 	MOVQ   32(AX), CX
 	MOVQ   8(AX), SI
 	LEAQ   (SI)(R12*2), BX
@@ -5052,6 +5094,8 @@ next0:
 	VBROADCASTSS (BX)(R12*1), Y12
 	VFMADD231PS  Y10, Y12, Y8
 	VFMADD231PS  Y11, Y12, Y9
+	PREFETCHT1   (R15)
+	ADDQ         DX, R15
 	ADDQ         $0x04, SI
 	ADDQ         $0x04, BX
 	ADDQ         R11, R10
@@ -5147,13 +5191,15 @@ store1:
 	RET
 
 // func tile6x32Int8AVX2(t *tile)
-// Requires: AVX, AVX2, FMA3
+// Requires: AVX, AVX2, FMA3, MMX+
 TEXT ·tile6x32Int8AVX2(SB), NOSPLIT, $0-8
 	MOVQ   t+0(FP), AX
 	MOVQ   (AX), DI
 	MOVQ   16(AX), R10
 	MOVQ   48(AX), R11
 	MOVQ   40(AX), R12
+	MOVQ   88(AX), R15
+	MOVQ   96(AX), DX
 	MOVQ   32(AX), CX
 	MOVQ   8(AX), SI
 	LEAQ   (SI)(R12*2), BX
@@ -5215,6 +5261,8 @@ next0:
 	VBROADCASTSS (BX)(R12*2), Y15
 	VFMADD231PS  Y12, Y15, Y10
 	VFMADD231PS  Y13, Y15, Y11
+	PREFETCHT1   (R15)
+	ADDQ         DX, R15
 	ADDQ         $0x04, SI
 	ADDQ         $0x04, BX
 	ADDQ         R11, R10
@@ -7305,7 +7353,7 @@ store0:
 	RET
 
 // func tile1x32ShiftedInt8AVX2(t *tile)
-// Requires: AVX, AVX2, FMA3
+// Requires: AVX, AVX2, FMA3, MMX+
 TEXT ·tile1x32ShiftedInt8AVX2(SB), NOSPLIT, $0-8
 	MOVQ   t+0(FP), AX
 	MOVQ   (AX), DI
@@ -7313,6 +7361,8 @@ TEXT ·tile1x32ShiftedInt8AVX2(SB), NOSPLIT, $0-8
 	MOVQ   48(AX), R11
 	MOVQ   40(AX), R12
 	MOVQ   24(AX), R14
+	MOVQ   88(AX), R15
+	MOVQ   96(AX), DX
 	MOVQ   32(AX), CX
 	MOVQ   8(AX), SI
 	CMPQ   72(AX), $0x00
@@ -7351,6 +7401,8 @@ next0:
 	VFMADD231PS  Y5, Y8, Y1
 	VFMADD231PS  Y6, Y8, Y2
 	VFMADD231PS  Y7, Y8, Y3
+	PREFETCHT1   (R15)
+	ADDQ         DX, R15
 	ADDQ         $0x04, SI
 	ADDQ         R11, R10
 	DECQ         CX
@@ -7458,7 +7510,7 @@ store0:
 	RET
 
 // func tile2x32ShiftedInt8AVX2(t *tile)
-// Requires: AVX, AVX2, FMA3
+// Requires: AVX, AVX2, FMA3, MMX+
 TEXT ·tile2x32ShiftedInt8AVX2(SB), NOSPLIT, $0-8
 	MOVQ   t+0(FP), AX
 	MOVQ   (AX), DI
@@ -7466,6 +7518,8 @@ TEXT ·tile2x32ShiftedInt8AVX2(SB), NOSPLIT, $0-8
 	MOVQ   48(AX), R11
 	MOVQ   40(AX), R12
 	MOVQ   24(AX), R14
+	MOVQ   88(AX), R15
+	MOVQ   96(AX), DX
 	MOVQ   32(AX), CX
 	MOVQ   8(AX), SI
 	CMPQ   72(AX), $0x00
@@ -7517,6 +7571,8 @@ next0:
 	VFMADD231PS  Y9, Y13, Y5
 	VFMADD231PS  Y10, Y13, Y6
 	VFMADD231PS  Y11, Y13, Y7
+	PREFETCHT1   (R15)
+	ADDQ         DX, R15
 	ADDQ         $0x04, SI
 	ADDQ         R11, R10
 	DECQ         CX
@@ -7535,7 +7591,7 @@ store0:
 	RET
 
 // func tile3x32ShiftedInt8AVX2(t *tile)
-// Requires: AVX, AVX2, FMA3
+// Requires: AVX, AVX2, FMA3, MMX+
 TEXT ·tile3x32ShiftedInt8AVX2(SB), NOSPLIT, $0-8
 	MOVQ   t+0(FP), AX
 	MOVQ   (AX), DI
@@ -7543,6 +7599,8 @@ TEXT ·tile3x32ShiftedInt8AVX2(SB), NOSPLIT, $0-8
 	MOVQ   48(AX), R11
 	MOVQ   40(AX), R12
 	MOVQ   24(AX), R14
+	MOVQ   88(AX), R15
+	MOVQ   96(AX), DX
 	MOVQ   32(AX), CX
 	MOVQ   8(AX), SI
 	CMPQ   72(AX), $0x00
@@ -7583,6 +7641,8 @@ next0:
 	VBROADCASTSS (SI)(R12*2), Y10
 	VFMADD231PS  Y6, Y10, Y4
 	VFMADD231PS  Y7, Y10, Y5
+	PREFETCHT1   (R15)
+	ADDQ         DX, R15
 	ADDQ         $0x04, SI
 	ADDQ         R11, R10
 	DECQ         CX
@@ -7655,7 +7715,7 @@ store1:
 	RET
 
 // func tile4x32ShiftedInt8AVX2(t *tile)
-// Requires: AVX, AVX2, FMA3
+// Requires: AVX, AVX2, FMA3, MMX+
 TEXT ·tile4x32ShiftedInt8AVX2(SB), NOSPLIT, $0-8
 	MOVQ   t+0(FP), AX
 	MOVQ   (AX), DI
@@ -7663,6 +7723,8 @@ TEXT ·tile4x32ShiftedInt8AVX2(SB), NOSPLIT, $0-8
 	MOVQ   48(AX), R11
 	MOVQ   40(AX), R12
 	MOVQ   24(AX), R14
+	MOVQ   88(AX), R15
+	MOVQ   96(AX), DX
 	MOVQ   32(AX), CX
 	MOVQ   8(AX), SI
 	LEAQ   (SI)(R12*2), BX
@@ -7712,6 +7774,8 @@ next0:
 	VBROADCASTSS (BX), Y13
 	VFMADD231PS  Y8, Y13, Y6
 	VFMADD231PS  Y9, Y13, Y7
+	PREFETCHT1   (R15)
+	ADDQ         DX, R15
 	ADDQ         $0x04, SI
 	ADDQ         $0x04, BX
 	ADDQ         R11, R10
@@ -7799,7 +7863,7 @@ store1:
 	RET
 
 // func tile5x32ShiftedInt8AVX2(t *tile)
-// Requires: AVX, AVX2, FMA3
+// Requires: AVX, AVX2, FMA3, MMX+
 TEXT ·tile5x32ShiftedInt8AVX2(SB), NOSPLIT, $0-8
 	MOVQ   t+0(FP), AX
 	MOVQ   (AX), DI
@@ -7807,6 +7871,8 @@ TEXT ·tile5x32ShiftedInt8AVX2(SB), NOSPLIT, $0-8
 	MOVQ   48(AX), R11
 	MOVQ   40(AX), R12
 	MOVQ   24(AX), R14
+	MOVQ   88(AX), R15
+	MOVQ   96(AX), DX
 	MOVQ   32(AX), CX
 	MOVQ   8(AX), SI
 	LEAQ   (SI)(R12*2), BX
@@ -7863,6 +7929,8 @@ next0:
 	VBROADCASTSS (BX)(R12*1), Y12
 	VFMADD231PS  Y10, Y12, Y8
 	VFMADD231PS  Y11, Y12, Y9
+	PREFETCHT1   (R15)
+	ADDQ         DX, R15
 	ADDQ         $0x04, SI
 	ADDQ         $0x04, BX
 	ADDQ         R11, R10
@@ -7961,7 +8029,7 @@ store1:
 	RET
 
 // func tile6x32ShiftedInt8AVX2(t *tile)
-// Requires: AVX, AVX2, FMA3
+// Requires: AVX, AVX2, FMA3, MMX+
 TEXT ·tile6x32ShiftedInt8AVX2(SB), NOSPLIT, $0-8
 	MOVQ   t+0(FP), AX
 	MOVQ   (AX), DI
@@ -7969,6 +8037,8 @@ TEXT ·tile6x32ShiftedInt8AVX2(SB), NOSPLIT, $0-8
 	MOVQ   48(AX), R11
 	MOVQ   40(AX), R12
 	MOVQ   24(AX), R14
+	MOVQ   88(AX), R15
+	MOVQ   96(AX), DX
 	MOVQ   32(AX), CX
 	MOVQ   8(AX), SI
 	LEAQ   (SI)(R12*2), BX
@@ -8032,6 +8102,8 @@ next0:
 	VBROADCASTSS (BX)(R12*2), Y15
 	VFMADD231PS  Y12, Y15, Y10
 	VFMADD231PS  Y13, Y15, Y11
+	PREFETCHT1   (R15)
+	ADDQ         DX, R15
 	ADDQ         $0x04, SI
 	ADDQ         $0x04, BX
 	ADDQ         R11, R10
@@ -9963,38 +10035,6 @@ next:
 	VPMOVSXBD 16(SI), Z1
 	VCVTDQ2PS Z1, Z1
 	VMOVUPS   Z1, 64(DI)
-	ADDQ      $0x20, SI
-	ADDQ      $0x00000080, DI
-	DECQ      CX
-	JNZ       next
-
-done:
-	VZEROUPPER
-	RET
-
-// func widenPanelAVX2(t *tile)
-// Requires: AVX, AVX2
-TEXT ·widenPanelAVX2(SB), NOSPLIT, $0-8
-	MOVQ  t+0(FP), AX
-	MOVQ  (AX), DI
-	MOVQ  16(AX), SI
-	MOVQ  32(AX), CX
-	TESTQ CX, CX
-	JZ    done
-
-next:
-	VPMOVSXBD (SI), Y0
-	VCVTDQ2PS Y0, Y0
-	VMOVUPS   Y0, (DI)
-	VPMOVSXBD 8(SI), Y1
-	VCVTDQ2PS Y1, Y1
-	VMOVUPS   Y1, 32(DI)
-	VPMOVSXBD 16(SI), Y2
-	VCVTDQ2PS Y2, Y2
-	VMOVUPS   Y2, 64(DI)
-	VPMOVSXBD 24(SI), Y3
-	VCVTDQ2PS Y3, Y3
-	VMOVUPS   Y3, 96(DI)
 	ADDQ      $0x20, SI
 	ADDQ      $0x00000080, DI
 	DECQ      CX

@@ -13,13 +13,14 @@ const (
 )
 
 // tileWords is the inner loop for integers of 16 bits on the left and signed bytes
-// on the right, which adds to sums in int32 that wrap around; k counts steps of two:
+// on the right, summed in int32, which wraps around; k counts steps of two:
 //
-//	sums[i][j] += Σₖ Σᵢ₌₀…₁ a[i][2k+i]·b[k][j][i]
+//	sums[i][j] = start[i][j] + Σₖ Σᵢ₌₀…₁ a[i][2k+i]·b[k][j][i]
 func tileWords(t *tile) {
 	type row = [panelColumns]int32
 	for i := range t.rows {
 		sums := (*row)(unsafe.Add(t.sums, i*int(unsafe.Sizeof(row{}))))
+		*sums = *(*row)(unsafe.Add(t.start, i*t.startStride))
 		a := unsafe.Slice((*int16)(unsafe.Add(t.a, i*t.aStride)), wordStep*t.k)
 		for k := range t.k {
 			b := (*[wordStep * panelColumns]int8)(unsafe.Add(t.b, k*wordStep*panelColumns))
@@ -40,12 +41,11 @@ func tileWords(t *tile) {
 func tileFixedWords(t *tile) {
 	var sums [genericRows]panelRow
 	block := *t
-	block.sums = unsafe.Pointer(&sums)
+	block.sums, block.start, block.startStride = unsafe.Pointer(&sums), unsafe.Pointer(&zerosRow), 0
 	for i, left := 0, t.k; left > 0; i++ {
 		block.a, block.b = unsafe.Add(t.a, i*fixedLength*2), unsafe.Add(t.b, i*fixedLength*panelColumns)
 		block.k = min(left, fixedLength/wordStep)
 		left -= block.k
-		clear(sums[:t.rows])
 		tileWords(&block)
 		for row := range t.rows {
 			scale := *(*float32)(unsafe.Add(unsafe.Pointer(t.scales), row*t.scaleStride+4*i))

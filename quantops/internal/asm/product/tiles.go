@@ -75,15 +75,13 @@ func tiles() *part {
 			fmt.Fprintf(&p.tables, "}\n\n")
 		}
 	}
-	for _, l := range []level{avx512, avx2} {
-		p.widenPanel(l)
-	}
+	p.widenPanel()
 	return p
 }
 
 // widenPanel makes what converts a panel of int8 for the tiles of float32.
-func (p *part) widenPanel(l level) {
-	name := "widenPanel" + l.name
+func (p *part) widenPanel() {
+	name := "widenPanelAVX512"
 	p.function(name, "tile", name+" converts k rows of a panel of int8 to float32.")
 	dst, src, k := reg.RDI, reg.RSI, reg.RCX
 	p.MOVQ(operand.NewParamAddr("t", 0), reg.RAX)
@@ -93,10 +91,10 @@ func (p *part) widenPanel(l level) {
 	p.TESTQ(k, k)
 	p.JZ(operand.LabelRef("done"))
 	p.Label("next")
-	for i, v := range l.vectors[:panelColumns/l.lanes] {
-		p.VPMOVSXBD(at(src, l.lanes*i), v)
-		p.VCVTDQ2PS(v, v)
-		p.VMOVUPS(v, at(dst, 4*l.lanes*i))
+	for i, z := range avx512.vectors[:2] {
+		p.VPMOVSXBD(at(src, 16*i), z)
+		p.VCVTDQ2PS(z, z)
+		p.VMOVUPS(z, at(dst, 64*i))
 	}
 	p.ADDQ(operand.Imm(panelColumns), src)
 	p.ADDQ(operand.U32(4*panelColumns), dst)
@@ -149,7 +147,7 @@ func (p *part) tile(l level, w weight, s shape) string {
 	if w.zeros {
 		p.MOVQ(at(argument, tileZeros), zeros)
 	}
-	fetches := l.lanes == 16 && s.panels == 1 && !w.dot
+	fetches := s.panels == 1 && !w.dot
 	ahead, aheadStride := reg.R15, panels3
 	if fetches {
 		p.MOVQ(at(argument, tileAhead), ahead)
@@ -251,7 +249,7 @@ func (p *part) tile(l level, w weight, s shape) string {
 				}
 			}
 		}
-		if fetches {
+		if fetches && pass == 0 {
 			p.PREFETCHT1(at(ahead, 0))
 			p.ADDQ(aheadStride, ahead)
 		}

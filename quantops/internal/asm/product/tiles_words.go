@@ -41,7 +41,7 @@ func tilesWords() *part {
 
 // tileWords makes the loop over k for some rows and a panel, of which more than two
 // rows take one half after the other. All sums stay in registers: those of integers
-// begin with what is there; those of fixed point are of one block at a time, become
+// begin with what the tile says; those of fixed point are of one block at a time, become
 // float32 at its end, times the block's scale, and are added to the sums in memory.
 func (p *part) tileWords(rows int, fixed bool) {
 	vectors, passes := 4, 1
@@ -56,7 +56,7 @@ func (p *part) tileWords(rows int, fixed bool) {
 	}
 	argument := reg.RAX
 	lines := []reg.Register{reg.RSI, reg.RBX}[:(rows+2)/3] // every third row
-	stride, b, steps, left, sums, scales := reg.R12, reg.R10, reg.RCX, reg.R14, reg.RDI, reg.R15
+	stride, b, steps, left, sums, source, ahead, aheadStride := reg.R12, reg.R10, reg.RCX, reg.R14, reg.RDI, reg.R15, reg.R11, reg.RDX
 	line := func(row, step int) operand.Mem {
 		if row%3 == 0 {
 			return at(lines[row/3], step*wordLeftBytes)
@@ -70,6 +70,8 @@ func (p *part) tileWords(rows int, fixed bool) {
 	p.MOVQ(operand.NewParamAddr("t", 0), argument)
 	p.MOVQ(at(argument, tileSums), sums)
 	p.MOVQ(at(argument, tileAStride), stride)
+	p.MOVQ(at(argument, tileAhead), ahead)
+	p.MOVQ(at(argument, tileAheadStride), aheadStride)
 	for pass := range passes {
 		label := func(kind string) string { return fmt.Sprintf("%s%d", kind, pass) }
 		p.MOVQ(at(argument, tileB), b)
@@ -97,10 +99,12 @@ func (p *part) tileWords(rows int, fixed bool) {
 			}
 		} else {
 			p.MOVQ(left, steps)
+			p.MOVQ(at(argument, tileStart), source)
 			for row := range rows {
 				for v := range vectors {
-					p.VMOVDQU(place(row, v), sum(row, v))
+					p.VMOVDQU(at(source, pass*panelColumns/2*4+v*32), sum(row, v))
 				}
+				p.ADDQ(at(argument, tileStartStride), source)
 			}
 		}
 		p.TESTQ(steps, steps)
@@ -119,6 +123,10 @@ func (p *part) tileWords(rows int, fixed bool) {
 				}
 			}
 		}
+		for range 2 * (1 - pass) {
+			p.PREFETCHT1(at(ahead, 0))
+			p.ADDQ(aheadStride, ahead)
+		}
 		for _, r := range lines {
 			p.ADDQ(operand.Imm(wordSteps*wordLeftBytes), r)
 		}
@@ -134,16 +142,16 @@ func (p *part) tileWords(rows int, fixed bool) {
 			}
 			continue
 		}
-		p.MOVQ(at(argument, tileScales), scales)
-		p.ADDQ(at(argument, tileScalesMoved), scales)
+		p.MOVQ(at(argument, tileScales), source)
+		p.ADDQ(at(argument, tileScalesMoved), source)
 		for row := range rows {
-			p.VBROADCASTSS(at(scales, 0), product)
+			p.VBROADCASTSS(at(source, 0), product)
 			for v := range vectors {
 				p.VCVTDQ2PS(sum(row, v), sum(row, v))
 				p.VMULPS(product, sum(row, v), sum(row, v))
 			}
 			if row+1 < rows {
-				p.ADDQ(at(argument, tileScaleStride), scales)
+				p.ADDQ(at(argument, tileScaleStride), source)
 			}
 		}
 		p.CMPQ(at(argument, tileScalesMoved), operand.Imm(0))
