@@ -85,8 +85,6 @@ const (
 	// blockRows is how many rows of the left operand pass over a panel at most
 	// before the next panel's turn.
 	blockRows = 264
-	// fewestAhead is of how many tiles on a panel each brings a share of the next.
-	fewestAhead = 3
 	// groupPanels is of how many panels rows are finished before Each sees them.
 	groupPanels = 8
 	// worthPart is about how many multiplications make up for calling a worker.

@@ -78,10 +78,10 @@ func dotTilesAMX(narrow, wide, tall func(*tile)) *tileSet {
 	}
 	var list []tileKernel
 	for rows := 1; rows <= amxRows; rows++ {
-		list = append(list, tileKernel{rows, 1, few(narrow)}, tileKernel{rows, 2, few(wide)})
+		list = append(list, tileKernel{rows: rows, panels: 1, run: few(narrow)}, tileKernel{rows: rows, panels: 2, run: few(wide)})
 	}
 	for rows := amxRows + 1; rows <= amxTallRows; rows++ {
-		list = append(list, tileKernel{rows, 1, many})
+		list = append(list, tileKernel{rows: rows, panels: 1, run: many})
 	}
 	set := newTileSet(list)
 	set.step = 2 * amxRows

@@ -40,6 +40,8 @@ type productKernels struct {
 	// panel's turn: both are in the second-level cache then, which has 1 MiB and more
 	// where there is AVX-512, else a half or a quarter of that.
 	blockBytes int
+	// fewestAhead is of how many tiles on a panel each brings a share of the next.
+	fewestAhead int
 	// widenPanel writes the k rows of a panel of int8 to sums, as float32; nil:
 	// there is none.
 	widenPanel        func(*tile)
@@ -55,7 +57,7 @@ type productKernels struct {
 var genericProduct = &productKernels{
 	float32: genericTiles(tileFloat32), int8: genericTiles(tileInt8), shiftedInt8: genericTiles(tileShiftedInt8),
 	dot: genericTiles(tileDot), dotDepth: dotStep, fixed: genericTiles(tileFixed), fixBlock: fixBlockGeneric,
-	finish: finishGeneric, addScaled: addScaledGeneric, finishColumns: 1, blockBytes: 256 << 10,
+	finish: finishGeneric, addScaled: addScaledGeneric, finishColumns: 1, blockBytes: 256 << 10, fewestAhead: 1,
 }
 
 // fastestProduct is the level of this processor.

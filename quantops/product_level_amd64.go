@@ -38,7 +38,7 @@ var (
 	})
 	avx512Product = avx2Product.but(func(k *productKernels) {
 		k.float32, k.int8, k.shiftedInt8 = newTileSet(tilesFloat32AVX512), newTileSet(tilesInt8AVX512), newTileSet(tilesShiftedInt8AVX512)
-		k.widenPanel, k.blockBytes = widenPanelAVX512, 800<<10
+		k.widenPanel, k.blockBytes, k.fewestAhead = widenPanelAVX512, 800<<10, 3
 		k.finish, k.addScaled, k.finishColumns = finishAVX512, addScaledAVX512, 1
 		k.dynamicRange, k.dynamicBytes = dynamicRangeAVX512, dynamicBytesAVX512
 	})

@@ -46,16 +46,17 @@ func (s *productScratch) piece(p *floatProduct, product, from, end, first, last 
 	s.begin(p)
 	size := p.tileRows(end - from)
 	count := (end - from + size - 1) / size
-	several := p.tiles.several[min(size*p.lines(), len(p.tiles.several)-1)]
+	lines := min(size*p.lines(), maxTileRows)
+	one, several := &p.tiles.one[lines], &p.tiles.several[lines]
 	for ; first < last; first += groupPanels {
 		group := min(last, first+groupPanels)
 		for panel := first; panel < group; {
 			if p.end.Stop != nil && p.end.Stop() {
 				return
 			}
-			panels := 1
+			kernel, panels := one, 1
 			if count == 1 && several.run != nil && panel+several.panels <= group {
-				panels = several.panels
+				kernel, panels = several, several.panels
 			}
 			s.take(p, product, b, panel, panels)
 			for i := range count {
@@ -63,7 +64,7 @@ func (s *productScratch) piece(p *floatProduct, product, from, end, first, last 
 				if p.widths != nil && slices.Max(p.widths[row:next]) <= panel*panelColumns {
 					continue
 				}
-				s.fetchAhead(p, panel+panels, last, i, count)
+				s.fetchAhead(p, kernel, panel+panels, last, i, count)
 				switch {
 				case p.fixed != nil:
 					s.sumFixed(p, row, next-row, panel, panels)
@@ -161,25 +162,19 @@ func (s *productScratch) widenPanels(p *floatProduct, panels int) {
 	t.bStride, t.bPanel = 4*panelColumns, 4*size
 }
 
-// fetchAhead has the tile, the index-th of count that a panel is for, bring its
-// share of panel, the next one, nearer, if it is before last: the processor itself
-// does not look so far ahead, and would wait for every panel.
-func (s *productScratch) fetchAhead(p *floatProduct, panel, last, index, count int) {
+// fetchAhead has the tile, the index-th of count that panels are for, bring its
+// share of the next ones, from panel on, nearer, if that is before last: the processor
+// itself does not look so far ahead, and would wait for every panel.
+func (s *productScratch) fetchAhead(p *floatProduct, kernel *tileKernel, panel, last, index, count int) {
 	t := &s.tile
 	t.ahead, t.aheadStride = t.b, 0
-	each := p.k // how often a tile asks for memory
-	switch {
-	case p.kernels.words && (p.fixed != nil || p.integers != nil):
-		each = 2 * ((p.k + wordDepth - 1) / wordDepth)
-	case p.fixed != nil:
-		each = 2 * ((p.k + dotStep - 1) / dotStep)
-	}
-	steps := count * each
-	if panel >= last || p.pack != nil || p.right.block != 0 || count < fewestAhead || steps == 0 {
+	each := (p.k + 7) / 8 * kernel.fetches // how often a tile asks for memory
+	if panel >= last || p.pack != nil || p.right.block != 0 || count < p.kernels.fewestAhead || each == 0 {
 		return
 	}
-	stride := (p.right.panelStride + steps - 1) / steps
-	if from := index * each * stride; from < p.right.panelStride {
+	bytes := kernel.panels * p.right.panelStride
+	stride := (bytes + count*each - 1) / (count * each)
+	if from := index * each * stride; from < bytes {
 		t.ahead, t.aheadStride = unsafe.Add(p.right.data, panel*p.right.panelStride+from), stride
 	}
 }

@@ -21,7 +21,7 @@ type tile struct {
 	resume    int // not 0: the sums are added to, else they are written
 	rows      int
 	// ahead is what some loops bring into the second-level cache on the way, and
-	// aheadStride how far they go with each step of k.
+	// aheadStride how far they go each time.
 	ahead       unsafe.Pointer
 	aheadStride int
 	// What else the loops in AMX's tiles are given, and start also those for integers
@@ -45,10 +45,11 @@ type tile struct {
 	blocksDone, scalesMoved int // 0; the loops count here
 }
 
-// tileKernel is an inner loop for exactly so many rows and panels.
+// tileKernel is an inner loop for exactly so many rows and panels, which asks for so
+// many lines of what is ahead for every eight k.
 type tileKernel struct {
-	rows, panels int
-	run          func(*tile)
+	rows, panels, fetches int
+	run                   func(*tile)
 }
 
 // tileSet holds the inner loops for one kind of right operand.
@@ -87,7 +88,7 @@ func newTileSet(kernels []tileKernel) *tileSet {
 func genericTiles(run func(*tile)) *tileSet {
 	var list []tileKernel
 	for rows := 1; rows <= genericRows; rows++ {
-		list = append(list, tileKernel{rows, 1, run})
+		list = append(list, tileKernel{rows: rows, panels: 1, run: run})
 	}
 	return newTileSet(list)
 }

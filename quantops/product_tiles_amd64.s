@@ -10,8 +10,6 @@ TEXT ·tile1x32Float32AVX512(SB), NOSPLIT, $0-8
 	MOVQ   16(AX), R10
 	MOVQ   48(AX), R11
 	MOVQ   40(AX), R12
-	MOVQ   88(AX), R15
-	MOVQ   96(AX), DX
 	MOVQ   32(AX), CX
 	MOVQ   8(AX), SI
 	CMPQ   72(AX), $0x00
@@ -25,6 +23,8 @@ resume0:
 	VMOVUPS 64(DI), Z1
 
 begin0:
+	MOVQ  88(AX), R15
+	MOVQ  96(AX), DX
 	TESTQ CX, CX
 	JZ    store0
 
@@ -136,8 +136,6 @@ TEXT ·tile2x32Float32AVX512(SB), NOSPLIT, $0-8
 	MOVQ   16(AX), R10
 	MOVQ   48(AX), R11
 	MOVQ   40(AX), R12
-	MOVQ   88(AX), R15
-	MOVQ   96(AX), DX
 	MOVQ   32(AX), CX
 	MOVQ   8(AX), SI
 	CMPQ   72(AX), $0x00
@@ -155,6 +153,8 @@ resume0:
 	VMOVUPS 192(DI), Z3
 
 begin0:
+	MOVQ  88(AX), R15
+	MOVQ  96(AX), DX
 	TESTQ CX, CX
 	JZ    store0
 
@@ -304,8 +304,6 @@ TEXT ·tile3x32Float32AVX512(SB), NOSPLIT, $0-8
 	MOVQ   16(AX), R10
 	MOVQ   48(AX), R11
 	MOVQ   40(AX), R12
-	MOVQ   88(AX), R15
-	MOVQ   96(AX), DX
 	MOVQ   32(AX), CX
 	MOVQ   8(AX), SI
 	CMPQ   72(AX), $0x00
@@ -327,6 +325,8 @@ resume0:
 	VMOVUPS 320(DI), Z5
 
 begin0:
+	MOVQ  88(AX), R15
+	MOVQ  96(AX), DX
 	TESTQ CX, CX
 	JZ    store0
 
@@ -457,8 +457,6 @@ TEXT ·tile4x32Float32AVX512(SB), NOSPLIT, $0-8
 	MOVQ   16(AX), R10
 	MOVQ   48(AX), R11
 	MOVQ   40(AX), R12
-	MOVQ   88(AX), R15
-	MOVQ   96(AX), DX
 	MOVQ   32(AX), CX
 	MOVQ   8(AX), SI
 	LEAQ   (SI)(R12*2), BX
@@ -486,6 +484,8 @@ resume0:
 	VMOVUPS 448(DI), Z7
 
 begin0:
+	MOVQ  88(AX), R15
+	MOVQ  96(AX), DX
 	TESTQ CX, CX
 	JZ    store0
 
@@ -642,8 +642,6 @@ TEXT ·tile5x32Float32AVX512(SB), NOSPLIT, $0-8
 	MOVQ   16(AX), R10
 	MOVQ   48(AX), R11
 	MOVQ   40(AX), R12
-	MOVQ   88(AX), R15
-	MOVQ   96(AX), DX
 	MOVQ   32(AX), CX
 	MOVQ   8(AX), SI
 	LEAQ   (SI)(R12*2), BX
@@ -675,6 +673,8 @@ resume0:
 	VMOVUPS 576(DI), Z9
 
 begin0:
+	MOVQ  88(AX), R15
+	MOVQ  96(AX), DX
 	TESTQ CX, CX
 	JZ    store0
 
@@ -853,8 +853,6 @@ TEXT ·tile6x32Float32AVX512(SB), NOSPLIT, $0-8
 	MOVQ   16(AX), R10
 	MOVQ   48(AX), R11
 	MOVQ   40(AX), R12
-	MOVQ   88(AX), R15
-	MOVQ   96(AX), DX
 	MOVQ   32(AX), CX
 	MOVQ   8(AX), SI
 	LEAQ   (SI)(R12*2), BX
@@ -890,6 +888,8 @@ resume0:
 	VMOVUPS 704(DI), Z11
 
 begin0:
+	MOVQ  88(AX), R15
+	MOVQ  96(AX), DX
 	TESTQ CX, CX
 	JZ    store0
 
@@ -1090,8 +1090,6 @@ TEXT ·tile7x32Float32AVX512(SB), NOSPLIT, $0-8
 	MOVQ   16(AX), R10
 	MOVQ   48(AX), R11
 	MOVQ   40(AX), R12
-	MOVQ   88(AX), R15
-	MOVQ   96(AX), DX
 	MOVQ   32(AX), CX
 	MOVQ   8(AX), SI
 	LEAQ   (SI)(R12*2), BX
@@ -1133,6 +1131,8 @@ resume0:
 	VMOVUPS 832(DI), Z13
 
 begin0:
+	MOVQ  88(AX), R15
+	MOVQ  96(AX), DX
 	TESTQ CX, CX
 	JZ    store0
 
@@ -1195,8 +1195,6 @@ TEXT ·tile8x32Float32AVX512(SB), NOSPLIT, $0-8
 	MOVQ   16(AX), R10
 	MOVQ   48(AX), R11
 	MOVQ   40(AX), R12
-	MOVQ   88(AX), R15
-	MOVQ   96(AX), DX
 	MOVQ   32(AX), CX
 	MOVQ   8(AX), SI
 	LEAQ   (SI)(R12*2), BX
@@ -1242,6 +1240,8 @@ resume0:
 	VMOVUPS 960(DI), Z15
 
 begin0:
+	MOVQ  88(AX), R15
+	MOVQ  96(AX), DX
 	TESTQ CX, CX
 	JZ    store0
 
@@ -1309,8 +1309,6 @@ TEXT ·tile9x32Float32AVX512(SB), NOSPLIT, $0-8
 	MOVQ   16(AX), R10
 	MOVQ   48(AX), R11
 	MOVQ   40(AX), R12
-	MOVQ   88(AX), R15
-	MOVQ   96(AX), DX
 	MOVQ   32(AX), CX
 	MOVQ   8(AX), SI
 	LEAQ   (SI)(R12*2), BX
@@ -1360,6 +1358,8 @@ resume0:
 	VMOVUPS 1088(DI), Z17
 
 begin0:
+	MOVQ  88(AX), R15
+	MOVQ  96(AX), DX
 	TESTQ CX, CX
 	JZ    store0
 
@@ -1432,8 +1432,6 @@ TEXT ·tile10x32Float32AVX512(SB), NOSPLIT, $0-8
 	MOVQ   16(AX), R10
 	MOVQ   48(AX), R11
 	MOVQ   40(AX), R12
-	MOVQ   88(AX), R15
-	MOVQ   96(AX), DX
 	MOVQ   32(AX), CX
 	MOVQ   8(AX), SI
 	LEAQ   (SI)(R12*2), BX
@@ -1489,6 +1487,8 @@ resume0:
 	VMOVUPS 1216(DI), Z19
 
 begin0:
+	MOVQ  88(AX), R15
+	MOVQ  96(AX), DX
 	TESTQ CX, CX
 	JZ    store0
 
@@ -1567,8 +1567,6 @@ TEXT ·tile11x32Float32AVX512(SB), NOSPLIT, $0-8
 	MOVQ   16(AX), R10
 	MOVQ   48(AX), R11
 	MOVQ   40(AX), R12
-	MOVQ   88(AX), R15
-	MOVQ   96(AX), DX
 	MOVQ   32(AX), CX
 	MOVQ   8(AX), SI
 	LEAQ   (SI)(R12*2), BX
@@ -1628,6 +1626,8 @@ resume0:
 	VMOVUPS 1344(DI), Z21
 
 begin0:
+	MOVQ  88(AX), R15
+	MOVQ  96(AX), DX
 	TESTQ CX, CX
 	JZ    store0
 
@@ -1711,8 +1711,6 @@ TEXT ·tile12x32Float32AVX512(SB), NOSPLIT, $0-8
 	MOVQ   16(AX), R10
 	MOVQ   48(AX), R11
 	MOVQ   40(AX), R12
-	MOVQ   88(AX), R15
-	MOVQ   96(AX), DX
 	MOVQ   32(AX), CX
 	MOVQ   8(AX), SI
 	LEAQ   (SI)(R12*2), BX
@@ -1776,6 +1774,8 @@ resume0:
 	VMOVUPS 1472(DI), Z23
 
 begin0:
+	MOVQ  88(AX), R15
+	MOVQ  96(AX), DX
 	TESTQ CX, CX
 	JZ    store0
 
@@ -1857,15 +1857,13 @@ store0:
 	RET
 
 // func tile1x32Float32AVX2(t *tile)
-// Requires: AVX, FMA3, MMX+
+// Requires: AVX, FMA3
 TEXT ·tile1x32Float32AVX2(SB), NOSPLIT, $0-8
 	MOVQ   t+0(FP), AX
 	MOVQ   (AX), DI
 	MOVQ   16(AX), R10
 	MOVQ   48(AX), R11
 	MOVQ   40(AX), R12
-	MOVQ   88(AX), R15
-	MOVQ   96(AX), DX
 	MOVQ   32(AX), CX
 	MOVQ   8(AX), SI
 	CMPQ   72(AX), $0x00
@@ -1896,8 +1894,6 @@ next0:
 	VFMADD231PS  Y5, Y8, Y1
 	VFMADD231PS  Y6, Y8, Y2
 	VFMADD231PS  Y7, Y8, Y3
-	PREFETCHT1   (R15)
-	ADDQ         DX, R15
 	ADDQ         $0x04, SI
 	ADDQ         R11, R10
 	DECQ         CX
@@ -1988,15 +1984,13 @@ store0:
 	RET
 
 // func tile2x32Float32AVX2(t *tile)
-// Requires: AVX, FMA3, MMX+
+// Requires: AVX, FMA3
 TEXT ·tile2x32Float32AVX2(SB), NOSPLIT, $0-8
 	MOVQ   t+0(FP), AX
 	MOVQ   (AX), DI
 	MOVQ   16(AX), R10
 	MOVQ   48(AX), R11
 	MOVQ   40(AX), R12
-	MOVQ   88(AX), R15
-	MOVQ   96(AX), DX
 	MOVQ   32(AX), CX
 	MOVQ   8(AX), SI
 	CMPQ   72(AX), $0x00
@@ -2040,8 +2034,6 @@ next0:
 	VFMADD231PS  Y9, Y13, Y5
 	VFMADD231PS  Y10, Y13, Y6
 	VFMADD231PS  Y11, Y13, Y7
-	PREFETCHT1   (R15)
-	ADDQ         DX, R15
 	ADDQ         $0x04, SI
 	ADDQ         R11, R10
 	DECQ         CX
@@ -2067,8 +2059,6 @@ TEXT ·tile3x32Float32AVX2(SB), NOSPLIT, $0-8
 	MOVQ   16(AX), R10
 	MOVQ   48(AX), R11
 	MOVQ   40(AX), R12
-	MOVQ   88(AX), R15
-	MOVQ   96(AX), DX
 	MOVQ   32(AX), CX
 	MOVQ   8(AX), SI
 	CMPQ   72(AX), $0x00
@@ -2090,6 +2080,8 @@ resume0:
 	VMOVUPS 288(DI), Y5
 
 begin0:
+	MOVQ  88(AX), R15
+	MOVQ  96(AX), DX
 	TESTQ CX, CX
 	JZ    store0
 
@@ -2158,6 +2150,8 @@ next1:
 	VBROADCASTSS (SI)(R12*2), Y10
 	VFMADD231PS  Y6, Y10, Y4
 	VFMADD231PS  Y7, Y10, Y5
+	PREFETCHT1   (R15)
+	ADDQ         DX, R15
 	ADDQ         $0x04, SI
 	ADDQ         R11, R10
 	DECQ         CX
@@ -2181,8 +2175,6 @@ TEXT ·tile4x32Float32AVX2(SB), NOSPLIT, $0-8
 	MOVQ   16(AX), R10
 	MOVQ   48(AX), R11
 	MOVQ   40(AX), R12
-	MOVQ   88(AX), R15
-	MOVQ   96(AX), DX
 	MOVQ   32(AX), CX
 	MOVQ   8(AX), SI
 	LEAQ   (SI)(R12*2), BX
@@ -2210,6 +2202,8 @@ resume0:
 	VMOVUPS 416(DI), Y7
 
 begin0:
+	MOVQ  88(AX), R15
+	MOVQ  96(AX), DX
 	TESTQ CX, CX
 	JZ    store0
 
@@ -2293,6 +2287,8 @@ next1:
 	VBROADCASTSS (BX), Y13
 	VFMADD231PS  Y8, Y13, Y6
 	VFMADD231PS  Y9, Y13, Y7
+	PREFETCHT1   (R15)
+	ADDQ         DX, R15
 	ADDQ         $0x04, SI
 	ADDQ         $0x04, BX
 	ADDQ         R11, R10
@@ -2319,8 +2315,6 @@ TEXT ·tile5x32Float32AVX2(SB), NOSPLIT, $0-8
 	MOVQ   16(AX), R10
 	MOVQ   48(AX), R11
 	MOVQ   40(AX), R12
-	MOVQ   88(AX), R15
-	MOVQ   96(AX), DX
 	MOVQ   32(AX), CX
 	MOVQ   8(AX), SI
 	LEAQ   (SI)(R12*2), BX
@@ -2352,6 +2346,8 @@ resume0:
 	VMOVUPS 544(DI), Y9
 
 begin0:
+	MOVQ  88(AX), R15
+	MOVQ  96(AX), DX
 	TESTQ CX, CX
 	JZ    store0
 
@@ -2447,6 +2443,8 @@ next1:
 	VBROADCASTSS (BX)(R12*1), Y12
 	VFMADD231PS  Y10, Y12, Y8
 	VFMADD231PS  Y11, Y12, Y9
+	PREFETCHT1   (R15)
+	ADDQ         DX, R15
 	ADDQ         $0x04, SI
 	ADDQ         $0x04, BX
 	ADDQ         R11, R10
@@ -2475,8 +2473,6 @@ TEXT ·tile6x32Float32AVX2(SB), NOSPLIT, $0-8
 	MOVQ   16(AX), R10
 	MOVQ   48(AX), R11
 	MOVQ   40(AX), R12
-	MOVQ   88(AX), R15
-	MOVQ   96(AX), DX
 	MOVQ   32(AX), CX
 	MOVQ   8(AX), SI
 	LEAQ   (SI)(R12*2), BX
@@ -2512,6 +2508,8 @@ resume0:
 	VMOVUPS 672(DI), Y11
 
 begin0:
+	MOVQ  88(AX), R15
+	MOVQ  96(AX), DX
 	TESTQ CX, CX
 	JZ    store0
 
@@ -2619,6 +2617,8 @@ next1:
 	VBROADCASTSS (BX)(R12*2), Y15
 	VFMADD231PS  Y12, Y15, Y10
 	VFMADD231PS  Y13, Y15, Y11
+	PREFETCHT1   (R15)
+	ADDQ         DX, R15
 	ADDQ         $0x04, SI
 	ADDQ         $0x04, BX
 	ADDQ         R11, R10
@@ -2649,8 +2649,6 @@ TEXT ·tile1x32Int8AVX512(SB), NOSPLIT, $0-8
 	MOVQ   16(AX), R10
 	MOVQ   48(AX), R11
 	MOVQ   40(AX), R12
-	MOVQ   88(AX), R15
-	MOVQ   96(AX), DX
 	MOVQ   32(AX), CX
 	MOVQ   8(AX), SI
 	CMPQ   72(AX), $0x00
@@ -2664,6 +2662,8 @@ resume0:
 	VMOVUPS 64(DI), Z1
 
 begin0:
+	MOVQ  88(AX), R15
+	MOVQ  96(AX), DX
 	TESTQ CX, CX
 	JZ    store0
 
@@ -2785,8 +2785,6 @@ TEXT ·tile2x32Int8AVX512(SB), NOSPLIT, $0-8
 	MOVQ   16(AX), R10
 	MOVQ   48(AX), R11
 	MOVQ   40(AX), R12
-	MOVQ   88(AX), R15
-	MOVQ   96(AX), DX
 	MOVQ   32(AX), CX
 	MOVQ   8(AX), SI
 	CMPQ   72(AX), $0x00
@@ -2804,6 +2802,8 @@ resume0:
 	VMOVUPS 192(DI), Z3
 
 begin0:
+	MOVQ  88(AX), R15
+	MOVQ  96(AX), DX
 	TESTQ CX, CX
 	JZ    store0
 
@@ -2963,8 +2963,6 @@ TEXT ·tile3x32Int8AVX512(SB), NOSPLIT, $0-8
 	MOVQ   16(AX), R10
 	MOVQ   48(AX), R11
 	MOVQ   40(AX), R12
-	MOVQ   88(AX), R15
-	MOVQ   96(AX), DX
 	MOVQ   32(AX), CX
 	MOVQ   8(AX), SI
 	CMPQ   72(AX), $0x00
@@ -2986,6 +2984,8 @@ resume0:
 	VMOVUPS 320(DI), Z5
 
 begin0:
+	MOVQ  88(AX), R15
+	MOVQ  96(AX), DX
 	TESTQ CX, CX
 	JZ    store0
 
@@ -3122,8 +3122,6 @@ TEXT ·tile4x32Int8AVX512(SB), NOSPLIT, $0-8
 	MOVQ   16(AX), R10
 	MOVQ   48(AX), R11
 	MOVQ   40(AX), R12
-	MOVQ   88(AX), R15
-	MOVQ   96(AX), DX
 	MOVQ   32(AX), CX
 	MOVQ   8(AX), SI
 	LEAQ   (SI)(R12*2), BX
@@ -3151,6 +3149,8 @@ resume0:
 	VMOVUPS 448(DI), Z7
 
 begin0:
+	MOVQ  88(AX), R15
+	MOVQ  96(AX), DX
 	TESTQ CX, CX
 	JZ    store0
 
@@ -3313,8 +3313,6 @@ TEXT ·tile5x32Int8AVX512(SB), NOSPLIT, $0-8
 	MOVQ   16(AX), R10
 	MOVQ   48(AX), R11
 	MOVQ   40(AX), R12
-	MOVQ   88(AX), R15
-	MOVQ   96(AX), DX
 	MOVQ   32(AX), CX
 	MOVQ   8(AX), SI
 	LEAQ   (SI)(R12*2), BX
@@ -3346,6 +3344,8 @@ resume0:
 	VMOVUPS 576(DI), Z9
 
 begin0:
+	MOVQ  88(AX), R15
+	MOVQ  96(AX), DX
 	TESTQ CX, CX
 	JZ    store0
 
@@ -3530,8 +3530,6 @@ TEXT ·tile6x32Int8AVX512(SB), NOSPLIT, $0-8
 	MOVQ   16(AX), R10
 	MOVQ   48(AX), R11
 	MOVQ   40(AX), R12
-	MOVQ   88(AX), R15
-	MOVQ   96(AX), DX
 	MOVQ   32(AX), CX
 	MOVQ   8(AX), SI
 	LEAQ   (SI)(R12*2), BX
@@ -3567,6 +3565,8 @@ resume0:
 	VMOVUPS 704(DI), Z11
 
 begin0:
+	MOVQ  88(AX), R15
+	MOVQ  96(AX), DX
 	TESTQ CX, CX
 	JZ    store0
 
@@ -3773,8 +3773,6 @@ TEXT ·tile7x32Int8AVX512(SB), NOSPLIT, $0-8
 	MOVQ   16(AX), R10
 	MOVQ   48(AX), R11
 	MOVQ   40(AX), R12
-	MOVQ   88(AX), R15
-	MOVQ   96(AX), DX
 	MOVQ   32(AX), CX
 	MOVQ   8(AX), SI
 	LEAQ   (SI)(R12*2), BX
@@ -3816,6 +3814,8 @@ resume0:
 	VMOVUPS 832(DI), Z13
 
 begin0:
+	MOVQ  88(AX), R15
+	MOVQ  96(AX), DX
 	TESTQ CX, CX
 	JZ    store0
 
@@ -3880,8 +3880,6 @@ TEXT ·tile8x32Int8AVX512(SB), NOSPLIT, $0-8
 	MOVQ   16(AX), R10
 	MOVQ   48(AX), R11
 	MOVQ   40(AX), R12
-	MOVQ   88(AX), R15
-	MOVQ   96(AX), DX
 	MOVQ   32(AX), CX
 	MOVQ   8(AX), SI
 	LEAQ   (SI)(R12*2), BX
@@ -3927,6 +3925,8 @@ resume0:
 	VMOVUPS 960(DI), Z15
 
 begin0:
+	MOVQ  88(AX), R15
+	MOVQ  96(AX), DX
 	TESTQ CX, CX
 	JZ    store0
 
@@ -3996,8 +3996,6 @@ TEXT ·tile9x32Int8AVX512(SB), NOSPLIT, $0-8
 	MOVQ   16(AX), R10
 	MOVQ   48(AX), R11
 	MOVQ   40(AX), R12
-	MOVQ   88(AX), R15
-	MOVQ   96(AX), DX
 	MOVQ   32(AX), CX
 	MOVQ   8(AX), SI
 	LEAQ   (SI)(R12*2), BX
@@ -4047,6 +4045,8 @@ resume0:
 	VMOVUPS 1088(DI), Z17
 
 begin0:
+	MOVQ  88(AX), R15
+	MOVQ  96(AX), DX
 	TESTQ CX, CX
 	JZ    store0
 
@@ -4121,8 +4121,6 @@ TEXT ·tile10x32Int8AVX512(SB), NOSPLIT, $0-8
 	MOVQ   16(AX), R10
 	MOVQ   48(AX), R11
 	MOVQ   40(AX), R12
-	MOVQ   88(AX), R15
-	MOVQ   96(AX), DX
 	MOVQ   32(AX), CX
 	MOVQ   8(AX), SI
 	LEAQ   (SI)(R12*2), BX
@@ -4178,6 +4176,8 @@ resume0:
 	VMOVUPS 1216(DI), Z19
 
 begin0:
+	MOVQ  88(AX), R15
+	MOVQ  96(AX), DX
 	TESTQ CX, CX
 	JZ    store0
 
@@ -4258,8 +4258,6 @@ TEXT ·tile11x32Int8AVX512(SB), NOSPLIT, $0-8
 	MOVQ   16(AX), R10
 	MOVQ   48(AX), R11
 	MOVQ   40(AX), R12
-	MOVQ   88(AX), R15
-	MOVQ   96(AX), DX
 	MOVQ   32(AX), CX
 	MOVQ   8(AX), SI
 	LEAQ   (SI)(R12*2), BX
@@ -4319,6 +4317,8 @@ resume0:
 	VMOVUPS 1344(DI), Z21
 
 begin0:
+	MOVQ  88(AX), R15
+	MOVQ  96(AX), DX
 	TESTQ CX, CX
 	JZ    store0
 
@@ -4404,8 +4404,6 @@ TEXT ·tile12x32Int8AVX512(SB), NOSPLIT, $0-8
 	MOVQ   16(AX), R10
 	MOVQ   48(AX), R11
 	MOVQ   40(AX), R12
-	MOVQ   88(AX), R15
-	MOVQ   96(AX), DX
 	MOVQ   32(AX), CX
 	MOVQ   8(AX), SI
 	LEAQ   (SI)(R12*2), BX
@@ -4469,6 +4467,8 @@ resume0:
 	VMOVUPS 1472(DI), Z23
 
 begin0:
+	MOVQ  88(AX), R15
+	MOVQ  96(AX), DX
 	TESTQ CX, CX
 	JZ    store0
 
@@ -4559,8 +4559,6 @@ TEXT ·tile1x32Int8AVX2(SB), NOSPLIT, $0-8
 	MOVQ   16(AX), R10
 	MOVQ   48(AX), R11
 	MOVQ   40(AX), R12
-	MOVQ   88(AX), R15
-	MOVQ   96(AX), DX
 	MOVQ   32(AX), CX
 	MOVQ   8(AX), SI
 	CMPQ   72(AX), $0x00
@@ -4578,6 +4576,8 @@ resume0:
 	VMOVUPS 96(DI), Y3
 
 begin0:
+	MOVQ  88(AX), R15
+	MOVQ  96(AX), DX
 	TESTQ CX, CX
 	JZ    store0
 
@@ -4611,7 +4611,7 @@ store0:
 	RET
 
 // func tile1x64Int8AVX2(t *tile)
-// Requires: AVX, AVX2, FMA3
+// Requires: AVX, AVX2, FMA3, MMX+
 TEXT ·tile1x64Int8AVX2(SB), NOSPLIT, $0-8
 	MOVQ   t+0(FP), AX
 	MOVQ   (AX), DI
@@ -4646,6 +4646,8 @@ resume0:
 	VMOVUPS 96(R15), Y7
 
 begin0:
+	MOVQ  88(AX), R15
+	MOVQ  96(AX), DX
 	TESTQ CX, CX
 	JZ    store0
 
@@ -4675,6 +4677,8 @@ next0:
 	VPMOVSXBD    24(R10)(R13*1), Y12
 	VCVTDQ2PS    Y12, Y12
 	VFMADD231PS  Y12, Y8, Y7
+	PREFETCHT1   (R15)
+	ADDQ         DX, R15
 	ADDQ         $0x04, SI
 	ADDQ         R11, R10
 	DECQ         CX
@@ -4702,8 +4706,6 @@ TEXT ·tile2x32Int8AVX2(SB), NOSPLIT, $0-8
 	MOVQ   16(AX), R10
 	MOVQ   48(AX), R11
 	MOVQ   40(AX), R12
-	MOVQ   88(AX), R15
-	MOVQ   96(AX), DX
 	MOVQ   32(AX), CX
 	MOVQ   8(AX), SI
 	CMPQ   72(AX), $0x00
@@ -4729,6 +4731,8 @@ resume0:
 	VMOVUPS 224(DI), Y7
 
 begin0:
+	MOVQ  88(AX), R15
+	MOVQ  96(AX), DX
 	TESTQ CX, CX
 	JZ    store0
 
@@ -4771,15 +4775,13 @@ store0:
 	RET
 
 // func tile3x32Int8AVX2(t *tile)
-// Requires: AVX, AVX2, FMA3, MMX+
+// Requires: AVX, AVX2, FMA3
 TEXT ·tile3x32Int8AVX2(SB), NOSPLIT, $0-8
 	MOVQ   t+0(FP), AX
 	MOVQ   (AX), DI
 	MOVQ   16(AX), R10
 	MOVQ   48(AX), R11
 	MOVQ   40(AX), R12
-	MOVQ   88(AX), R15
-	MOVQ   96(AX), DX
 	MOVQ   32(AX), CX
 	MOVQ   8(AX), SI
 	CMPQ   72(AX), $0x00
@@ -4818,8 +4820,6 @@ next0:
 	VBROADCASTSS (SI)(R12*2), Y10
 	VFMADD231PS  Y6, Y10, Y4
 	VFMADD231PS  Y7, Y10, Y5
-	PREFETCHT1   (R15)
-	ADDQ         DX, R15
 	ADDQ         $0x04, SI
 	ADDQ         R11, R10
 	DECQ         CX
@@ -4889,15 +4889,13 @@ store1:
 	RET
 
 // func tile4x32Int8AVX2(t *tile)
-// Requires: AVX, AVX2, FMA3, MMX+
+// Requires: AVX, AVX2, FMA3
 TEXT ·tile4x32Int8AVX2(SB), NOSPLIT, $0-8
 	MOVQ   t+0(FP), AX
 	MOVQ   (AX), DI
 	MOVQ   16(AX), R10
 	MOVQ   48(AX), R11
 	MOVQ   40(AX), R12
-	MOVQ   88(AX), R15
-	MOVQ   96(AX), DX
 	MOVQ   32(AX), CX
 	MOVQ   8(AX), SI
 	LEAQ   (SI)(R12*2), BX
@@ -4945,8 +4943,6 @@ next0:
 	VBROADCASTSS (BX), Y13
 	VFMADD231PS  Y8, Y13, Y6
 	VFMADD231PS  Y9, Y13, Y7
-	PREFETCHT1   (R15)
-	ADDQ         DX, R15
 	ADDQ         $0x04, SI
 	ADDQ         $0x04, BX
 	ADDQ         R11, R10
@@ -5031,15 +5027,13 @@ store1:
 	RET
 
 // func tile5x32Int8AVX2(t *tile)
-// Requires: AVX, AVX2, FMA3, MMX+
+// Requires: AVX, AVX2, FMA3
 TEXT ·tile5x32Int8AVX2(SB), NOSPLIT, $0-8
 	MOVQ   t+0(FP), AX
 	MOVQ   (AX), DI
 	MOVQ   16(AX), R10
 	MOVQ   48(AX), R11
 	MOVQ   40(AX), R12
-	MOVQ   88(AX), R15
-	MOVQ   96(AX), DX
 	MOVQ   32(AX), CX
 	MOVQ   8(AX), SI
 	LEAQ   (SI)(R12*2), BX
@@ -5094,8 +5088,6 @@ next0:
 	VBROADCASTSS (BX)(R12*1), Y12
 	VFMADD231PS  Y10, Y12, Y8
 	VFMADD231PS  Y11, Y12, Y9
-	PREFETCHT1   (R15)
-	ADDQ         DX, R15
 	ADDQ         $0x04, SI
 	ADDQ         $0x04, BX
 	ADDQ         R11, R10
@@ -5191,15 +5183,13 @@ store1:
 	RET
 
 // func tile6x32Int8AVX2(t *tile)
-// Requires: AVX, AVX2, FMA3, MMX+
+// Requires: AVX, AVX2, FMA3
 TEXT ·tile6x32Int8AVX2(SB), NOSPLIT, $0-8
 	MOVQ   t+0(FP), AX
 	MOVQ   (AX), DI
 	MOVQ   16(AX), R10
 	MOVQ   48(AX), R11
 	MOVQ   40(AX), R12
-	MOVQ   88(AX), R15
-	MOVQ   96(AX), DX
 	MOVQ   32(AX), CX
 	MOVQ   8(AX), SI
 	LEAQ   (SI)(R12*2), BX
@@ -5261,8 +5251,6 @@ next0:
 	VBROADCASTSS (BX)(R12*2), Y15
 	VFMADD231PS  Y12, Y15, Y10
 	VFMADD231PS  Y13, Y15, Y11
-	PREFETCHT1   (R15)
-	ADDQ         DX, R15
 	ADDQ         $0x04, SI
 	ADDQ         $0x04, BX
 	ADDQ         R11, R10
@@ -5377,8 +5365,6 @@ TEXT ·tile1x32ShiftedInt8AVX512(SB), NOSPLIT, $0-8
 	MOVQ   48(AX), R11
 	MOVQ   40(AX), R12
 	MOVQ   24(AX), R14
-	MOVQ   88(AX), R15
-	MOVQ   96(AX), DX
 	MOVQ   32(AX), CX
 	MOVQ   8(AX), SI
 	CMPQ   72(AX), $0x00
@@ -5392,6 +5378,8 @@ resume0:
 	VMOVUPS 64(DI), Z1
 
 begin0:
+	MOVQ  88(AX), R15
+	MOVQ  96(AX), DX
 	TESTQ CX, CX
 	JZ    store0
 
@@ -5525,8 +5513,6 @@ TEXT ·tile2x32ShiftedInt8AVX512(SB), NOSPLIT, $0-8
 	MOVQ   48(AX), R11
 	MOVQ   40(AX), R12
 	MOVQ   24(AX), R14
-	MOVQ   88(AX), R15
-	MOVQ   96(AX), DX
 	MOVQ   32(AX), CX
 	MOVQ   8(AX), SI
 	CMPQ   72(AX), $0x00
@@ -5544,6 +5530,8 @@ resume0:
 	VMOVUPS 192(DI), Z3
 
 begin0:
+	MOVQ  88(AX), R15
+	MOVQ  96(AX), DX
 	TESTQ CX, CX
 	JZ    store0
 
@@ -5715,8 +5703,6 @@ TEXT ·tile3x32ShiftedInt8AVX512(SB), NOSPLIT, $0-8
 	MOVQ   48(AX), R11
 	MOVQ   40(AX), R12
 	MOVQ   24(AX), R14
-	MOVQ   88(AX), R15
-	MOVQ   96(AX), DX
 	MOVQ   32(AX), CX
 	MOVQ   8(AX), SI
 	CMPQ   72(AX), $0x00
@@ -5738,6 +5724,8 @@ resume0:
 	VMOVUPS 320(DI), Z5
 
 begin0:
+	MOVQ  88(AX), R15
+	MOVQ  96(AX), DX
 	TESTQ CX, CX
 	JZ    store0
 
@@ -5882,8 +5870,6 @@ TEXT ·tile4x32ShiftedInt8AVX512(SB), NOSPLIT, $0-8
 	MOVQ   48(AX), R11
 	MOVQ   40(AX), R12
 	MOVQ   24(AX), R14
-	MOVQ   88(AX), R15
-	MOVQ   96(AX), DX
 	MOVQ   32(AX), CX
 	MOVQ   8(AX), SI
 	LEAQ   (SI)(R12*2), BX
@@ -5911,6 +5897,8 @@ resume0:
 	VMOVUPS 448(DI), Z7
 
 begin0:
+	MOVQ  88(AX), R15
+	MOVQ  96(AX), DX
 	TESTQ CX, CX
 	JZ    store0
 
@@ -6081,8 +6069,6 @@ TEXT ·tile5x32ShiftedInt8AVX512(SB), NOSPLIT, $0-8
 	MOVQ   48(AX), R11
 	MOVQ   40(AX), R12
 	MOVQ   24(AX), R14
-	MOVQ   88(AX), R15
-	MOVQ   96(AX), DX
 	MOVQ   32(AX), CX
 	MOVQ   8(AX), SI
 	LEAQ   (SI)(R12*2), BX
@@ -6114,6 +6100,8 @@ resume0:
 	VMOVUPS 576(DI), Z9
 
 begin0:
+	MOVQ  88(AX), R15
+	MOVQ  96(AX), DX
 	TESTQ CX, CX
 	JZ    store0
 
@@ -6306,8 +6294,6 @@ TEXT ·tile6x32ShiftedInt8AVX512(SB), NOSPLIT, $0-8
 	MOVQ   48(AX), R11
 	MOVQ   40(AX), R12
 	MOVQ   24(AX), R14
-	MOVQ   88(AX), R15
-	MOVQ   96(AX), DX
 	MOVQ   32(AX), CX
 	MOVQ   8(AX), SI
 	LEAQ   (SI)(R12*2), BX
@@ -6343,6 +6329,8 @@ resume0:
 	VMOVUPS 704(DI), Z11
 
 begin0:
+	MOVQ  88(AX), R15
+	MOVQ  96(AX), DX
 	TESTQ CX, CX
 	JZ    store0
 
@@ -6557,8 +6545,6 @@ TEXT ·tile7x32ShiftedInt8AVX512(SB), NOSPLIT, $0-8
 	MOVQ   48(AX), R11
 	MOVQ   40(AX), R12
 	MOVQ   24(AX), R14
-	MOVQ   88(AX), R15
-	MOVQ   96(AX), DX
 	MOVQ   32(AX), CX
 	MOVQ   8(AX), SI
 	LEAQ   (SI)(R12*2), BX
@@ -6600,6 +6586,8 @@ resume0:
 	VMOVUPS 832(DI), Z13
 
 begin0:
+	MOVQ  88(AX), R15
+	MOVQ  96(AX), DX
 	TESTQ CX, CX
 	JZ    store0
 
@@ -6667,8 +6655,6 @@ TEXT ·tile8x32ShiftedInt8AVX512(SB), NOSPLIT, $0-8
 	MOVQ   48(AX), R11
 	MOVQ   40(AX), R12
 	MOVQ   24(AX), R14
-	MOVQ   88(AX), R15
-	MOVQ   96(AX), DX
 	MOVQ   32(AX), CX
 	MOVQ   8(AX), SI
 	LEAQ   (SI)(R12*2), BX
@@ -6714,6 +6700,8 @@ resume0:
 	VMOVUPS 960(DI), Z15
 
 begin0:
+	MOVQ  88(AX), R15
+	MOVQ  96(AX), DX
 	TESTQ CX, CX
 	JZ    store0
 
@@ -6786,8 +6774,6 @@ TEXT ·tile9x32ShiftedInt8AVX512(SB), NOSPLIT, $0-8
 	MOVQ   48(AX), R11
 	MOVQ   40(AX), R12
 	MOVQ   24(AX), R14
-	MOVQ   88(AX), R15
-	MOVQ   96(AX), DX
 	MOVQ   32(AX), CX
 	MOVQ   8(AX), SI
 	LEAQ   (SI)(R12*2), BX
@@ -6837,6 +6823,8 @@ resume0:
 	VMOVUPS 1088(DI), Z17
 
 begin0:
+	MOVQ  88(AX), R15
+	MOVQ  96(AX), DX
 	TESTQ CX, CX
 	JZ    store0
 
@@ -6914,8 +6902,6 @@ TEXT ·tile10x32ShiftedInt8AVX512(SB), NOSPLIT, $0-8
 	MOVQ   48(AX), R11
 	MOVQ   40(AX), R12
 	MOVQ   24(AX), R14
-	MOVQ   88(AX), R15
-	MOVQ   96(AX), DX
 	MOVQ   32(AX), CX
 	MOVQ   8(AX), SI
 	LEAQ   (SI)(R12*2), BX
@@ -6971,6 +6957,8 @@ resume0:
 	VMOVUPS 1216(DI), Z19
 
 begin0:
+	MOVQ  88(AX), R15
+	MOVQ  96(AX), DX
 	TESTQ CX, CX
 	JZ    store0
 
@@ -7054,8 +7042,6 @@ TEXT ·tile11x32ShiftedInt8AVX512(SB), NOSPLIT, $0-8
 	MOVQ   48(AX), R11
 	MOVQ   40(AX), R12
 	MOVQ   24(AX), R14
-	MOVQ   88(AX), R15
-	MOVQ   96(AX), DX
 	MOVQ   32(AX), CX
 	MOVQ   8(AX), SI
 	LEAQ   (SI)(R12*2), BX
@@ -7115,6 +7101,8 @@ resume0:
 	VMOVUPS 1344(DI), Z21
 
 begin0:
+	MOVQ  88(AX), R15
+	MOVQ  96(AX), DX
 	TESTQ CX, CX
 	JZ    store0
 
@@ -7203,8 +7191,6 @@ TEXT ·tile12x32ShiftedInt8AVX512(SB), NOSPLIT, $0-8
 	MOVQ   48(AX), R11
 	MOVQ   40(AX), R12
 	MOVQ   24(AX), R14
-	MOVQ   88(AX), R15
-	MOVQ   96(AX), DX
 	MOVQ   32(AX), CX
 	MOVQ   8(AX), SI
 	LEAQ   (SI)(R12*2), BX
@@ -7268,6 +7254,8 @@ resume0:
 	VMOVUPS 1472(DI), Z23
 
 begin0:
+	MOVQ  88(AX), R15
+	MOVQ  96(AX), DX
 	TESTQ CX, CX
 	JZ    store0
 
@@ -7361,8 +7349,6 @@ TEXT ·tile1x32ShiftedInt8AVX2(SB), NOSPLIT, $0-8
 	MOVQ   48(AX), R11
 	MOVQ   40(AX), R12
 	MOVQ   24(AX), R14
-	MOVQ   88(AX), R15
-	MOVQ   96(AX), DX
 	MOVQ   32(AX), CX
 	MOVQ   8(AX), SI
 	CMPQ   72(AX), $0x00
@@ -7380,6 +7366,8 @@ resume0:
 	VMOVUPS 96(DI), Y3
 
 begin0:
+	MOVQ  88(AX), R15
+	MOVQ  96(AX), DX
 	TESTQ CX, CX
 	JZ    store0
 
@@ -7417,7 +7405,7 @@ store0:
 	RET
 
 // func tile1x64ShiftedInt8AVX2(t *tile)
-// Requires: AVX, AVX2, FMA3
+// Requires: AVX, AVX2, FMA3, MMX+
 TEXT ·tile1x64ShiftedInt8AVX2(SB), NOSPLIT, $0-8
 	MOVQ   t+0(FP), AX
 	MOVQ   (AX), DI
@@ -7453,6 +7441,8 @@ resume0:
 	VMOVUPS 96(R15), Y7
 
 begin0:
+	MOVQ  88(AX), R15
+	MOVQ  96(AX), DX
 	TESTQ CX, CX
 	JZ    store0
 
@@ -7490,6 +7480,8 @@ next0:
 	VPSUBD       224(R14), Y12, Y12
 	VCVTDQ2PS    Y12, Y12
 	VFMADD231PS  Y12, Y8, Y7
+	PREFETCHT1   (R15)
+	ADDQ         DX, R15
 	ADDQ         $0x04, SI
 	ADDQ         R11, R10
 	DECQ         CX
@@ -7518,8 +7510,6 @@ TEXT ·tile2x32ShiftedInt8AVX2(SB), NOSPLIT, $0-8
 	MOVQ   48(AX), R11
 	MOVQ   40(AX), R12
 	MOVQ   24(AX), R14
-	MOVQ   88(AX), R15
-	MOVQ   96(AX), DX
 	MOVQ   32(AX), CX
 	MOVQ   8(AX), SI
 	CMPQ   72(AX), $0x00
@@ -7545,6 +7535,8 @@ resume0:
 	VMOVUPS 224(DI), Y7
 
 begin0:
+	MOVQ  88(AX), R15
+	MOVQ  96(AX), DX
 	TESTQ CX, CX
 	JZ    store0
 
@@ -7591,7 +7583,7 @@ store0:
 	RET
 
 // func tile3x32ShiftedInt8AVX2(t *tile)
-// Requires: AVX, AVX2, FMA3, MMX+
+// Requires: AVX, AVX2, FMA3
 TEXT ·tile3x32ShiftedInt8AVX2(SB), NOSPLIT, $0-8
 	MOVQ   t+0(FP), AX
 	MOVQ   (AX), DI
@@ -7599,8 +7591,6 @@ TEXT ·tile3x32ShiftedInt8AVX2(SB), NOSPLIT, $0-8
 	MOVQ   48(AX), R11
 	MOVQ   40(AX), R12
 	MOVQ   24(AX), R14
-	MOVQ   88(AX), R15
-	MOVQ   96(AX), DX
 	MOVQ   32(AX), CX
 	MOVQ   8(AX), SI
 	CMPQ   72(AX), $0x00
@@ -7641,8 +7631,6 @@ next0:
 	VBROADCASTSS (SI)(R12*2), Y10
 	VFMADD231PS  Y6, Y10, Y4
 	VFMADD231PS  Y7, Y10, Y5
-	PREFETCHT1   (R15)
-	ADDQ         DX, R15
 	ADDQ         $0x04, SI
 	ADDQ         R11, R10
 	DECQ         CX
@@ -7715,7 +7703,7 @@ store1:
 	RET
 
 // func tile4x32ShiftedInt8AVX2(t *tile)
-// Requires: AVX, AVX2, FMA3, MMX+
+// Requires: AVX, AVX2, FMA3
 TEXT ·tile4x32ShiftedInt8AVX2(SB), NOSPLIT, $0-8
 	MOVQ   t+0(FP), AX
 	MOVQ   (AX), DI
@@ -7723,8 +7711,6 @@ TEXT ·tile4x32ShiftedInt8AVX2(SB), NOSPLIT, $0-8
 	MOVQ   48(AX), R11
 	MOVQ   40(AX), R12
 	MOVQ   24(AX), R14
-	MOVQ   88(AX), R15
-	MOVQ   96(AX), DX
 	MOVQ   32(AX), CX
 	MOVQ   8(AX), SI
 	LEAQ   (SI)(R12*2), BX
@@ -7774,8 +7760,6 @@ next0:
 	VBROADCASTSS (BX), Y13
 	VFMADD231PS  Y8, Y13, Y6
 	VFMADD231PS  Y9, Y13, Y7
-	PREFETCHT1   (R15)
-	ADDQ         DX, R15
 	ADDQ         $0x04, SI
 	ADDQ         $0x04, BX
 	ADDQ         R11, R10
@@ -7863,7 +7847,7 @@ store1:
 	RET
 
 // func tile5x32ShiftedInt8AVX2(t *tile)
-// Requires: AVX, AVX2, FMA3, MMX+
+// Requires: AVX, AVX2, FMA3
 TEXT ·tile5x32ShiftedInt8AVX2(SB), NOSPLIT, $0-8
 	MOVQ   t+0(FP), AX
 	MOVQ   (AX), DI
@@ -7871,8 +7855,6 @@ TEXT ·tile5x32ShiftedInt8AVX2(SB), NOSPLIT, $0-8
 	MOVQ   48(AX), R11
 	MOVQ   40(AX), R12
 	MOVQ   24(AX), R14
-	MOVQ   88(AX), R15
-	MOVQ   96(AX), DX
 	MOVQ   32(AX), CX
 	MOVQ   8(AX), SI
 	LEAQ   (SI)(R12*2), BX
@@ -7929,8 +7911,6 @@ next0:
 	VBROADCASTSS (BX)(R12*1), Y12
 	VFMADD231PS  Y10, Y12, Y8
 	VFMADD231PS  Y11, Y12, Y9
-	PREFETCHT1   (R15)
-	ADDQ         DX, R15
 	ADDQ         $0x04, SI
 	ADDQ         $0x04, BX
 	ADDQ         R11, R10
@@ -8029,7 +8009,7 @@ store1:
 	RET
 
 // func tile6x32ShiftedInt8AVX2(t *tile)
-// Requires: AVX, AVX2, FMA3, MMX+
+// Requires: AVX, AVX2, FMA3
 TEXT ·tile6x32ShiftedInt8AVX2(SB), NOSPLIT, $0-8
 	MOVQ   t+0(FP), AX
 	MOVQ   (AX), DI
@@ -8037,8 +8017,6 @@ TEXT ·tile6x32ShiftedInt8AVX2(SB), NOSPLIT, $0-8
 	MOVQ   48(AX), R11
 	MOVQ   40(AX), R12
 	MOVQ   24(AX), R14
-	MOVQ   88(AX), R15
-	MOVQ   96(AX), DX
 	MOVQ   32(AX), CX
 	MOVQ   8(AX), SI
 	LEAQ   (SI)(R12*2), BX
@@ -8102,8 +8080,6 @@ next0:
 	VBROADCASTSS (BX)(R12*2), Y15
 	VFMADD231PS  Y12, Y15, Y10
 	VFMADD231PS  Y13, Y15, Y11
-	PREFETCHT1   (R15)
-	ADDQ         DX, R15
 	ADDQ         $0x04, SI
 	ADDQ         $0x04, BX
 	ADDQ         R11, R10

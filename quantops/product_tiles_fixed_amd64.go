@@ -31,13 +31,13 @@ func tile12x32FixedVNNI(t *tile)
 
 // tilesFixedVNNI are the tiles of rows in fixed point, and weights in int8, four k at a time.
 var tilesFixedVNNI = []tileKernel{
-	{rows: 2, panels: 1, run: tile2x32FixedVNNI},
-	{rows: 2, panels: 2, run: tile2x64FixedVNNI},
-	{rows: 4, panels: 1, run: tile4x32FixedVNNI},
-	{rows: 4, panels: 2, run: tile4x64FixedVNNI},
-	{rows: 6, panels: 1, run: tile6x32FixedVNNI},
-	{rows: 6, panels: 2, run: tile6x64FixedVNNI},
-	{rows: 8, panels: 1, run: tile8x32FixedVNNI},
-	{rows: 10, panels: 1, run: tile10x32FixedVNNI},
-	{rows: 12, panels: 1, run: tile12x32FixedVNNI},
+	{rows: 2, panels: 1, fetches: 4, run: tile2x32FixedVNNI},
+	{rows: 2, panels: 2, fetches: 0, run: tile2x64FixedVNNI},
+	{rows: 4, panels: 1, fetches: 4, run: tile4x32FixedVNNI},
+	{rows: 4, panels: 2, fetches: 0, run: tile4x64FixedVNNI},
+	{rows: 6, panels: 1, fetches: 4, run: tile6x32FixedVNNI},
+	{rows: 6, panels: 2, fetches: 0, run: tile6x64FixedVNNI},
+	{rows: 8, panels: 1, fetches: 4, run: tile8x32FixedVNNI},
+	{rows: 10, panels: 1, fetches: 4, run: tile10x32FixedVNNI},
+	{rows: 12, panels: 1, fetches: 4, run: tile12x32FixedVNNI},
 }

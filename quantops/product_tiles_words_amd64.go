@@ -40,20 +40,20 @@ func tile6x32FixedWordsAVX2(t *tile)
 
 // tilesWordsAVX2 are the tiles of rows in 16-bit integers, and weights in int8, two k at a time.
 var tilesWordsAVX2 = []tileKernel{
-	{rows: 1, panels: 1, run: tile1x32WordsAVX2},
-	{rows: 2, panels: 1, run: tile2x32WordsAVX2},
-	{rows: 3, panels: 1, run: tile3x32WordsAVX2},
-	{rows: 4, panels: 1, run: tile4x32WordsAVX2},
-	{rows: 5, panels: 1, run: tile5x32WordsAVX2},
-	{rows: 6, panels: 1, run: tile6x32WordsAVX2},
+	{rows: 1, panels: 1, fetches: 4, run: tile1x32WordsAVX2},
+	{rows: 2, panels: 1, fetches: 4, run: tile2x32WordsAVX2},
+	{rows: 3, panels: 1, fetches: 4, run: tile3x32WordsAVX2},
+	{rows: 4, panels: 1, fetches: 4, run: tile4x32WordsAVX2},
+	{rows: 5, panels: 1, fetches: 4, run: tile5x32WordsAVX2},
+	{rows: 6, panels: 1, fetches: 4, run: tile6x32WordsAVX2},
 }
 
 // tilesFixedWordsAVX2 are the tiles of rows in fixed point, and weights in int8, two k at a time.
 var tilesFixedWordsAVX2 = []tileKernel{
-	{rows: 1, panels: 1, run: tile1x32FixedWordsAVX2},
-	{rows: 2, panels: 1, run: tile2x32FixedWordsAVX2},
-	{rows: 3, panels: 1, run: tile3x32FixedWordsAVX2},
-	{rows: 4, panels: 1, run: tile4x32FixedWordsAVX2},
-	{rows: 5, panels: 1, run: tile5x32FixedWordsAVX2},
-	{rows: 6, panels: 1, run: tile6x32FixedWordsAVX2},
+	{rows: 1, panels: 1, fetches: 4, run: tile1x32FixedWordsAVX2},
+	{rows: 2, panels: 1, fetches: 4, run: tile2x32FixedWordsAVX2},
+	{rows: 3, panels: 1, fetches: 4, run: tile3x32FixedWordsAVX2},
+	{rows: 4, panels: 1, fetches: 4, run: tile4x32FixedWordsAVX2},
+	{rows: 5, panels: 1, fetches: 4, run: tile5x32FixedWordsAVX2},
+	{rows: 6, panels: 1, fetches: 4, run: tile6x32FixedWordsAVX2},
 }

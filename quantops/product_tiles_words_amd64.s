@@ -80,6 +80,10 @@ next0:
 	ADDQ         DX, R11
 	PREFETCHT1   (R11)
 	ADDQ         DX, R11
+	PREFETCHT1   (R11)
+	ADDQ         DX, R11
+	PREFETCHT1   (R11)
+	ADDQ         DX, R11
 	ADDQ         $0x10, SI
 	ADDQ         $0x00000100, R10
 	SUBQ         $0x04, CX
@@ -208,6 +212,10 @@ next0:
 	VPADDD       Y15, Y6, Y6
 	VPMADDWD     Y13, Y9, Y15
 	VPADDD       Y15, Y7, Y7
+	PREFETCHT1   (R11)
+	ADDQ         DX, R11
+	PREFETCHT1   (R11)
+	ADDQ         DX, R11
 	PREFETCHT1   (R11)
 	ADDQ         DX, R11
 	PREFETCHT1   (R11)
@@ -427,6 +435,10 @@ next1:
 	VPADDD       Y15, Y4, Y4
 	VPMADDWD     Y13, Y14, Y15
 	VPADDD       Y15, Y5, Y5
+	PREFETCHT1   (R11)
+	ADDQ         DX, R11
+	PREFETCHT1   (R11)
+	ADDQ         DX, R11
 	ADDQ         $0x10, SI
 	ADDQ         $0x00000100, R10
 	SUBQ         $0x04, CX
@@ -693,6 +705,10 @@ next1:
 	VPADDD       Y15, Y6, Y6
 	VPMADDWD     Y13, Y14, Y15
 	VPADDD       Y15, Y7, Y7
+	PREFETCHT1   (R11)
+	ADDQ         DX, R11
+	PREFETCHT1   (R11)
+	ADDQ         DX, R11
 	ADDQ         $0x10, SI
 	ADDQ         $0x10, BX
 	ADDQ         $0x00000100, R10
@@ -1010,6 +1026,10 @@ next1:
 	VPADDD       Y15, Y8, Y8
 	VPMADDWD     Y13, Y14, Y15
 	VPADDD       Y15, Y9, Y9
+	PREFETCHT1   (R11)
+	ADDQ         DX, R11
+	PREFETCHT1   (R11)
+	ADDQ         DX, R11
 	ADDQ         $0x10, SI
 	ADDQ         $0x10, BX
 	ADDQ         $0x00000100, R10
@@ -1377,6 +1397,10 @@ next1:
 	VPADDD       Y15, Y10, Y10
 	VPMADDWD     Y13, Y14, Y15
 	VPADDD       Y15, Y11, Y11
+	PREFETCHT1   (R11)
+	ADDQ         DX, R11
+	PREFETCHT1   (R11)
+	ADDQ         DX, R11
 	ADDQ         $0x10, SI
 	ADDQ         $0x10, BX
 	ADDQ         $0x00000100, R10
@@ -1477,6 +1501,10 @@ next0:
 	VPADDD       Y15, Y2, Y2
 	VPMADDWD     Y13, Y8, Y15
 	VPADDD       Y15, Y3, Y3
+	PREFETCHT1   (R11)
+	ADDQ         DX, R11
+	PREFETCHT1   (R11)
+	ADDQ         DX, R11
 	PREFETCHT1   (R11)
 	ADDQ         DX, R11
 	PREFETCHT1   (R11)
@@ -1634,6 +1662,10 @@ next0:
 	VPADDD       Y15, Y6, Y6
 	VPMADDWD     Y13, Y9, Y15
 	VPADDD       Y15, Y7, Y7
+	PREFETCHT1   (R11)
+	ADDQ         DX, R11
+	PREFETCHT1   (R11)
+	ADDQ         DX, R11
 	PREFETCHT1   (R11)
 	ADDQ         DX, R11
 	PREFETCHT1   (R11)
@@ -1925,6 +1957,10 @@ next1:
 	VPADDD       Y15, Y4, Y4
 	VPMADDWD     Y13, Y14, Y15
 	VPADDD       Y15, Y5, Y5
+	PREFETCHT1   (R11)
+	ADDQ         DX, R11
+	PREFETCHT1   (R11)
+	ADDQ         DX, R11
 	ADDQ         $0x10, SI
 	ADDQ         $0x00000100, R10
 	SUBQ         $0x04, CX
@@ -2265,6 +2301,10 @@ next1:
 	VPADDD       Y15, Y6, Y6
 	VPMADDWD     Y13, Y14, Y15
 	VPADDD       Y15, Y7, Y7
+	PREFETCHT1   (R11)
+	ADDQ         DX, R11
+	PREFETCHT1   (R11)
+	ADDQ         DX, R11
 	ADDQ         $0x10, SI
 	ADDQ         $0x10, BX
 	ADDQ         $0x00000100, R10
@@ -2670,6 +2710,10 @@ next1:
 	VPADDD       Y15, Y8, Y8
 	VPMADDWD     Y13, Y14, Y15
 	VPADDD       Y15, Y9, Y9
+	PREFETCHT1   (R11)
+	ADDQ         DX, R11
+	PREFETCHT1   (R11)
+	ADDQ         DX, R11
 	ADDQ         $0x10, SI
 	ADDQ         $0x10, BX
 	ADDQ         $0x00000100, R10
@@ -3139,6 +3183,10 @@ next1:
 	VPADDD       Y15, Y10, Y10
 	VPMADDWD     Y13, Y14, Y15
 	VPADDD       Y15, Y11, Y11
+	PREFETCHT1   (R11)
+	ADDQ         DX, R11
+	PREFETCHT1   (R11)
+	ADDQ         DX, R11
 	ADDQ         $0x10, SI
 	ADDQ         $0x10, BX
 	ADDQ         $0x00000100, R10

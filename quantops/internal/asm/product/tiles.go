@@ -61,6 +61,36 @@ func (l level) shapes() []shape {
 	return list
 }
 
+// fetchDepth is for how many k a loop's table says how many lines it asks for.
+const fetchDepth = 8
+
+// fetches are how many lines of what is ahead the loop asks for with each k, by
+// pass. With AVX2 they are as many as it reads, so that one tile brings the next
+// panels; with AVX-512, where the processor itself looks farther, a few tiles do.
+func (s shape) fetches(l level, w weight) []int {
+	switch read := s.panels * panelColumns * w.size; {
+	case w.dot || l.lanes == 16 && s.panels > 1:
+		return []int{0}
+	case l.lanes == 16:
+		return []int{1}
+	case s.passes(l) == 1 && w.size == 4:
+		return []int{0} // all of every line, one after the other: to ask only delays
+	case s.passes(l) == 1:
+		return []int{(read + 63) / 64}
+	default:
+		return []int{(read + 63) / 128, read / 128}
+	}
+}
+
+// passes is how often the loop goes over k: with AVX2 more than two rows take half
+// a panel after the other.
+func (s shape) passes(l level) int {
+	if l.lanes == 8 && s.rows > 2 {
+		return 2
+	}
+	return 1
+}
+
 // tiles makes the inner loops of the products.
 func tiles() *part {
 	p := newPart("product_tiles")
@@ -69,8 +99,11 @@ func tiles() *part {
 			table := fmt.Sprintf("tiles%s%s", w.name, l.name)
 			fmt.Fprintf(&p.tables, "// %s are the tiles of weights in %s.\nvar %s = []tileKernel{\n", table, w.doc, table)
 			for _, s := range l.shapes() {
-				name := p.tile(l, w, s)
-				fmt.Fprintf(&p.tables, "{rows: %d, panels: %d, run: %s},\n", s.rows, s.panels, name)
+				fetches := 0
+				for _, lines := range s.fetches(l, w) {
+					fetches += lines * fetchDepth
+				}
+				fmt.Fprintf(&p.tables, "{rows: %d, panels: %d, fetches: %d, run: %s},\n", s.rows, s.panels, fetches, p.tile(l, w, s))
 			}
 			fmt.Fprintf(&p.tables, "}\n\n")
 		}
@@ -112,10 +145,8 @@ func (p *part) tile(l level, w weight, s shape) string {
 	name := fmt.Sprintf("tile%dx%d%s%s", s.rows, s.panels*panelColumns, w.name, l.name)
 	p.function(name, "tile", fmt.Sprintf("%s sums %d rows times %d columns of %s.", name, s.rows, s.panels*panelColumns, w.doc))
 
-	vectors, passes := panelColumns/l.lanes, 1 // of a panel's row that are in hand at once
-	if l.lanes == 8 && s.rows > 2 {
-		vectors, passes = 2, 2 // half a panel after the other
-	}
+	passes := s.passes(l)
+	vectors := panelColumns / l.lanes / passes // of a panel's row that are in hand at once
 	sum := func(row, panel, vector int) reg.VecPhysical {
 		return l.vectors[(row*s.panels+panel)*vectors+vector]
 	}
@@ -147,12 +178,8 @@ func (p *part) tile(l level, w weight, s shape) string {
 	if w.zeros {
 		p.MOVQ(at(argument, tileZeros), zeros)
 	}
-	fetches := s.panels == 1 && !w.dot
+	fetches := s.fetches(l, w)
 	ahead, aheadStride := reg.R15, panels3
-	if fetches {
-		p.MOVQ(at(argument, tileAhead), ahead)
-		p.MOVQ(at(argument, tileAheadStride), aheadStride)
-	}
 	left := func(row int) operand.Mem {
 		if row%3 == 0 {
 			return at(lines[row/3], 0)
@@ -200,6 +227,10 @@ func (p *part) tile(l level, w weight, s shape) string {
 			p.VMOVUPS(m, sum(row, panelIndex, vector))
 		}, l)
 		p.Label(label("begin"))
+		if pass == 0 && fetches[0] > 0 { // until here, its register served others
+			p.MOVQ(at(argument, tileAhead), ahead)
+			p.MOVQ(at(argument, tileAheadStride), aheadStride)
+		}
 		p.TESTQ(k, k)
 		p.JZ(operand.LabelRef(label("store")))
 		p.Label(label("next"))
@@ -249,7 +280,7 @@ func (p *part) tile(l level, w weight, s shape) string {
 				}
 			}
 		}
-		if fetches && pass == 0 {
+		for range fetches[pass] {
 			p.PREFETCHT1(at(ahead, 0))
 			p.ADDQ(aheadStride, ahead)
 		}

@@ -42,7 +42,11 @@ func tilesFixed() *part {
 	p := newPart("product_tiles_fixed")
 	fmt.Fprintf(&p.tables, "// tilesFixedVNNI are the tiles of rows in fixed point, and weights in int8, four k at a time.\nvar tilesFixedVNNI = []tileKernel{\n")
 	for _, s := range fixedShapes() {
-		fmt.Fprintf(&p.tables, "{rows: %d, panels: %d, run: %s},\n", s.rows, s.panels, p.tileFixed(s))
+		fetches := 0
+		if s.panels == 1 {
+			fetches = 2 * fetchDepth / fixedStep
+		}
+		fmt.Fprintf(&p.tables, "{rows: %d, panels: %d, fetches: %d, run: %s},\n", s.rows, s.panels, fetches, p.tileFixed(s))
 	}
 	fmt.Fprintf(&p.tables, "}\n")
 	return p

@@ -15,6 +15,7 @@ const (
 	// wordSteps is of how many steps the loops take a multiple, and
 	// wordBlockSteps how many a block of fixed point has.
 	wordSteps      = 4
+	wordFetches    = fetchDepth * panelColumns / 64 // a panel for each
 	wordBlockSteps = 128
 )
 
@@ -32,7 +33,7 @@ func tilesWords() *part {
 			name := fmt.Sprintf("tile%dx%d%sAVX2", rows, panelColumns, kind)
 			p.function(name, "tile", fmt.Sprintf("%s sums %d rows in %s times %d columns of int8.", name, rows, doc, panelColumns))
 			p.tileWords(rows, fixed)
-			fmt.Fprintf(&p.tables, "{rows: %d, panels: 1, run: %s},\n", rows, name)
+			fmt.Fprintf(&p.tables, "{rows: %d, panels: 1, fetches: %d, run: %s},\n", rows, wordFetches, name)
 		}
 		fmt.Fprintf(&p.tables, "}\n\n")
 	}
@@ -123,7 +124,7 @@ func (p *part) tileWords(rows int, fixed bool) {
 				}
 			}
 		}
-		for range 2 * (1 - pass) {
+		for range wordFetches / passes {
 			p.PREFETCHT1(at(ahead, 0))
 			p.ADDQ(aheadStride, ahead)
 		}
