@@ -166,13 +166,8 @@ func (s *productScratch) sumFixedTiles(p *floatProduct, row, rows, panel, panels
 		return
 	}
 	f, t := p.fixed, &s.tile
-	lines := f.lines * rows
-	run := p.tiles.one[lines].run
-	if panels > 1 {
-		run = p.tiles.several[lines].run
-	}
 	t.sums, t.sumsPanel = unsafe.Pointer(&s.sums), rows*int(unsafe.Sizeof(panelRow{}))
-	t.rows, t.k = lines, (p.k+dotStep-1)/dotStep
+	t.rows, t.k = f.lines*rows, (p.k+dotStep-1)/dotStep
 	if p.kernels.words {
 		t.k = roundUp(p.k, wordDepth) / wordStep
 	}
@@ -180,5 +175,5 @@ func (s *productScratch) sumFixedTiles(p *floatProduct, row, rows, panel, panels
 	t.correction, t.correctionStride = &f.weights.corrections[panel*panelColumns], 4*f.weights.bytes.width()
 	t.scales, t.scaleStride = &f.scales[row*f.blocks], 4*f.blocks
 	t.blocksDone, t.scalesMoved = 0, 0
-	run(t)
+	s.run(t)
 }

@@ -219,10 +219,6 @@ func integerProduct[A int8 | uint8](a []A, m int, zeros []A, b *PackedInteger, w
 //	Σ(a−z)(b−c) = Σab − z·Σb − c·Σ(a−z)
 func (s *productScratch) sumIntegers(p *floatProduct, row, rows, panel, panels int) {
 	r, t := p.integers, &s.tile
-	run := p.tiles.one[rows].run
-	if panels > 1 {
-		run = p.tiles.several[rows].run
-	}
 	t.rows, t.k, t.aStride, t.sumsPanel = rows, r.depth/r.weights.bytes.step, r.stride, rows*int(unsafe.Sizeof(panelRow{}))
 	t.sums, t.resume, t.start = unsafe.Pointer(&s.sums), 1, nil
 	first := func(panel, row int) *panelRow { return &s.sums[panel*rows+row] }
@@ -258,7 +254,7 @@ func (s *productScratch) sumIntegers(p *floatProduct, row, rows, panel, panels i
 			}
 		}
 	}
-	run(t)
+	s.run(t)
 }
 
 // storeIntegers writes the sums of rows of a panel to the result.

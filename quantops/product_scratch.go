@@ -10,6 +10,7 @@ import (
 // productScratch is what one goroutine works with.
 type productScratch struct {
 	tile       tile
+	run        func(*tile) // the inner loop for the tile at hand
 	finish     finish
 	scaled     finish
 	fixedTiles fixedTiles
@@ -24,7 +25,7 @@ var productScratches = sync.Pool{New: func() any { return new(productScratch) }}
 
 // release gives the scratch back, without the matrices that it points to.
 func (s *productScratch) release() {
-	s.tile, s.finish, s.scaled, s.fixedTiles, s.pieces = tile{}, finish{}, finish{}, fixedTiles{}, pieceTile{}
+	s.tile, s.run, s.finish, s.scaled, s.fixedTiles, s.pieces = tile{}, nil, finish{}, finish{}, fixedTiles{}, pieceTile{}
 	if cap(s.panel) > 1<<20 {
 		s.panel = nil
 	}
@@ -48,6 +49,9 @@ func (s *productScratch) piece(p *floatProduct, product, from, end, first, last 
 	count := (end - from + size - 1) / size
 	lines := min(size*p.lines(), maxTileRows)
 	one, several := &p.tiles.one[lines], &p.tiles.several[lines]
+	if tall := &p.tiles.tall[lines]; tall.run != nil && count >= tallTiles {
+		one = tall
+	}
 	for ; first < last; first += groupPanels {
 		group := min(last, first+groupPanels)
 		for panel := first; panel < group; {
@@ -59,28 +63,32 @@ func (s *productScratch) piece(p *floatProduct, product, from, end, first, last 
 				kernel, panels = several, several.panels
 			}
 			s.take(p, product, b, panel, panels)
+			next := p.nextPanels(kernel, panel+panels, last, count)
 			for i := range count {
-				row, next := from+i*size, min(end, from+(i+1)*size)
-				if p.widths != nil && slices.Max(p.widths[row:next]) <= panel*panelColumns {
+				row, until := from+i*size, min(end, from+(i+1)*size)
+				if p.widths != nil && slices.Max(p.widths[row:until]) <= panel*panelColumns {
 					continue
 				}
-				s.fetchAhead(p, kernel, panel+panels, last, i, count)
+				s.tile.ahead, s.tile.aheadStride = next.share(i, s.tile.b)
+				if s.run = kernel.run; until-row < size {
+					s.run = p.tiles.one[(until-row)*p.lines()].run
+				}
 				switch {
 				case p.fixed != nil:
-					s.sumFixed(p, row, next-row, panel, panels)
+					s.sumFixed(p, row, until-row, panel, panels)
 				case p.integers != nil:
-					s.sumIntegers(p, row, next-row, panel, panels)
+					s.sumIntegers(p, row, until-row, panel, panels)
 				case p.pieces != nil:
-					s.sumPieces(p, row, next-row, panel, i == 0)
+					s.sumPieces(p, row, until-row, panel, i == 0)
 				default:
 					k := p.k
 					if p.depths != nil {
-						k = min(k, slices.Max(p.depths[row:next]))
+						k = min(k, slices.Max(p.depths[row:until]))
 					}
-					s.sum(p, a+row*p.a.Stride, next-row, k, panel, panels)
+					s.sum(p, a+row*p.a.Stride, until-row, k, panel, panels)
 				}
 				for j := range panels {
-					s.store(p, dst, row, next-row, panel+j, j)
+					s.store(p, dst, row, until-row, panel+j, j)
 				}
 			}
 			panel += panels
@@ -162,31 +170,10 @@ func (s *productScratch) widenPanels(p *floatProduct, panels int) {
 	t.bStride, t.bPanel = 4*panelColumns, 4*size
 }
 
-// fetchAhead has the tile, the index-th of count that panels are for, bring its
-// share of the next ones, from panel on, nearer, if that is before last: the processor
-// itself does not look so far ahead, and would wait for every panel.
-func (s *productScratch) fetchAhead(p *floatProduct, kernel *tileKernel, panel, last, index, count int) {
-	t := &s.tile
-	t.ahead, t.aheadStride = t.b, 0
-	each := (p.k + 7) / 8 * kernel.fetches // how often a tile asks for memory
-	if panel >= last || p.pack != nil || p.right.block != 0 || count < p.kernels.fewestAhead || each == 0 {
-		return
-	}
-	bytes := kernel.panels * p.right.panelStride
-	stride := (bytes + count*each - 1) / (count * each)
-	if from := index * each * stride; from < bytes {
-		t.ahead, t.aheadStride = unsafe.Add(p.right.data, panel*p.right.panelStride+from), stride
-	}
-}
-
 // sum leaves in s.sums the product of so many rows, which begin at a, over k, and
 // the panels that were taken, panel and those after it.
 func (s *productScratch) sum(p *floatProduct, a, rows, k, panel, panels int) {
 	t, right := &s.tile, &p.right
-	run := p.tiles.one[rows].run
-	if panels > 1 {
-		run = p.tiles.several[rows].run
-	}
 	t.rows, t.k, t.sumsPanel = rows, k, rows*int(unsafe.Sizeof(panelRow{}))
 	if k > 0 {
 		t.a = unsafe.Pointer(&p.a.Data[a])
@@ -196,7 +183,7 @@ func (s *productScratch) sum(p *floatProduct, a, rows, k, panel, panels int) {
 		if right.zeros != nil {
 			t.zeros = &right.zeros[panel*panelColumns]
 		}
-		run(t)
+		s.run(t)
 		return
 	}
 	clear(s.sums[:rows*panels])
@@ -210,7 +197,7 @@ func (s *productScratch) sum(p *floatProduct, a, rows, k, panel, panels int) {
 		if right.zeros != nil {
 			t.zeros = &right.zeros[factors]
 		}
-		run(t)
+		s.run(t)
 		for i := range panels {
 			s.scaled.dst, s.scaled.sums, s.scaled.rows = &s.sums[i*rows][0], &s.block[i*rows][0], rows
 			s.scaled.scale = &right.scales[factors+i*panelColumns]

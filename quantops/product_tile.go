@@ -49,6 +49,7 @@ type tile struct {
 // many lines of what is ahead for every eight k.
 type tileKernel struct {
 	rows, panels, fetches int
+	tall                  bool
 	run                   func(*tile)
 }
 
@@ -57,9 +58,9 @@ type tileSet struct {
 	most int // rows that there are loops for
 	// step is of how many rows a multiple is best, or 0.
 	step int
-	// one are by rows the loops for one panel, several those for more at once,
-	// where they are faster; else nil.
-	one, several [maxTileRows + 1]tileKernel
+	// one are by rows the loops for one panel, several those for more at once, where
+	// they are faster, and tall those for a panel that tallTiles go over; else nil.
+	one, several, tall [maxTileRows + 1]tileKernel
 }
 
 const (
@@ -69,15 +70,19 @@ const (
 	maxTileSums = 128
 	// genericRows is what inner loops in Go, which take any number, are given.
 	genericRows = 12
+	tallTiles   = 4
 )
 
 func newTileSet(kernels []tileKernel) *tileSet {
 	s := &tileSet{}
 	for _, k := range kernels {
 		s.most = max(s.most, k.rows)
-		if k.panels == 1 {
+		switch {
+		case k.tall:
+			s.tall[k.rows] = k
+		case k.panels == 1:
 			s.one[k.rows] = k
-		} else {
+		default:
 			s.several[k.rows] = k
 		}
 	}

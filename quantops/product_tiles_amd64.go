@@ -78,6 +78,9 @@ func tile5x32Float32AVX2(t *tile)
 func tile6x32Float32AVX2(t *tile)
 
 //go:noescape
+func tallTile6x32Float32AVX2(t *tile)
+
+//go:noescape
 func tile1x32Int8AVX512(t *tile)
 
 //go:noescape
@@ -151,6 +154,9 @@ func tile5x32Int8AVX2(t *tile)
 
 //go:noescape
 func tile6x32Int8AVX2(t *tile)
+
+//go:noescape
+func tallTile6x32Int8AVX2(t *tile)
 
 //go:noescape
 func tile1x32ShiftedInt8AVX512(t *tile)
@@ -228,6 +234,9 @@ func tile5x32ShiftedInt8AVX2(t *tile)
 func tile6x32ShiftedInt8AVX2(t *tile)
 
 //go:noescape
+func tallTile6x32ShiftedInt8AVX2(t *tile)
+
+//go:noescape
 func tile1x32DotVNNI(t *tile)
 
 //go:noescape
@@ -286,121 +295,124 @@ func widenPanelAVX512(t *tile)
 
 // tilesFloat32AVX512 are the tiles of weights in float32.
 var tilesFloat32AVX512 = []tileKernel{
-	{rows: 1, panels: 1, fetches: 8, run: tile1x32Float32AVX512},
-	{rows: 1, panels: 4, fetches: 0, run: tile1x128Float32AVX512},
-	{rows: 2, panels: 1, fetches: 8, run: tile2x32Float32AVX512},
-	{rows: 2, panels: 4, fetches: 0, run: tile2x128Float32AVX512},
-	{rows: 3, panels: 1, fetches: 8, run: tile3x32Float32AVX512},
-	{rows: 3, panels: 2, fetches: 0, run: tile3x64Float32AVX512},
-	{rows: 4, panels: 1, fetches: 8, run: tile4x32Float32AVX512},
-	{rows: 4, panels: 2, fetches: 0, run: tile4x64Float32AVX512},
-	{rows: 5, panels: 1, fetches: 8, run: tile5x32Float32AVX512},
-	{rows: 5, panels: 2, fetches: 0, run: tile5x64Float32AVX512},
-	{rows: 6, panels: 1, fetches: 8, run: tile6x32Float32AVX512},
-	{rows: 6, panels: 2, fetches: 0, run: tile6x64Float32AVX512},
-	{rows: 7, panels: 1, fetches: 8, run: tile7x32Float32AVX512},
-	{rows: 8, panels: 1, fetches: 8, run: tile8x32Float32AVX512},
-	{rows: 9, panels: 1, fetches: 8, run: tile9x32Float32AVX512},
-	{rows: 10, panels: 1, fetches: 8, run: tile10x32Float32AVX512},
-	{rows: 11, panels: 1, fetches: 8, run: tile11x32Float32AVX512},
-	{rows: 12, panels: 1, fetches: 8, run: tile12x32Float32AVX512},
+	{rows: 1, panels: 1, tall: false, fetches: 8, run: tile1x32Float32AVX512},
+	{rows: 1, panels: 4, tall: false, fetches: 0, run: tile1x128Float32AVX512},
+	{rows: 2, panels: 1, tall: false, fetches: 8, run: tile2x32Float32AVX512},
+	{rows: 2, panels: 4, tall: false, fetches: 0, run: tile2x128Float32AVX512},
+	{rows: 3, panels: 1, tall: false, fetches: 8, run: tile3x32Float32AVX512},
+	{rows: 3, panels: 2, tall: false, fetches: 0, run: tile3x64Float32AVX512},
+	{rows: 4, panels: 1, tall: false, fetches: 8, run: tile4x32Float32AVX512},
+	{rows: 4, panels: 2, tall: false, fetches: 0, run: tile4x64Float32AVX512},
+	{rows: 5, panels: 1, tall: false, fetches: 8, run: tile5x32Float32AVX512},
+	{rows: 5, panels: 2, tall: false, fetches: 0, run: tile5x64Float32AVX512},
+	{rows: 6, panels: 1, tall: false, fetches: 8, run: tile6x32Float32AVX512},
+	{rows: 6, panels: 2, tall: false, fetches: 0, run: tile6x64Float32AVX512},
+	{rows: 7, panels: 1, tall: false, fetches: 8, run: tile7x32Float32AVX512},
+	{rows: 8, panels: 1, tall: false, fetches: 8, run: tile8x32Float32AVX512},
+	{rows: 9, panels: 1, tall: false, fetches: 8, run: tile9x32Float32AVX512},
+	{rows: 10, panels: 1, tall: false, fetches: 8, run: tile10x32Float32AVX512},
+	{rows: 11, panels: 1, tall: false, fetches: 8, run: tile11x32Float32AVX512},
+	{rows: 12, panels: 1, tall: false, fetches: 8, run: tile12x32Float32AVX512},
 }
 
 // tilesFloat32AVX2 are the tiles of weights in float32.
 var tilesFloat32AVX2 = []tileKernel{
-	{rows: 1, panels: 1, fetches: 0, run: tile1x32Float32AVX2},
-	{rows: 1, panels: 2, fetches: 0, run: tile1x64Float32AVX2},
-	{rows: 2, panels: 1, fetches: 0, run: tile2x32Float32AVX2},
-	{rows: 3, panels: 1, fetches: 16, run: tile3x32Float32AVX2},
-	{rows: 4, panels: 1, fetches: 16, run: tile4x32Float32AVX2},
-	{rows: 5, panels: 1, fetches: 16, run: tile5x32Float32AVX2},
-	{rows: 6, panels: 1, fetches: 16, run: tile6x32Float32AVX2},
+	{rows: 1, panels: 1, tall: false, fetches: 0, run: tile1x32Float32AVX2},
+	{rows: 1, panels: 2, tall: false, fetches: 0, run: tile1x64Float32AVX2},
+	{rows: 2, panels: 1, tall: false, fetches: 0, run: tile2x32Float32AVX2},
+	{rows: 3, panels: 1, tall: false, fetches: 16, run: tile3x32Float32AVX2},
+	{rows: 4, panels: 1, tall: false, fetches: 16, run: tile4x32Float32AVX2},
+	{rows: 5, panels: 1, tall: false, fetches: 16, run: tile5x32Float32AVX2},
+	{rows: 6, panels: 1, tall: false, fetches: 16, run: tile6x32Float32AVX2},
+	{rows: 6, panels: 1, tall: true, fetches: 4, run: tallTile6x32Float32AVX2},
 }
 
 // tilesInt8AVX512 are the tiles of weights in int8.
 var tilesInt8AVX512 = []tileKernel{
-	{rows: 1, panels: 1, fetches: 8, run: tile1x32Int8AVX512},
-	{rows: 1, panels: 4, fetches: 0, run: tile1x128Int8AVX512},
-	{rows: 2, panels: 1, fetches: 8, run: tile2x32Int8AVX512},
-	{rows: 2, panels: 4, fetches: 0, run: tile2x128Int8AVX512},
-	{rows: 3, panels: 1, fetches: 8, run: tile3x32Int8AVX512},
-	{rows: 3, panels: 2, fetches: 0, run: tile3x64Int8AVX512},
-	{rows: 4, panels: 1, fetches: 8, run: tile4x32Int8AVX512},
-	{rows: 4, panels: 2, fetches: 0, run: tile4x64Int8AVX512},
-	{rows: 5, panels: 1, fetches: 8, run: tile5x32Int8AVX512},
-	{rows: 5, panels: 2, fetches: 0, run: tile5x64Int8AVX512},
-	{rows: 6, panels: 1, fetches: 8, run: tile6x32Int8AVX512},
-	{rows: 6, panels: 2, fetches: 0, run: tile6x64Int8AVX512},
-	{rows: 7, panels: 1, fetches: 8, run: tile7x32Int8AVX512},
-	{rows: 8, panels: 1, fetches: 8, run: tile8x32Int8AVX512},
-	{rows: 9, panels: 1, fetches: 8, run: tile9x32Int8AVX512},
-	{rows: 10, panels: 1, fetches: 8, run: tile10x32Int8AVX512},
-	{rows: 11, panels: 1, fetches: 8, run: tile11x32Int8AVX512},
-	{rows: 12, panels: 1, fetches: 8, run: tile12x32Int8AVX512},
+	{rows: 1, panels: 1, tall: false, fetches: 8, run: tile1x32Int8AVX512},
+	{rows: 1, panels: 4, tall: false, fetches: 0, run: tile1x128Int8AVX512},
+	{rows: 2, panels: 1, tall: false, fetches: 8, run: tile2x32Int8AVX512},
+	{rows: 2, panels: 4, tall: false, fetches: 0, run: tile2x128Int8AVX512},
+	{rows: 3, panels: 1, tall: false, fetches: 8, run: tile3x32Int8AVX512},
+	{rows: 3, panels: 2, tall: false, fetches: 0, run: tile3x64Int8AVX512},
+	{rows: 4, panels: 1, tall: false, fetches: 8, run: tile4x32Int8AVX512},
+	{rows: 4, panels: 2, tall: false, fetches: 0, run: tile4x64Int8AVX512},
+	{rows: 5, panels: 1, tall: false, fetches: 8, run: tile5x32Int8AVX512},
+	{rows: 5, panels: 2, tall: false, fetches: 0, run: tile5x64Int8AVX512},
+	{rows: 6, panels: 1, tall: false, fetches: 8, run: tile6x32Int8AVX512},
+	{rows: 6, panels: 2, tall: false, fetches: 0, run: tile6x64Int8AVX512},
+	{rows: 7, panels: 1, tall: false, fetches: 8, run: tile7x32Int8AVX512},
+	{rows: 8, panels: 1, tall: false, fetches: 8, run: tile8x32Int8AVX512},
+	{rows: 9, panels: 1, tall: false, fetches: 8, run: tile9x32Int8AVX512},
+	{rows: 10, panels: 1, tall: false, fetches: 8, run: tile10x32Int8AVX512},
+	{rows: 11, panels: 1, tall: false, fetches: 8, run: tile11x32Int8AVX512},
+	{rows: 12, panels: 1, tall: false, fetches: 8, run: tile12x32Int8AVX512},
 }
 
 // tilesInt8AVX2 are the tiles of weights in int8.
 var tilesInt8AVX2 = []tileKernel{
-	{rows: 1, panels: 1, fetches: 8, run: tile1x32Int8AVX2},
-	{rows: 1, panels: 2, fetches: 8, run: tile1x64Int8AVX2},
-	{rows: 2, panels: 1, fetches: 8, run: tile2x32Int8AVX2},
-	{rows: 3, panels: 1, fetches: 0, run: tile3x32Int8AVX2},
-	{rows: 4, panels: 1, fetches: 0, run: tile4x32Int8AVX2},
-	{rows: 5, panels: 1, fetches: 0, run: tile5x32Int8AVX2},
-	{rows: 6, panels: 1, fetches: 0, run: tile6x32Int8AVX2},
+	{rows: 1, panels: 1, tall: false, fetches: 4, run: tile1x32Int8AVX2},
+	{rows: 1, panels: 2, tall: false, fetches: 8, run: tile1x64Int8AVX2},
+	{rows: 2, panels: 1, tall: false, fetches: 4, run: tile2x32Int8AVX2},
+	{rows: 3, panels: 1, tall: false, fetches: 4, run: tile3x32Int8AVX2},
+	{rows: 4, panels: 1, tall: false, fetches: 4, run: tile4x32Int8AVX2},
+	{rows: 5, panels: 1, tall: false, fetches: 4, run: tile5x32Int8AVX2},
+	{rows: 6, panels: 1, tall: false, fetches: 4, run: tile6x32Int8AVX2},
+	{rows: 6, panels: 1, tall: true, fetches: 2, run: tallTile6x32Int8AVX2},
 }
 
 // tilesShiftedInt8AVX512 are the tiles of weights in int8 with zero points.
 var tilesShiftedInt8AVX512 = []tileKernel{
-	{rows: 1, panels: 1, fetches: 8, run: tile1x32ShiftedInt8AVX512},
-	{rows: 1, panels: 4, fetches: 0, run: tile1x128ShiftedInt8AVX512},
-	{rows: 2, panels: 1, fetches: 8, run: tile2x32ShiftedInt8AVX512},
-	{rows: 2, panels: 4, fetches: 0, run: tile2x128ShiftedInt8AVX512},
-	{rows: 3, panels: 1, fetches: 8, run: tile3x32ShiftedInt8AVX512},
-	{rows: 3, panels: 2, fetches: 0, run: tile3x64ShiftedInt8AVX512},
-	{rows: 4, panels: 1, fetches: 8, run: tile4x32ShiftedInt8AVX512},
-	{rows: 4, panels: 2, fetches: 0, run: tile4x64ShiftedInt8AVX512},
-	{rows: 5, panels: 1, fetches: 8, run: tile5x32ShiftedInt8AVX512},
-	{rows: 5, panels: 2, fetches: 0, run: tile5x64ShiftedInt8AVX512},
-	{rows: 6, panels: 1, fetches: 8, run: tile6x32ShiftedInt8AVX512},
-	{rows: 6, panels: 2, fetches: 0, run: tile6x64ShiftedInt8AVX512},
-	{rows: 7, panels: 1, fetches: 8, run: tile7x32ShiftedInt8AVX512},
-	{rows: 8, panels: 1, fetches: 8, run: tile8x32ShiftedInt8AVX512},
-	{rows: 9, panels: 1, fetches: 8, run: tile9x32ShiftedInt8AVX512},
-	{rows: 10, panels: 1, fetches: 8, run: tile10x32ShiftedInt8AVX512},
-	{rows: 11, panels: 1, fetches: 8, run: tile11x32ShiftedInt8AVX512},
-	{rows: 12, panels: 1, fetches: 8, run: tile12x32ShiftedInt8AVX512},
+	{rows: 1, panels: 1, tall: false, fetches: 8, run: tile1x32ShiftedInt8AVX512},
+	{rows: 1, panels: 4, tall: false, fetches: 0, run: tile1x128ShiftedInt8AVX512},
+	{rows: 2, panels: 1, tall: false, fetches: 8, run: tile2x32ShiftedInt8AVX512},
+	{rows: 2, panels: 4, tall: false, fetches: 0, run: tile2x128ShiftedInt8AVX512},
+	{rows: 3, panels: 1, tall: false, fetches: 8, run: tile3x32ShiftedInt8AVX512},
+	{rows: 3, panels: 2, tall: false, fetches: 0, run: tile3x64ShiftedInt8AVX512},
+	{rows: 4, panels: 1, tall: false, fetches: 8, run: tile4x32ShiftedInt8AVX512},
+	{rows: 4, panels: 2, tall: false, fetches: 0, run: tile4x64ShiftedInt8AVX512},
+	{rows: 5, panels: 1, tall: false, fetches: 8, run: tile5x32ShiftedInt8AVX512},
+	{rows: 5, panels: 2, tall: false, fetches: 0, run: tile5x64ShiftedInt8AVX512},
+	{rows: 6, panels: 1, tall: false, fetches: 8, run: tile6x32ShiftedInt8AVX512},
+	{rows: 6, panels: 2, tall: false, fetches: 0, run: tile6x64ShiftedInt8AVX512},
+	{rows: 7, panels: 1, tall: false, fetches: 8, run: tile7x32ShiftedInt8AVX512},
+	{rows: 8, panels: 1, tall: false, fetches: 8, run: tile8x32ShiftedInt8AVX512},
+	{rows: 9, panels: 1, tall: false, fetches: 8, run: tile9x32ShiftedInt8AVX512},
+	{rows: 10, panels: 1, tall: false, fetches: 8, run: tile10x32ShiftedInt8AVX512},
+	{rows: 11, panels: 1, tall: false, fetches: 8, run: tile11x32ShiftedInt8AVX512},
+	{rows: 12, panels: 1, tall: false, fetches: 8, run: tile12x32ShiftedInt8AVX512},
 }
 
 // tilesShiftedInt8AVX2 are the tiles of weights in int8 with zero points.
 var tilesShiftedInt8AVX2 = []tileKernel{
-	{rows: 1, panels: 1, fetches: 8, run: tile1x32ShiftedInt8AVX2},
-	{rows: 1, panels: 2, fetches: 8, run: tile1x64ShiftedInt8AVX2},
-	{rows: 2, panels: 1, fetches: 8, run: tile2x32ShiftedInt8AVX2},
-	{rows: 3, panels: 1, fetches: 0, run: tile3x32ShiftedInt8AVX2},
-	{rows: 4, panels: 1, fetches: 0, run: tile4x32ShiftedInt8AVX2},
-	{rows: 5, panels: 1, fetches: 0, run: tile5x32ShiftedInt8AVX2},
-	{rows: 6, panels: 1, fetches: 0, run: tile6x32ShiftedInt8AVX2},
+	{rows: 1, panels: 1, tall: false, fetches: 4, run: tile1x32ShiftedInt8AVX2},
+	{rows: 1, panels: 2, tall: false, fetches: 8, run: tile1x64ShiftedInt8AVX2},
+	{rows: 2, panels: 1, tall: false, fetches: 4, run: tile2x32ShiftedInt8AVX2},
+	{rows: 3, panels: 1, tall: false, fetches: 4, run: tile3x32ShiftedInt8AVX2},
+	{rows: 4, panels: 1, tall: false, fetches: 4, run: tile4x32ShiftedInt8AVX2},
+	{rows: 5, panels: 1, tall: false, fetches: 4, run: tile5x32ShiftedInt8AVX2},
+	{rows: 6, panels: 1, tall: false, fetches: 4, run: tile6x32ShiftedInt8AVX2},
+	{rows: 6, panels: 1, tall: true, fetches: 2, run: tallTile6x32ShiftedInt8AVX2},
 }
 
 // tilesDotVNNI are the tiles of weights in int8, four k at a time, for a left operand of uint8.
 var tilesDotVNNI = []tileKernel{
-	{rows: 1, panels: 1, fetches: 0, run: tile1x32DotVNNI},
-	{rows: 1, panels: 4, fetches: 0, run: tile1x128DotVNNI},
-	{rows: 2, panels: 1, fetches: 0, run: tile2x32DotVNNI},
-	{rows: 2, panels: 4, fetches: 0, run: tile2x128DotVNNI},
-	{rows: 3, panels: 1, fetches: 0, run: tile3x32DotVNNI},
-	{rows: 3, panels: 2, fetches: 0, run: tile3x64DotVNNI},
-	{rows: 4, panels: 1, fetches: 0, run: tile4x32DotVNNI},
-	{rows: 4, panels: 2, fetches: 0, run: tile4x64DotVNNI},
-	{rows: 5, panels: 1, fetches: 0, run: tile5x32DotVNNI},
-	{rows: 5, panels: 2, fetches: 0, run: tile5x64DotVNNI},
-	{rows: 6, panels: 1, fetches: 0, run: tile6x32DotVNNI},
-	{rows: 6, panels: 2, fetches: 0, run: tile6x64DotVNNI},
-	{rows: 7, panels: 1, fetches: 0, run: tile7x32DotVNNI},
-	{rows: 8, panels: 1, fetches: 0, run: tile8x32DotVNNI},
-	{rows: 9, panels: 1, fetches: 0, run: tile9x32DotVNNI},
-	{rows: 10, panels: 1, fetches: 0, run: tile10x32DotVNNI},
-	{rows: 11, panels: 1, fetches: 0, run: tile11x32DotVNNI},
-	{rows: 12, panels: 1, fetches: 0, run: tile12x32DotVNNI},
+	{rows: 1, panels: 1, tall: false, fetches: 0, run: tile1x32DotVNNI},
+	{rows: 1, panels: 4, tall: false, fetches: 0, run: tile1x128DotVNNI},
+	{rows: 2, panels: 1, tall: false, fetches: 0, run: tile2x32DotVNNI},
+	{rows: 2, panels: 4, tall: false, fetches: 0, run: tile2x128DotVNNI},
+	{rows: 3, panels: 1, tall: false, fetches: 0, run: tile3x32DotVNNI},
+	{rows: 3, panels: 2, tall: false, fetches: 0, run: tile3x64DotVNNI},
+	{rows: 4, panels: 1, tall: false, fetches: 0, run: tile4x32DotVNNI},
+	{rows: 4, panels: 2, tall: false, fetches: 0, run: tile4x64DotVNNI},
+	{rows: 5, panels: 1, tall: false, fetches: 0, run: tile5x32DotVNNI},
+	{rows: 5, panels: 2, tall: false, fetches: 0, run: tile5x64DotVNNI},
+	{rows: 6, panels: 1, tall: false, fetches: 0, run: tile6x32DotVNNI},
+	{rows: 6, panels: 2, tall: false, fetches: 0, run: tile6x64DotVNNI},
+	{rows: 7, panels: 1, tall: false, fetches: 0, run: tile7x32DotVNNI},
+	{rows: 8, panels: 1, tall: false, fetches: 0, run: tile8x32DotVNNI},
+	{rows: 9, panels: 1, tall: false, fetches: 0, run: tile9x32DotVNNI},
+	{rows: 10, panels: 1, tall: false, fetches: 0, run: tile10x32DotVNNI},
+	{rows: 11, panels: 1, tall: false, fetches: 0, run: tile11x32DotVNNI},
+	{rows: 12, panels: 1, tall: false, fetches: 0, run: tile12x32DotVNNI},
 }

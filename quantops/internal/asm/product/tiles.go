@@ -41,7 +41,10 @@ var weights = []weight{
 }
 
 // shape is a tile of sums that are kept in registers.
-type shape struct{ rows, panels int }
+type shape struct {
+	rows, panels int
+	tall         bool // for four tiles on a panel or more, which share what is asked for ahead
+}
 
 // shapes are the tiles of a level. A sum is one chain of additions; with fewer
 // than some ten chains, the processor would wait for each of them, so where
@@ -53,10 +56,13 @@ func (l level) shapes() []shape {
 		most, wide = 6, map[int]int{1: 2}
 	}
 	for rows := 1; rows <= most; rows++ {
-		list = append(list, shape{rows, 1})
+		list = append(list, shape{rows: rows, panels: 1})
 		if panels := wide[rows]; panels > 0 {
-			list = append(list, shape{rows, panels})
+			list = append(list, shape{rows: rows, panels: panels})
 		}
+	}
+	if l.lanes == 8 {
+		list = append(list, shape{rows: most, panels: 1, tall: true})
 	}
 	return list
 }
@@ -64,11 +70,12 @@ func (l level) shapes() []shape {
 // fetchDepth is for how many k a loop's table says how many lines it asks for.
 const fetchDepth = 8
 
-// fetches are how many lines of what is ahead the loop asks for with each k, by
+// fetches are how many lines of what is ahead the loop asks for in each turn, by
 // pass. With AVX2 they are as many as it reads, so that one tile brings the next
-// panels; with AVX-512, where the processor itself looks farther, a few tiles do.
+// panels, but in tall tiles; with AVX-512, where the processor itself looks farther,
+// a few tiles do.
 func (s shape) fetches(l level, w weight) []int {
-	switch read := s.panels * panelColumns * w.size; {
+	switch lines := (s.panels*panelColumns*w.size*s.turn(l) + 63) / 64; {
 	case w.dot || l.lanes == 16 && s.panels > 1:
 		return []int{0}
 	case l.lanes == 16:
@@ -76,10 +83,21 @@ func (s shape) fetches(l level, w weight) []int {
 	case s.passes(l) == 1 && w.size == 4:
 		return []int{0} // all of every line, one after the other: to ask only delays
 	case s.passes(l) == 1:
-		return []int{(read + 63) / 64}
+		return []int{lines}
+	case s.tall:
+		return []int{1, lines / 8}
 	default:
-		return []int{(read + 63) / 128, read / 128}
+		return []int{lines / 2, lines / 2}
 	}
+}
+
+// turn is how many k a turn of the loop takes. With AVX2 what else it does than to
+// multiply and add would be a fifth of its instructions.
+func (s shape) turn(l level) int {
+	if l.lanes == 8 && s.panels == 1 {
+		return 4
+	}
+	return 1
 }
 
 // passes is how often the loop goes over k: with AVX2 more than two rows take half
@@ -101,9 +119,9 @@ func tiles() *part {
 			for _, s := range l.shapes() {
 				fetches := 0
 				for _, lines := range s.fetches(l, w) {
-					fetches += lines * fetchDepth
+					fetches += lines * fetchDepth / s.turn(l)
 				}
-				fmt.Fprintf(&p.tables, "{rows: %d, panels: %d, fetches: %d, run: %s},\n", s.rows, s.panels, fetches, p.tile(l, w, s))
+				fmt.Fprintf(&p.tables, "{rows: %d, panels: %d, tall: %t, fetches: %d, run: %s},\n", s.rows, s.panels, s.tall, fetches, p.tile(l, w, s))
 			}
 			fmt.Fprintf(&p.tables, "}\n\n")
 		}
@@ -142,7 +160,11 @@ func (p *part) widenPanel() {
 // of the right one. All sums stay in registers; each is added to from the first
 // k to the last, so that it depends on no shape.
 func (p *part) tile(l level, w weight, s shape) string {
-	name := fmt.Sprintf("tile%dx%d%s%s", s.rows, s.panels*panelColumns, w.name, l.name)
+	kind := "tile"
+	if s.tall {
+		kind = "tallTile"
+	}
+	name := fmt.Sprintf("%s%dx%d%s%s", kind, s.rows, s.panels*panelColumns, w.name, l.name)
 	p.function(name, "tile", fmt.Sprintf("%s sums %d rows times %d columns of %s.", name, s.rows, s.panels*panelColumns, w.doc))
 
 	passes := s.passes(l)
@@ -175,23 +197,31 @@ func (p *part) tile(l level, w weight, s shape) string {
 	if s.panels > 3 {
 		p.LEAQ(indexed(panel, panel, 2, 0), panels3)
 	}
+	turn, bStride3 := s.turn(l), panel // of one panel there is no next
+	if turn > 1 {
+		p.LEAQ(indexed(bStride, bStride, 2, 0), bStride3)
+	}
 	if w.zeros {
 		p.MOVQ(at(argument, tileZeros), zeros)
 	}
 	fetches := s.fetches(l, w)
 	ahead, aheadStride := reg.R15, panels3
-	left := func(row int) operand.Mem {
+	left := func(row, step int) operand.Mem {
 		if row%3 == 0 {
-			return at(lines[row/3], 0)
+			return at(lines[row/3], 4*step)
 		}
-		return indexed(lines[row/3], stride, uint8(row%3), 0)
+		return indexed(lines[row/3], stride, uint8(row%3), 4*step)
 	}
-	source := func(panelIndex, vector int) operand.Mem {
+	source := func(panelIndex, step, vector int) operand.Mem {
 		offset := vector * l.lanes * w.size
-		switch panelIndex {
-		case 0:
+		switch {
+		case step == 3:
+			return indexed(b, bStride3, 1, offset)
+		case step > 0:
+			return indexed(b, bStride, uint8(step), offset)
+		case panelIndex == 0:
 			return at(b, offset)
-		case 3:
+		case panelIndex == 3:
 			return indexed(b, panels3, 1, offset)
 		}
 		return indexed(b, panel, uint8(panelIndex), offset)
@@ -231,12 +261,9 @@ func (p *part) tile(l level, w weight, s shape) string {
 			p.MOVQ(at(argument, tileAhead), ahead)
 			p.MOVQ(at(argument, tileAheadStride), aheadStride)
 		}
-		p.TESTQ(k, k)
-		p.JZ(operand.LabelRef(label("store")))
-		p.Label(label("next"))
-		load := func(panelIndex, vector int) reg.VecPhysical {
+		load := func(panelIndex, step, vector int) reg.VecPhysical {
 			r := right[(panelIndex*vectors+vector)%len(right)]
-			m := source(panelIndex, vector)
+			m := source(panelIndex, step, vector)
 			switch {
 			case w.dot:
 				p.VMOVDQU32(m, r)
@@ -256,40 +283,74 @@ func (p *part) tile(l level, w weight, s shape) string {
 		if w.dot {
 			broadcast, add = p.VPBROADCASTD, p.VPDPBUSD
 		}
-		if s.panels > 1 {
-			for row := range s.rows {
-				broadcast(left(row), factors[row])
-			}
-			for panelIndex := range s.panels {
-				for vector := range vectors {
-					r := load(panelIndex, vector)
-					for row := range s.rows {
-						add(r, factors[row], sum(row, panelIndex, vector))
+		step := func(step int) {
+			if s.panels > 1 {
+				for row := range s.rows {
+					broadcast(left(row, step), factors[row])
+				}
+				for panelIndex := range s.panels {
+					for vector := range vectors {
+						r := load(panelIndex, step, vector)
+						for row := range s.rows {
+							add(r, factors[row], sum(row, panelIndex, vector))
+						}
 					}
 				}
+				return
 			}
-		} else {
 			for vector := range vectors {
-				load(0, vector)
+				load(0, step, vector)
 			}
 			for row := range s.rows {
 				factor := factors[row%len(factors)]
-				broadcast(left(row), factor)
+				broadcast(left(row, step), factor)
 				for vector := range vectors {
 					add(right[vector], factor, sum(row, 0, vector))
 				}
 			}
 		}
+		advance := func(steps int) {
+			for _, line := range lines {
+				p.ADDQ(operand.Imm(uint64(4*steps)), line)
+			}
+			if steps > 1 {
+				p.LEAQ(indexed(b, bStride, uint8(steps), 0), b)
+			} else {
+				p.ADDQ(bStride, b)
+			}
+		}
+		if turn > 1 {
+			p.SUBQ(operand.Imm(uint64(turn)), k)
+			p.JL(operand.LabelRef(label("rest")))
+		} else {
+			p.TESTQ(k, k)
+			p.JZ(operand.LabelRef(label("store")))
+		}
+		p.Label(label("next"))
+		for i := range turn {
+			step(i)
+		}
 		for range fetches[pass] {
 			p.PREFETCHT1(at(ahead, 0))
 			p.ADDQ(aheadStride, ahead)
 		}
-		for _, line := range lines {
-			p.ADDQ(operand.Imm(4), line)
+		advance(turn)
+		if turn > 1 {
+			p.SUBQ(operand.Imm(uint64(turn)), k)
+			p.JGE(operand.LabelRef(label("next")))
+			p.Label(label("rest"))
+			p.ADDQ(operand.Imm(uint64(turn)), k)
+			p.JZ(operand.LabelRef(label("store")))
+			p.Label(label("single"))
+			step(0)
+			advance(1)
 		}
-		p.ADDQ(bStride, b)
 		p.DECQ(k)
-		p.JNZ(operand.LabelRef(label("next")))
+		if turn > 1 {
+			p.JNZ(operand.LabelRef(label("single")))
+		} else {
+			p.JNZ(operand.LabelRef(label("next")))
+		}
 		p.Label(label("store"))
 		p.eachSum(s, vectors, argument, sums, func(row, panelIndex, vector int, m operand.Mem) {
 			p.VMOVUPS(sum(row, panelIndex, vector), m)

@@ -24,7 +24,7 @@ const (
 // amx makes the products in AMX's tiles.
 func amx() *part {
 	p := newPart("product_amx")
-	for _, s := range []shape{{1, 1}, {1, 2}, {2, 1}} {
+	for _, s := range []shape{{rows: 1, panels: 1}, {rows: 1, panels: 2}, {rows: 2, panels: 1}} {
 		p.dotTiles(s)
 	}
 	p.fixedTiles()

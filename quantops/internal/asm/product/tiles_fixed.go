@@ -29,9 +29,9 @@ const (
 func fixedShapes() []shape {
 	var list []shape
 	for rows := 2; rows <= 12; rows += 2 {
-		list = append(list, shape{rows, 1})
+		list = append(list, shape{rows: rows, panels: 1})
 		if rows <= 6 {
-			list = append(list, shape{rows, 2})
+			list = append(list, shape{rows: rows, panels: 2})
 		}
 	}
 	return list
