@@ -57,6 +57,8 @@ const (
 
 // ways lists them. ONNX Runtime's default quantizes activations, with an error
 // that adds up from layer to layer; that of V16 and of flipped roundings does too.
+// W8A8 is held to the float model in both: where the processor has no VNNI, ONNX
+// Runtime's sums of two products saturate at 16 bits, and ours are exact.
 var ways = []way{
 	{name: peerFloat, engine: onnxRuntime},
 	{name: peerFolded, recipe: rewrite.W8A32, engine: onnxRuntime, entries: map[string]string{"session.disable_quant_qdq": "1"}, agrees: peerFloat, apart: 0.2},
@@ -68,7 +70,7 @@ var ways = []way{
 	{name: oursExact, recipe: rewrite.W8A32, agrees: peerFolded, apart: 1e-4},
 	{name: oursFast, recipe: rewrite.W8A32, fast: true, agrees: peerFolded, apart: 1e-2},
 	{name: oursV16, recipe: rewrite.W8A16, agrees: peerFolded, apart: 2e-2},
-	{name: oursW8A8, recipe: rewrite.W8A8, agrees: peerW8A8, apart: 5e-2},
+	{name: oursW8A8, recipe: rewrite.W8A8, agrees: peerFloat, apart: 0.3},
 }
 
 // mark is a ratio to be reached: a peer's time by ours.

@@ -55,7 +55,7 @@ func layers() (list []work) {
 	} {
 		list = append(list, work{
 			name: "W8A8 " + p.product.String(), model: made(p.product.model),
-			ways: []string{peerW8A8, oursW8A8}, marks: []mark{{oursW8A8, peerW8A8, p.least}},
+			ways: []string{peerFloat, peerW8A8, oursW8A8}, marks: []mark{{oursW8A8, peerW8A8, p.least}},
 		})
 	}
 	return list
