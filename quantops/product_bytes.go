@@ -1,6 +1,9 @@
 package quantops
 
-import "unsafe"
+import (
+	"encoding/binary"
+	"unsafe"
+)
 
 // bytePanels are the integers of a right operand for tiles of integers: panels of
 // 32 columns, in which step k of each column, four or two, lie together. They end
@@ -12,38 +15,72 @@ type bytePanels struct {
 
 func packBytes(w *Int8Weights, kernels *productKernels) bytePanels {
 	p := bytePanels{k: w.K, n: w.N, step: kernels.step(), depth: kernels.dotDepth}
+	p.bytes = make([]int8, p.width()/panelColumns*p.stride())
+	if w.Transposed {
+		for column := range w.N {
+			p.packColumn(column, w.Q[column*w.K:][:w.K])
+		}
+		return p
+	}
+	zeros := make([]int8, w.N)
+	for k := 0; k < w.K; k += p.step {
+		rows := [dotStep][]int8{zeros, zeros, zeros, zeros}
+		for i := range min(p.step, w.K-k) {
+			rows[i] = w.Q[(k+i)*w.N:][:w.N]
+		}
+		p.packRows(k, &rows)
+	}
+	return p
+}
+
+// packColumn writes all k of a column.
+func (p *bytePanels) packColumn(column int, from []int8) {
 	step := p.step
-	size := p.stride()
-	p.bytes = make([]int8, p.width()/panelColumns*size)
-	for column := 0; column < w.N; column += panelColumns {
-		to := p.bytes[column/panelColumns*size:][:size]
-		columns := min(panelColumns, w.N-column)
-		if w.Transposed {
-			for j := range columns {
-				from := w.Q[(column+j)*w.K:][:w.K]
-				at := step * j
-				for ; len(from) >= step; from = from[step:] {
-					if step == dotStep {
-						*(*[dotStep]int8)(to[at:]) = [dotStep]int8(from)
-					} else {
-						*(*[wordStep]int8)(to[at:]) = [wordStep]int8(from)
-					}
-					at += step * panelColumns
-				}
-				for i, q := range from {
-					to[at+i] = q
-				}
+	to, at := p.bytes[column/panelColumns*p.stride():][:p.stride()], step*(column%panelColumns)
+	for ; len(from) >= step; from = from[step:] {
+		if step == dotStep {
+			*(*[dotStep]int8)(to[at:]) = [dotStep]int8(from)
+		} else {
+			*(*[wordStep]int8)(to[at:]) = [wordStep]int8(from)
+		}
+		at += step * panelColumns
+	}
+	for i, q := range from {
+		to[at+i] = q
+	}
+}
+
+// packRows writes a step of rows, from k on, to all panels: rows are read in the order
+// in which they lie, and what lies together is written at once.
+func (p *bytePanels) packRows(k int, rows *[dotStep][]int8) {
+	bytes := unsafe.Slice((*byte)(p.data()), len(p.bytes))
+	for column := 0; column < p.n; column += panelColumns {
+		line := bytes[column/panelColumns*p.stride()+k*panelColumns:][:p.step*panelColumns]
+		columns := min(panelColumns, p.n-column)
+		a, b := rows[0][column:][:columns], rows[1][column:][:columns]
+		if p.step == wordStep {
+			j := 0
+			for ; j+4 <= columns; j += 4 {
+				binary.LittleEndian.PutUint64(line[wordStep*j:], spaced((*[4]int8)(a[j:]))|spaced((*[4]int8)(b[j:]))<<8)
+			}
+			for ; j < columns; j++ {
+				line[wordStep*j], line[wordStep*j+1] = byte(a[j]), byte(b[j])
 			}
 			continue
 		}
-		for k := range w.K {
-			line := to[k/step*step*panelColumns+k%step:]
-			for j, q := range w.Q[k*w.N+column:][:columns] {
-				line[step*j] = q
-			}
+		c, d := rows[2][column:][:columns], rows[3][column:][:columns]
+		for j := range a {
+			four := uint32(uint8(a[j])) | uint32(uint8(b[j]))<<8 | uint32(uint8(c[j]))<<16 | uint32(uint8(d[j]))<<24
+			binary.LittleEndian.PutUint32(line[dotStep*j:], four)
 		}
 	}
-	return p
+}
+
+// spaced are four bytes, each followed by a zero, as they lie in memory.
+func spaced(bytes *[4]int8) uint64 {
+	v := uint64(uint8(bytes[0])) | uint64(uint8(bytes[1]))<<8 | uint64(uint8(bytes[2]))<<16 | uint64(uint8(bytes[3]))<<24
+	v = (v | v<<16) & 0x0000ffff0000ffff
+	return (v | v<<8) & 0x00ff00ff00ff00ff
 }
 
 // width is n rounded up to whole panels.

@@ -14,7 +14,7 @@ type PackedFixed struct {
 	kernels *productKernels
 	bytes   bytePanels
 	scales  []float32
-	// corrections are −128·Σ of the weights of each column, by block of k.
+	// corrections are −128·Σ of the weights of each column, by block of k, for bytes.
 	corrections []int32
 }
 
@@ -38,6 +38,9 @@ func packFixed(kernels *productKernels, w *Int8Weights) *PackedFixed {
 	}
 	p := &PackedFixed{kernels: kernels, bytes: packBytes(w, kernels)}
 	p.scales = spread(w.Scales, 1, w.N, p.bytes.width(), func(v float32) float32 { return v })
+	if kernels.words {
+		return p
+	}
 	p.corrections = p.bytes.sums(fixedLength)
 	for i := range p.corrections {
 		p.corrections[i] *= -128
@@ -172,7 +175,9 @@ func (s *productScratch) sumFixedTiles(p *floatProduct, row, rows, panel, panels
 		t.k = roundUp(p.k, wordDepth) / wordStep
 	}
 	t.a, t.aStride = unsafe.Pointer(&f.bytes[f.lines*row*f.stride]), f.stride
-	t.correction, t.correctionStride = &f.weights.corrections[panel*panelColumns], 4*f.weights.bytes.width()
+	if !p.kernels.words {
+		t.correction, t.correctionStride = &f.weights.corrections[panel*panelColumns], 4*f.weights.bytes.width()
+	}
 	t.scales, t.scaleStride = &f.scales[row*f.blocks], 4*f.blocks
 	t.blocksDone, t.scalesMoved = 0, 0
 	s.run(t)
