@@ -124,6 +124,27 @@ type fixedTiles struct {
 	dstMoved, aMoved, scalesMoved int
 }
 
+// fixedTilesGeneric is fixedTiles in Go.
+func fixedTilesGeneric(t *fixedTiles) {
+	for row := range t.rows * t.count {
+		dst := (*panelRow)(unsafe.Add(unsafe.Pointer(t.dst), row*int(unsafe.Sizeof(panelRow{}))))
+		for first, block := 0, 0; first < t.steps*amxDepth; first, block = first+fixedLength, block+1 {
+			var sums [2][panelColumns]int32
+			tileDot(&tile{
+				sums: unsafe.Pointer(&sums), a: unsafe.Add(unsafe.Pointer(t.a), 2*row*t.aStride+first), aStride: t.aStride,
+				b: unsafe.Add(t.b, first*panelColumns), bStride: dotStep * panelColumns,
+				k: min(fixedLength, t.steps*amxDepth-first) / dotStep, rows: 2,
+			})
+			scale := *(*float32)(unsafe.Add(unsafe.Pointer(t.scales), row*t.scaleStride+4*block))
+			correction := (*[panelColumns]int32)(unsafe.Add(unsafe.Pointer(t.correction), block*t.correctionStride))
+			for j := range dst {
+				// The conversion keeps the product from being fused with the sum.
+				dst[j] += float32(scale * float32((sums[0][j]+correction[j])<<8+sums[1][j]))
+			}
+		}
+	}
+}
+
 // sumFixedTall is sumFixed in AMX's tiles.
 func (s *productScratch) sumFixedTall(p *floatProduct, row, rows, panel int) {
 	f := p.fixed

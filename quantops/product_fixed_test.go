@@ -10,7 +10,7 @@ import (
 
 var fixedSizes = [][3]int{ // m, k, n
 	{1, 1, 1}, {1, 4, 32}, {2, 5, 33}, {3, 255, 31}, {4, 256, 64}, {5, 257, 65}, {6, 511, 128}, {7, 512, 129}, {8, 30, 200}, {13, 1000, 40}, {100, 70, 7},
-	{33, 300, 40}, {48, 64, 33}, {130, 257, 70}, {300, 320, 33}, {520, 20, 40},
+	{33, 300, 40}, {48, 64, 33}, {130, 257, 70}, {300, 320, 33}, {520, 20, 40}, {230, 70, 40},
 	{1, 600, 300}, {0, 3, 2}, {2, 0, 3}, {2, 3, 0}, {40, 0, 70},
 }
 
@@ -53,10 +53,15 @@ func TestPackedFixed(t *testing.T) {
 			a, dst, want := wideRange(random, m, k), newGuarded(random, m, n), newGuarded(random, m, n)
 			packed.MatMul(dst.Rows, a.Rows, m, Epilogue{}, workers)
 			dst.checkGuards(t)
+			undivided := newGuarded(random, m, n)
+			packed.MatMul(undivided.Rows, a.Rows, m, Epilogue{}, nil)
 			generic.MatMul(want.Rows, a.Rows, m, Epilogue{}, nil)
 			for i := range m {
 				if !slices.Equal(dst.row(i), want.row(i)) {
 					t.Fatalf("%v: row %d is not what plain Go gives", size, i)
+				}
+				if !slices.Equal(undivided.row(i), want.row(i)) {
+					t.Fatalf("%v: row %d depends on how work is divided", size, i)
 				}
 				alone := newGuarded(random, 1, n)
 				packed.MatMul(alone.Rows, Rows{a.row(i), k}, 1, Epilogue{}, nil)

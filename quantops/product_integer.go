@@ -23,10 +23,6 @@ func PackInteger[B int8 | uint8](b []B, k, n int, zeros []B) *PackedInteger {
 	return packInteger(fastestProduct().kernels(), b, k, n, zeros)
 }
 
-// IntegerIsFast says whether products with a PackedInteger are faster than
-// MatMulInteger on this processor.
-func IntegerIsFast() bool { return fastestProduct() >= productAVX2 }
-
 func packInteger[B int8 | uint8](kernels *productKernels, b []B, k, n int, zeros []B) *PackedInteger {
 	if k < 0 || n < 0 || len(b) != k*n || !zerosFit(len(zeros), n) {
 		panic("quantops: the matrix and its zero points are not as large as k and n say")

@@ -70,7 +70,7 @@ func (s *productScratch) piece(p *floatProduct, product, from, end, first, last 
 					continue
 				}
 				s.tile.ahead, s.tile.aheadStride = next.share(i, s.tile.b)
-				if s.run = kernel.run; until-row < size {
+				if s.run = kernel.run; s.run != nil && until-row < size {
 					s.run = p.tiles.one[(until-row)*p.lines()].run
 				}
 				switch {

@@ -21,11 +21,19 @@ var wordsInGo = func() *productKernels {
 	return &k
 }()
 
+// tallInGo are kernels that compute many rows of fixed point as AMX's do, in plain Go.
+var tallInGo = func() *productKernels {
+	k := *genericProduct
+	k.dotDepth, k.tallFixed = amxDepth, fixedTilesGeneric
+	return &k
+}()
+
 // eachIntegers runs a test with the inner loops for integers of every level that
 // this processor has, and with those in Go that are no level's.
 func eachIntegers(t *testing.T, test func(t *testing.T, kernels *productKernels)) {
 	eachLevel(t, func(t *testing.T, level productLevel) { test(t, level.kernels()) })
 	t.Run("words in Go", func(t *testing.T) { test(t, wordsInGo) })
+	t.Run("tall tiles in Go", func(t *testing.T) { test(t, tallInGo) })
 }
 
 // guard is what stands around a matrix and between its rows: it has to stay, and
