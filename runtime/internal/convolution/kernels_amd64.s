@@ -320,24 +320,199 @@ oneDone:
 	RET
 
 // func tileAVX2(dst *float32, stride int, a *float32, b *float32, depth int, bias *float32, rows int, columns int)
-// Requires: AVX, AVX2, FMA3
+// Requires: AVX, FMA3
 TEXT ·tileAVX2(SB), NOSPLIT, $0-64
 	MOVQ dst+0(FP), AX
-	MOVQ stride+8(FP), CX
-	MOVQ rows+48(FP), DX
-	SHLQ $0x02, CX
+	MOVQ rows+48(FP), CX
+	MOVQ a+16(FP), DX
 	MOVQ bias+40(FP), BX
-	MOVQ a+16(FP), SI
+	MOVQ columns+56(FP), SI
+	MOVQ b+24(FP), DI
+	CMPQ SI, $0x08
+	JLE  narrow
 
 rows:
-	MOVQ columns+56(FP), DI
-	MOVQ b+24(FP), R8
-	MOVQ AX, R9
+	MOVQ columns+56(FP), SI
+	MOVQ b+24(FP), DI
+	MOVQ AX, R8
 
 columns:
-	MOVQ         depth+32(FP), R12
-	MOVQ         SI, R10
-	MOVQ         R8, R11
+	CMPQ SI, $0x20
+	JG   three
+	CMPQ SI, $0x18
+	JG   two
+	CMPQ SI, $0x10
+	JG   three
+
+two:
+	MOVQ         depth+32(FP), R11
+	MOVQ         DX, R9
+	MOVQ         DI, R10
+	VBROADCASTSS (BX), Y0
+	VMOVAPS      Y0, Y1
+	VBROADCASTSS 4(BX), Y2
+	VMOVAPS      Y2, Y3
+	VBROADCASTSS 8(BX), Y4
+	VMOVAPS      Y4, Y5
+	VBROADCASTSS 12(BX), Y6
+	VMOVAPS      Y6, Y7
+	TESTQ        R11, R11
+	JZ           twoStore
+
+twoDepth:
+	VMOVUPS      (R10), Y12
+	VMOVUPS      32(R10), Y13
+	VBROADCASTSS (R9), Y15
+	VFMADD231PS  Y12, Y15, Y0
+	VFMADD231PS  Y13, Y15, Y1
+	VBROADCASTSS 4(R9), Y15
+	VFMADD231PS  Y12, Y15, Y2
+	VFMADD231PS  Y13, Y15, Y3
+	VBROADCASTSS 8(R9), Y15
+	VFMADD231PS  Y12, Y15, Y4
+	VFMADD231PS  Y13, Y15, Y5
+	VBROADCASTSS 12(R9), Y15
+	VFMADD231PS  Y12, Y15, Y6
+	VFMADD231PS  Y13, Y15, Y7
+	ADDQ         $0x20, R9
+	ADDQ         $0x000000c0, R10
+	DECQ         R11
+	JNZ          twoDepth
+
+twoStore:
+	MOVQ    stride+8(FP), R10
+	SHLQ    $0x02, R10
+	MOVQ    R8, R9
+	CMPQ    SI, $0x10
+	JL      twoStoreRest
+	VMOVUPS Y0, (R9)
+	VMOVUPS Y1, 32(R9)
+	CMPQ    CX, $0x01
+	JLE     twoStored
+	ADDQ    R10, R9
+	VMOVUPS Y2, (R9)
+	VMOVUPS Y3, 32(R9)
+	CMPQ    CX, $0x02
+	JLE     twoStored
+	ADDQ    R10, R9
+	VMOVUPS Y4, (R9)
+	VMOVUPS Y5, 32(R9)
+	CMPQ    CX, $0x03
+	JLE     twoStored
+	ADDQ    R10, R9
+	VMOVUPS Y6, (R9)
+	VMOVUPS Y7, 32(R9)
+	JMP     twoStored
+
+twoStoreRest:
+	VMOVUPS      Y0, (R9)
+	TESTL        $0x00000004, SI
+	JZ           twoStore0Rest4
+	VMOVUPS      X1, 32(R9)
+	VEXTRACTF128 $0x01, Y1, X1
+
+twoStore0Rest4:
+	TESTL     $0x00000002, SI
+	JZ        twoStore0Rest2
+	MOVQ      SI, R11
+	ANDQ      $+4, R11
+	VMOVLPS   X1, 32(R9)(R11*4)
+	VPERMILPS $0x0e, X1, X1
+
+twoStore0Rest2:
+	TESTL  $0x00000001, SI
+	JZ     twoStore0Rest1
+	MOVQ   SI, R11
+	ANDQ   $+6, R11
+	VMOVSS X1, 32(R9)(R11*4)
+
+twoStore0Rest1:
+	CMPQ         CX, $0x01
+	JLE          twoStored
+	ADDQ         R10, R9
+	VMOVUPS      Y2, (R9)
+	TESTL        $0x00000004, SI
+	JZ           twoStore1Rest4
+	VMOVUPS      X3, 32(R9)
+	VEXTRACTF128 $0x01, Y3, X3
+
+twoStore1Rest4:
+	TESTL     $0x00000002, SI
+	JZ        twoStore1Rest2
+	MOVQ      SI, R11
+	ANDQ      $+4, R11
+	VMOVLPS   X3, 32(R9)(R11*4)
+	VPERMILPS $0x0e, X3, X3
+
+twoStore1Rest2:
+	TESTL  $0x00000001, SI
+	JZ     twoStore1Rest1
+	MOVQ   SI, R11
+	ANDQ   $+6, R11
+	VMOVSS X3, 32(R9)(R11*4)
+
+twoStore1Rest1:
+	CMPQ         CX, $0x02
+	JLE          twoStored
+	ADDQ         R10, R9
+	VMOVUPS      Y4, (R9)
+	TESTL        $0x00000004, SI
+	JZ           twoStore2Rest4
+	VMOVUPS      X5, 32(R9)
+	VEXTRACTF128 $0x01, Y5, X5
+
+twoStore2Rest4:
+	TESTL     $0x00000002, SI
+	JZ        twoStore2Rest2
+	MOVQ      SI, R11
+	ANDQ      $+4, R11
+	VMOVLPS   X5, 32(R9)(R11*4)
+	VPERMILPS $0x0e, X5, X5
+
+twoStore2Rest2:
+	TESTL  $0x00000001, SI
+	JZ     twoStore2Rest1
+	MOVQ   SI, R11
+	ANDQ   $+6, R11
+	VMOVSS X5, 32(R9)(R11*4)
+
+twoStore2Rest1:
+	CMPQ         CX, $0x03
+	JLE          twoStored
+	ADDQ         R10, R9
+	VMOVUPS      Y6, (R9)
+	TESTL        $0x00000004, SI
+	JZ           twoStore3Rest4
+	VMOVUPS      X7, 32(R9)
+	VEXTRACTF128 $0x01, Y7, X7
+
+twoStore3Rest4:
+	TESTL     $0x00000002, SI
+	JZ        twoStore3Rest2
+	MOVQ      SI, R10
+	ANDQ      $+4, R10
+	VMOVLPS   X7, 32(R9)(R10*4)
+	VPERMILPS $0x0e, X7, X7
+
+twoStore3Rest2:
+	TESTL  $0x00000001, SI
+	JZ     twoStore3Rest1
+	MOVQ   SI, R10
+	ANDQ   $+6, R10
+	VMOVSS X7, 32(R9)(R10*4)
+
+twoStore3Rest1:
+twoStored:
+	ADDQ $0x40, R8
+	ADDQ $0x40, DI
+	SUBQ $0x10, SI
+	JG   columns
+	JMP  next
+
+three:
+	MOVQ         depth+32(FP), R11
+	MOVQ         DX, R9
+	MOVQ         DI, R10
 	VBROADCASTSS (BX), Y0
 	VMOVAPS      Y0, Y1
 	VMOVAPS      Y0, Y2
@@ -350,105 +525,450 @@ columns:
 	VBROADCASTSS 12(BX), Y9
 	VMOVAPS      Y9, Y10
 	VMOVAPS      Y9, Y11
-	TESTQ        R12, R12
-	JZ           store
+	TESTQ        R11, R11
+	JZ           threeStore
 
-depth:
-	VMOVUPS      (R11), Y12
-	VMOVUPS      32(R11), Y13
-	VMOVUPS      64(R11), Y14
-	VBROADCASTSS (R10), Y15
+threeDepth:
+	VMOVUPS      (R10), Y12
+	VMOVUPS      32(R10), Y13
+	VMOVUPS      64(R10), Y14
+	VBROADCASTSS (R9), Y15
 	VFMADD231PS  Y12, Y15, Y0
 	VFMADD231PS  Y13, Y15, Y1
 	VFMADD231PS  Y14, Y15, Y2
-	VBROADCASTSS 4(R10), Y15
+	VBROADCASTSS 4(R9), Y15
 	VFMADD231PS  Y12, Y15, Y3
 	VFMADD231PS  Y13, Y15, Y4
 	VFMADD231PS  Y14, Y15, Y5
-	VBROADCASTSS 8(R10), Y15
+	VBROADCASTSS 8(R9), Y15
 	VFMADD231PS  Y12, Y15, Y6
 	VFMADD231PS  Y13, Y15, Y7
 	VFMADD231PS  Y14, Y15, Y8
-	VBROADCASTSS 12(R10), Y15
+	VBROADCASTSS 12(R9), Y15
 	VFMADD231PS  Y12, Y15, Y9
 	VFMADD231PS  Y13, Y15, Y10
 	VFMADD231PS  Y14, Y15, Y11
-	ADDQ         $0x20, R10
-	ADDQ         $0x000000c0, R11
-	DECQ         R12
-	JNZ          depth
+	ADDQ         $0x20, R9
+	ADDQ         $0x000000c0, R10
+	DECQ         R11
+	JNZ          threeDepth
 
-store:
-	VMOVD        DI, X12
-	VPBROADCASTD X12, Y12
-	VPCMPGTD     lanes<>+0(SB), Y12, Y12
-	VMOVD        DI, X13
-	VPBROADCASTD X13, Y13
-	VPCMPGTD     lanes<>+32(SB), Y13, Y13
-	VMOVD        DI, X14
-	VPBROADCASTD X14, Y14
-	VPCMPGTD     lanes<>+64(SB), Y14, Y14
-	MOVQ         R9, R10
-	VMASKMOVPS   Y0, Y12, (R10)
-	VMASKMOVPS   Y1, Y13, 32(R10)
-	VMASKMOVPS   Y2, Y14, 64(R10)
-	CMPQ         DX, $0x01
-	JLE          stored
-	ADDQ         CX, R10
-	VMASKMOVPS   Y3, Y12, (R10)
-	VMASKMOVPS   Y4, Y13, 32(R10)
-	VMASKMOVPS   Y5, Y14, 64(R10)
-	CMPQ         DX, $0x02
-	JLE          stored
-	ADDQ         CX, R10
-	VMASKMOVPS   Y6, Y12, (R10)
-	VMASKMOVPS   Y7, Y13, 32(R10)
-	VMASKMOVPS   Y8, Y14, 64(R10)
-	CMPQ         DX, $0x03
-	JLE          stored
-	ADDQ         CX, R10
-	VMASKMOVPS   Y9, Y12, (R10)
-	VMASKMOVPS   Y10, Y13, 32(R10)
-	VMASKMOVPS   Y11, Y14, 64(R10)
+threeStore:
+	MOVQ    stride+8(FP), R10
+	SHLQ    $0x02, R10
+	MOVQ    R8, R9
+	CMPQ    SI, $0x18
+	JL      threeStoreRest
+	VMOVUPS Y0, (R9)
+	VMOVUPS Y1, 32(R9)
+	VMOVUPS Y2, 64(R9)
+	CMPQ    CX, $0x01
+	JLE     threeStored
+	ADDQ    R10, R9
+	VMOVUPS Y3, (R9)
+	VMOVUPS Y4, 32(R9)
+	VMOVUPS Y5, 64(R9)
+	CMPQ    CX, $0x02
+	JLE     threeStored
+	ADDQ    R10, R9
+	VMOVUPS Y6, (R9)
+	VMOVUPS Y7, 32(R9)
+	VMOVUPS Y8, 64(R9)
+	CMPQ    CX, $0x03
+	JLE     threeStored
+	ADDQ    R10, R9
+	VMOVUPS Y9, (R9)
+	VMOVUPS Y10, 32(R9)
+	VMOVUPS Y11, 64(R9)
+	JMP     threeStored
 
-stored:
-	ADDQ $0x60, R9
+threeStoreRest:
+	VMOVUPS      Y0, (R9)
+	VMOVUPS      Y1, 32(R9)
+	TESTL        $0x00000004, SI
+	JZ           threeStore0Rest4
+	VMOVUPS      X2, 64(R9)
+	VEXTRACTF128 $0x01, Y2, X2
+
+threeStore0Rest4:
+	TESTL     $0x00000002, SI
+	JZ        threeStore0Rest2
+	MOVQ      SI, R11
+	ANDQ      $+4, R11
+	VMOVLPS   X2, 64(R9)(R11*4)
+	VPERMILPS $0x0e, X2, X2
+
+threeStore0Rest2:
+	TESTL  $0x00000001, SI
+	JZ     threeStore0Rest1
+	MOVQ   SI, R11
+	ANDQ   $+6, R11
+	VMOVSS X2, 64(R9)(R11*4)
+
+threeStore0Rest1:
+	CMPQ         CX, $0x01
+	JLE          threeStored
+	ADDQ         R10, R9
+	VMOVUPS      Y3, (R9)
+	VMOVUPS      Y4, 32(R9)
+	TESTL        $0x00000004, SI
+	JZ           threeStore1Rest4
+	VMOVUPS      X5, 64(R9)
+	VEXTRACTF128 $0x01, Y5, X5
+
+threeStore1Rest4:
+	TESTL     $0x00000002, SI
+	JZ        threeStore1Rest2
+	MOVQ      SI, R11
+	ANDQ      $+4, R11
+	VMOVLPS   X5, 64(R9)(R11*4)
+	VPERMILPS $0x0e, X5, X5
+
+threeStore1Rest2:
+	TESTL  $0x00000001, SI
+	JZ     threeStore1Rest1
+	MOVQ   SI, R11
+	ANDQ   $+6, R11
+	VMOVSS X5, 64(R9)(R11*4)
+
+threeStore1Rest1:
+	CMPQ         CX, $0x02
+	JLE          threeStored
+	ADDQ         R10, R9
+	VMOVUPS      Y6, (R9)
+	VMOVUPS      Y7, 32(R9)
+	TESTL        $0x00000004, SI
+	JZ           threeStore2Rest4
+	VMOVUPS      X8, 64(R9)
+	VEXTRACTF128 $0x01, Y8, X8
+
+threeStore2Rest4:
+	TESTL     $0x00000002, SI
+	JZ        threeStore2Rest2
+	MOVQ      SI, R11
+	ANDQ      $+4, R11
+	VMOVLPS   X8, 64(R9)(R11*4)
+	VPERMILPS $0x0e, X8, X8
+
+threeStore2Rest2:
+	TESTL  $0x00000001, SI
+	JZ     threeStore2Rest1
+	MOVQ   SI, R11
+	ANDQ   $+6, R11
+	VMOVSS X8, 64(R9)(R11*4)
+
+threeStore2Rest1:
+	CMPQ         CX, $0x03
+	JLE          threeStored
+	ADDQ         R10, R9
+	VMOVUPS      Y9, (R9)
+	VMOVUPS      Y10, 32(R9)
+	TESTL        $0x00000004, SI
+	JZ           threeStore3Rest4
+	VMOVUPS      X11, 64(R9)
+	VEXTRACTF128 $0x01, Y11, X11
+
+threeStore3Rest4:
+	TESTL     $0x00000002, SI
+	JZ        threeStore3Rest2
+	MOVQ      SI, R10
+	ANDQ      $+4, R10
+	VMOVLPS   X11, 64(R9)(R10*4)
+	VPERMILPS $0x0e, X11, X11
+
+threeStore3Rest2:
+	TESTL  $0x00000001, SI
+	JZ     threeStore3Rest1
+	MOVQ   SI, R10
+	ANDQ   $+6, R10
+	VMOVSS X11, 64(R9)(R10*4)
+
+threeStore3Rest1:
+threeStored:
 	ADDQ $0x60, R8
-	SUBQ $0x18, DI
+	ADDQ $0x60, DI
+	SUBQ $0x18, SI
 	JG   columns
-	ADDQ $0x10, SI
+
+next:
+	ADDQ $0x10, DX
 	ADDQ $0x10, BX
-	LEAQ (AX)(CX*4), AX
-	SUBQ $0x04, DX
+	MOVQ stride+8(FP), SI
+	SHLQ $0x04, SI
+	ADDQ SI, AX
+	SUBQ $0x04, CX
 	JG   rows
 	VZEROUPPER
 	RET
 
-DATA lanes<>+0(SB)/4, $0x00000000
-DATA lanes<>+4(SB)/4, $0x00000001
-DATA lanes<>+8(SB)/4, $0x00000002
-DATA lanes<>+12(SB)/4, $0x00000003
-DATA lanes<>+16(SB)/4, $0x00000004
-DATA lanes<>+20(SB)/4, $0x00000005
-DATA lanes<>+24(SB)/4, $0x00000006
-DATA lanes<>+28(SB)/4, $0x00000007
-DATA lanes<>+32(SB)/4, $0x00000008
-DATA lanes<>+36(SB)/4, $0x00000009
-DATA lanes<>+40(SB)/4, $0x0000000a
-DATA lanes<>+44(SB)/4, $0x0000000b
-DATA lanes<>+48(SB)/4, $0x0000000c
-DATA lanes<>+52(SB)/4, $0x0000000d
-DATA lanes<>+56(SB)/4, $0x0000000e
-DATA lanes<>+60(SB)/4, $0x0000000f
-DATA lanes<>+64(SB)/4, $0x00000010
-DATA lanes<>+68(SB)/4, $0x00000011
-DATA lanes<>+72(SB)/4, $0x00000012
-DATA lanes<>+76(SB)/4, $0x00000013
-DATA lanes<>+80(SB)/4, $0x00000014
-DATA lanes<>+84(SB)/4, $0x00000015
-DATA lanes<>+88(SB)/4, $0x00000016
-DATA lanes<>+92(SB)/4, $0x00000017
-GLOBL lanes<>(SB), RODATA|NOPTR, $96
+narrow:
+	MOVQ         AX, R8
+	MOVQ         depth+32(FP), AX
+	MOVQ         DI, DI
+	VBROADCASTSS (BX), Y0
+	VBROADCASTSS 4(BX), Y1
+	VBROADCASTSS 8(BX), Y2
+	VBROADCASTSS 12(BX), Y3
+	VBROADCASTSS 16(BX), Y4
+	VBROADCASTSS 20(BX), Y5
+	VBROADCASTSS 24(BX), Y6
+	VBROADCASTSS 28(BX), Y7
+	TESTQ        AX, AX
+	JZ           narrowStore
+
+narrowDepth:
+	VMOVUPS      (DI), Y12
+	VBROADCASTSS (DX), Y15
+	VFMADD231PS  Y12, Y15, Y0
+	VBROADCASTSS 4(DX), Y15
+	VFMADD231PS  Y12, Y15, Y1
+	VBROADCASTSS 8(DX), Y15
+	VFMADD231PS  Y12, Y15, Y2
+	VBROADCASTSS 12(DX), Y15
+	VFMADD231PS  Y12, Y15, Y3
+	VBROADCASTSS 16(DX), Y15
+	VFMADD231PS  Y12, Y15, Y4
+	VBROADCASTSS 20(DX), Y15
+	VFMADD231PS  Y12, Y15, Y5
+	VBROADCASTSS 24(DX), Y15
+	VFMADD231PS  Y12, Y15, Y6
+	VBROADCASTSS 28(DX), Y15
+	VFMADD231PS  Y12, Y15, Y7
+	ADDQ         $0x20, DX
+	ADDQ         $0x000000c0, DI
+	DECQ         AX
+	JNZ          narrowDepth
+
+narrowStore:
+	MOVQ    stride+8(FP), AX
+	SHLQ    $0x02, AX
+	MOVQ    R8, DX
+	CMPQ    SI, $0x08
+	JL      narrowStoreRest
+	VMOVUPS Y0, (DX)
+	CMPQ    CX, $0x01
+	JLE     narrowStored
+	ADDQ    AX, DX
+	VMOVUPS Y1, (DX)
+	CMPQ    CX, $0x02
+	JLE     narrowStored
+	ADDQ    AX, DX
+	VMOVUPS Y2, (DX)
+	CMPQ    CX, $0x03
+	JLE     narrowStored
+	ADDQ    AX, DX
+	VMOVUPS Y3, (DX)
+	CMPQ    CX, $0x04
+	JLE     narrowStored
+	ADDQ    AX, DX
+	VMOVUPS Y4, (DX)
+	CMPQ    CX, $0x05
+	JLE     narrowStored
+	ADDQ    AX, DX
+	VMOVUPS Y5, (DX)
+	CMPQ    CX, $0x06
+	JLE     narrowStored
+	ADDQ    AX, DX
+	VMOVUPS Y6, (DX)
+	CMPQ    CX, $0x07
+	JLE     narrowStored
+	ADDQ    AX, DX
+	VMOVUPS Y7, (DX)
+	JMP     narrowStored
+
+narrowStoreRest:
+	TESTL        $0x00000004, SI
+	JZ           narrowStore0Rest4
+	VMOVUPS      X0, (DX)
+	VEXTRACTF128 $0x01, Y0, X0
+
+narrowStore0Rest4:
+	TESTL     $0x00000002, SI
+	JZ        narrowStore0Rest2
+	MOVQ      SI, BX
+	ANDQ      $+4, BX
+	VMOVLPS   X0, (DX)(BX*4)
+	VPERMILPS $0x0e, X0, X0
+
+narrowStore0Rest2:
+	TESTL  $0x00000001, SI
+	JZ     narrowStore0Rest1
+	MOVQ   SI, BX
+	ANDQ   $+6, BX
+	VMOVSS X0, (DX)(BX*4)
+
+narrowStore0Rest1:
+	CMPQ         CX, $0x01
+	JLE          narrowStored
+	ADDQ         AX, DX
+	TESTL        $0x00000004, SI
+	JZ           narrowStore1Rest4
+	VMOVUPS      X1, (DX)
+	VEXTRACTF128 $0x01, Y1, X1
+
+narrowStore1Rest4:
+	TESTL     $0x00000002, SI
+	JZ        narrowStore1Rest2
+	MOVQ      SI, BX
+	ANDQ      $+4, BX
+	VMOVLPS   X1, (DX)(BX*4)
+	VPERMILPS $0x0e, X1, X1
+
+narrowStore1Rest2:
+	TESTL  $0x00000001, SI
+	JZ     narrowStore1Rest1
+	MOVQ   SI, BX
+	ANDQ   $+6, BX
+	VMOVSS X1, (DX)(BX*4)
+
+narrowStore1Rest1:
+	CMPQ         CX, $0x02
+	JLE          narrowStored
+	ADDQ         AX, DX
+	TESTL        $0x00000004, SI
+	JZ           narrowStore2Rest4
+	VMOVUPS      X2, (DX)
+	VEXTRACTF128 $0x01, Y2, X2
+
+narrowStore2Rest4:
+	TESTL     $0x00000002, SI
+	JZ        narrowStore2Rest2
+	MOVQ      SI, BX
+	ANDQ      $+4, BX
+	VMOVLPS   X2, (DX)(BX*4)
+	VPERMILPS $0x0e, X2, X2
+
+narrowStore2Rest2:
+	TESTL  $0x00000001, SI
+	JZ     narrowStore2Rest1
+	MOVQ   SI, BX
+	ANDQ   $+6, BX
+	VMOVSS X2, (DX)(BX*4)
+
+narrowStore2Rest1:
+	CMPQ         CX, $0x03
+	JLE          narrowStored
+	ADDQ         AX, DX
+	TESTL        $0x00000004, SI
+	JZ           narrowStore3Rest4
+	VMOVUPS      X3, (DX)
+	VEXTRACTF128 $0x01, Y3, X3
+
+narrowStore3Rest4:
+	TESTL     $0x00000002, SI
+	JZ        narrowStore3Rest2
+	MOVQ      SI, BX
+	ANDQ      $+4, BX
+	VMOVLPS   X3, (DX)(BX*4)
+	VPERMILPS $0x0e, X3, X3
+
+narrowStore3Rest2:
+	TESTL  $0x00000001, SI
+	JZ     narrowStore3Rest1
+	MOVQ   SI, BX
+	ANDQ   $+6, BX
+	VMOVSS X3, (DX)(BX*4)
+
+narrowStore3Rest1:
+	CMPQ         CX, $0x04
+	JLE          narrowStored
+	ADDQ         AX, DX
+	TESTL        $0x00000004, SI
+	JZ           narrowStore4Rest4
+	VMOVUPS      X4, (DX)
+	VEXTRACTF128 $0x01, Y4, X4
+
+narrowStore4Rest4:
+	TESTL     $0x00000002, SI
+	JZ        narrowStore4Rest2
+	MOVQ      SI, BX
+	ANDQ      $+4, BX
+	VMOVLPS   X4, (DX)(BX*4)
+	VPERMILPS $0x0e, X4, X4
+
+narrowStore4Rest2:
+	TESTL  $0x00000001, SI
+	JZ     narrowStore4Rest1
+	MOVQ   SI, BX
+	ANDQ   $+6, BX
+	VMOVSS X4, (DX)(BX*4)
+
+narrowStore4Rest1:
+	CMPQ         CX, $0x05
+	JLE          narrowStored
+	ADDQ         AX, DX
+	TESTL        $0x00000004, SI
+	JZ           narrowStore5Rest4
+	VMOVUPS      X5, (DX)
+	VEXTRACTF128 $0x01, Y5, X5
+
+narrowStore5Rest4:
+	TESTL     $0x00000002, SI
+	JZ        narrowStore5Rest2
+	MOVQ      SI, BX
+	ANDQ      $+4, BX
+	VMOVLPS   X5, (DX)(BX*4)
+	VPERMILPS $0x0e, X5, X5
+
+narrowStore5Rest2:
+	TESTL  $0x00000001, SI
+	JZ     narrowStore5Rest1
+	MOVQ   SI, BX
+	ANDQ   $+6, BX
+	VMOVSS X5, (DX)(BX*4)
+
+narrowStore5Rest1:
+	CMPQ         CX, $0x06
+	JLE          narrowStored
+	ADDQ         AX, DX
+	TESTL        $0x00000004, SI
+	JZ           narrowStore6Rest4
+	VMOVUPS      X6, (DX)
+	VEXTRACTF128 $0x01, Y6, X6
+
+narrowStore6Rest4:
+	TESTL     $0x00000002, SI
+	JZ        narrowStore6Rest2
+	MOVQ      SI, BX
+	ANDQ      $+4, BX
+	VMOVLPS   X6, (DX)(BX*4)
+	VPERMILPS $0x0e, X6, X6
+
+narrowStore6Rest2:
+	TESTL  $0x00000001, SI
+	JZ     narrowStore6Rest1
+	MOVQ   SI, BX
+	ANDQ   $+6, BX
+	VMOVSS X6, (DX)(BX*4)
+
+narrowStore6Rest1:
+	CMPQ         CX, $0x07
+	JLE          narrowStored
+	ADDQ         AX, DX
+	TESTL        $0x00000004, SI
+	JZ           narrowStore7Rest4
+	VMOVUPS      X7, (DX)
+	VEXTRACTF128 $0x01, Y7, X7
+
+narrowStore7Rest4:
+	TESTL     $0x00000002, SI
+	JZ        narrowStore7Rest2
+	MOVQ      SI, AX
+	ANDQ      $+4, AX
+	VMOVLPS   X7, (DX)(AX*4)
+	VPERMILPS $0x0e, X7, X7
+
+narrowStore7Rest2:
+	TESTL  $0x00000001, SI
+	JZ     narrowStore7Rest1
+	MOVQ   SI, AX
+	ANDQ   $+6, AX
+	VMOVSS X7, (DX)(AX*4)
+
+narrowStore7Rest1:
+narrowStored:
+	VZEROUPPER
+	RET
 
 // func scatteredAVX512(dst *float32, stride int, a *float32, b *float32, taps *int, depth int, bias *float32, rows int, columns int)
 // Requires: AVX, AVX512F, BMI2
@@ -770,25 +1290,202 @@ oneDone:
 	RET
 
 // func scatteredAVX2(dst *float32, stride int, a *float32, b *float32, taps *int, depth int, bias *float32, rows int, columns int)
-// Requires: AVX, AVX2, FMA3
+// Requires: AVX, FMA3
 TEXT ·scatteredAVX2(SB), NOSPLIT, $0-72
 	MOVQ dst+0(FP), AX
-	MOVQ stride+8(FP), CX
-	MOVQ rows+56(FP), DX
-	SHLQ $0x02, CX
+	MOVQ rows+56(FP), CX
+	MOVQ a+16(FP), DX
 	MOVQ bias+48(FP), BX
-	MOVQ a+16(FP), SI
+	MOVQ columns+64(FP), SI
+	MOVQ b+24(FP), DI
+	CMPQ SI, $0x08
+	JLE  narrow
 
 rows:
-	MOVQ columns+64(FP), DI
-	MOVQ b+24(FP), R8
-	MOVQ AX, R9
+	MOVQ columns+64(FP), SI
+	MOVQ b+24(FP), DI
+	MOVQ AX, R8
 
 columns:
-	MOVQ         depth+40(FP), R12
-	MOVQ         SI, R10
-	MOVQ         R8, R11
-	MOVQ         taps+32(FP), R13
+	CMPQ SI, $0x20
+	JG   three
+	CMPQ SI, $0x18
+	JG   two
+	CMPQ SI, $0x10
+	JG   three
+
+two:
+	MOVQ         depth+40(FP), R11
+	MOVQ         DX, R9
+	MOVQ         DI, R10
+	MOVQ         taps+32(FP), R12
+	VBROADCASTSS (BX), Y0
+	VMOVAPS      Y0, Y1
+	VBROADCASTSS 4(BX), Y2
+	VMOVAPS      Y2, Y3
+	VBROADCASTSS 8(BX), Y4
+	VMOVAPS      Y4, Y5
+	VBROADCASTSS 12(BX), Y6
+	VMOVAPS      Y6, Y7
+	TESTQ        R11, R11
+	JZ           twoStore
+
+twoDepth:
+	MOVQ         (R12), R13
+	MOVQ         8(R12), R14
+	VMOVUPS      (R10)(R14*4), Y12
+	VMOVUPS      32(R10)(R14*4), Y13
+	VBROADCASTSS (R9)(R13*4), Y15
+	VFMADD231PS  Y12, Y15, Y0
+	VFMADD231PS  Y13, Y15, Y1
+	VBROADCASTSS 4(R9)(R13*4), Y15
+	VFMADD231PS  Y12, Y15, Y2
+	VFMADD231PS  Y13, Y15, Y3
+	VBROADCASTSS 8(R9)(R13*4), Y15
+	VFMADD231PS  Y12, Y15, Y4
+	VFMADD231PS  Y13, Y15, Y5
+	VBROADCASTSS 12(R9)(R13*4), Y15
+	VFMADD231PS  Y12, Y15, Y6
+	VFMADD231PS  Y13, Y15, Y7
+	ADDQ         $0x10, R12
+	DECQ         R11
+	JNZ          twoDepth
+
+twoStore:
+	MOVQ    stride+8(FP), R10
+	SHLQ    $0x02, R10
+	MOVQ    R8, R9
+	CMPQ    SI, $0x10
+	JL      twoStoreRest
+	VMOVUPS Y0, (R9)
+	VMOVUPS Y1, 32(R9)
+	CMPQ    CX, $0x01
+	JLE     twoStored
+	ADDQ    R10, R9
+	VMOVUPS Y2, (R9)
+	VMOVUPS Y3, 32(R9)
+	CMPQ    CX, $0x02
+	JLE     twoStored
+	ADDQ    R10, R9
+	VMOVUPS Y4, (R9)
+	VMOVUPS Y5, 32(R9)
+	CMPQ    CX, $0x03
+	JLE     twoStored
+	ADDQ    R10, R9
+	VMOVUPS Y6, (R9)
+	VMOVUPS Y7, 32(R9)
+	JMP     twoStored
+
+twoStoreRest:
+	VMOVUPS      Y0, (R9)
+	TESTL        $0x00000004, SI
+	JZ           twoStore0Rest4
+	VMOVUPS      X1, 32(R9)
+	VEXTRACTF128 $0x01, Y1, X1
+
+twoStore0Rest4:
+	TESTL     $0x00000002, SI
+	JZ        twoStore0Rest2
+	MOVQ      SI, R11
+	ANDQ      $+4, R11
+	VMOVLPS   X1, 32(R9)(R11*4)
+	VPERMILPS $0x0e, X1, X1
+
+twoStore0Rest2:
+	TESTL  $0x00000001, SI
+	JZ     twoStore0Rest1
+	MOVQ   SI, R11
+	ANDQ   $+6, R11
+	VMOVSS X1, 32(R9)(R11*4)
+
+twoStore0Rest1:
+	CMPQ         CX, $0x01
+	JLE          twoStored
+	ADDQ         R10, R9
+	VMOVUPS      Y2, (R9)
+	TESTL        $0x00000004, SI
+	JZ           twoStore1Rest4
+	VMOVUPS      X3, 32(R9)
+	VEXTRACTF128 $0x01, Y3, X3
+
+twoStore1Rest4:
+	TESTL     $0x00000002, SI
+	JZ        twoStore1Rest2
+	MOVQ      SI, R11
+	ANDQ      $+4, R11
+	VMOVLPS   X3, 32(R9)(R11*4)
+	VPERMILPS $0x0e, X3, X3
+
+twoStore1Rest2:
+	TESTL  $0x00000001, SI
+	JZ     twoStore1Rest1
+	MOVQ   SI, R11
+	ANDQ   $+6, R11
+	VMOVSS X3, 32(R9)(R11*4)
+
+twoStore1Rest1:
+	CMPQ         CX, $0x02
+	JLE          twoStored
+	ADDQ         R10, R9
+	VMOVUPS      Y4, (R9)
+	TESTL        $0x00000004, SI
+	JZ           twoStore2Rest4
+	VMOVUPS      X5, 32(R9)
+	VEXTRACTF128 $0x01, Y5, X5
+
+twoStore2Rest4:
+	TESTL     $0x00000002, SI
+	JZ        twoStore2Rest2
+	MOVQ      SI, R11
+	ANDQ      $+4, R11
+	VMOVLPS   X5, 32(R9)(R11*4)
+	VPERMILPS $0x0e, X5, X5
+
+twoStore2Rest2:
+	TESTL  $0x00000001, SI
+	JZ     twoStore2Rest1
+	MOVQ   SI, R11
+	ANDQ   $+6, R11
+	VMOVSS X5, 32(R9)(R11*4)
+
+twoStore2Rest1:
+	CMPQ         CX, $0x03
+	JLE          twoStored
+	ADDQ         R10, R9
+	VMOVUPS      Y6, (R9)
+	TESTL        $0x00000004, SI
+	JZ           twoStore3Rest4
+	VMOVUPS      X7, 32(R9)
+	VEXTRACTF128 $0x01, Y7, X7
+
+twoStore3Rest4:
+	TESTL     $0x00000002, SI
+	JZ        twoStore3Rest2
+	MOVQ      SI, R10
+	ANDQ      $+4, R10
+	VMOVLPS   X7, 32(R9)(R10*4)
+	VPERMILPS $0x0e, X7, X7
+
+twoStore3Rest2:
+	TESTL  $0x00000001, SI
+	JZ     twoStore3Rest1
+	MOVQ   SI, R10
+	ANDQ   $+6, R10
+	VMOVSS X7, 32(R9)(R10*4)
+
+twoStore3Rest1:
+twoStored:
+	ADDQ $0x40, R8
+	ADDQ $0x40, DI
+	SUBQ $0x10, SI
+	JG   columns
+	JMP  next
+
+three:
+	MOVQ         depth+40(FP), R11
+	MOVQ         DX, R9
+	MOVQ         DI, R10
+	MOVQ         taps+32(FP), R12
 	VBROADCASTSS (BX), Y0
 	VMOVAPS      Y0, Y1
 	VMOVAPS      Y0, Y2
@@ -801,78 +1498,451 @@ columns:
 	VBROADCASTSS 12(BX), Y9
 	VMOVAPS      Y9, Y10
 	VMOVAPS      Y9, Y11
-	TESTQ        R12, R12
-	JZ           store
+	TESTQ        R11, R11
+	JZ           threeStore
 
-depth:
-	MOVQ         (R13), R14
-	MOVQ         8(R13), R15
-	VMOVUPS      (R11)(R15*4), Y12
-	VMOVUPS      32(R11)(R15*4), Y13
-	VMOVUPS      64(R11)(R15*4), Y14
-	VBROADCASTSS (R10)(R14*4), Y15
+threeDepth:
+	MOVQ         (R12), R13
+	MOVQ         8(R12), R14
+	VMOVUPS      (R10)(R14*4), Y12
+	VMOVUPS      32(R10)(R14*4), Y13
+	VMOVUPS      64(R10)(R14*4), Y14
+	VBROADCASTSS (R9)(R13*4), Y15
 	VFMADD231PS  Y12, Y15, Y0
 	VFMADD231PS  Y13, Y15, Y1
 	VFMADD231PS  Y14, Y15, Y2
-	VBROADCASTSS 4(R10)(R14*4), Y15
+	VBROADCASTSS 4(R9)(R13*4), Y15
 	VFMADD231PS  Y12, Y15, Y3
 	VFMADD231PS  Y13, Y15, Y4
 	VFMADD231PS  Y14, Y15, Y5
-	VBROADCASTSS 8(R10)(R14*4), Y15
+	VBROADCASTSS 8(R9)(R13*4), Y15
 	VFMADD231PS  Y12, Y15, Y6
 	VFMADD231PS  Y13, Y15, Y7
 	VFMADD231PS  Y14, Y15, Y8
-	VBROADCASTSS 12(R10)(R14*4), Y15
+	VBROADCASTSS 12(R9)(R13*4), Y15
 	VFMADD231PS  Y12, Y15, Y9
 	VFMADD231PS  Y13, Y15, Y10
 	VFMADD231PS  Y14, Y15, Y11
-	ADDQ         $0x10, R13
-	DECQ         R12
-	JNZ          depth
+	ADDQ         $0x10, R12
+	DECQ         R11
+	JNZ          threeDepth
 
-store:
-	VMOVD        DI, X12
-	VPBROADCASTD X12, Y12
-	VPCMPGTD     lanes<>+0(SB), Y12, Y12
-	VMOVD        DI, X13
-	VPBROADCASTD X13, Y13
-	VPCMPGTD     lanes<>+32(SB), Y13, Y13
-	VMOVD        DI, X14
-	VPBROADCASTD X14, Y14
-	VPCMPGTD     lanes<>+64(SB), Y14, Y14
-	MOVQ         R9, R10
-	VMASKMOVPS   Y0, Y12, (R10)
-	VMASKMOVPS   Y1, Y13, 32(R10)
-	VMASKMOVPS   Y2, Y14, 64(R10)
-	CMPQ         DX, $0x01
-	JLE          stored
-	ADDQ         CX, R10
-	VMASKMOVPS   Y3, Y12, (R10)
-	VMASKMOVPS   Y4, Y13, 32(R10)
-	VMASKMOVPS   Y5, Y14, 64(R10)
-	CMPQ         DX, $0x02
-	JLE          stored
-	ADDQ         CX, R10
-	VMASKMOVPS   Y6, Y12, (R10)
-	VMASKMOVPS   Y7, Y13, 32(R10)
-	VMASKMOVPS   Y8, Y14, 64(R10)
-	CMPQ         DX, $0x03
-	JLE          stored
-	ADDQ         CX, R10
-	VMASKMOVPS   Y9, Y12, (R10)
-	VMASKMOVPS   Y10, Y13, 32(R10)
-	VMASKMOVPS   Y11, Y14, 64(R10)
+threeStore:
+	MOVQ    stride+8(FP), R10
+	SHLQ    $0x02, R10
+	MOVQ    R8, R9
+	CMPQ    SI, $0x18
+	JL      threeStoreRest
+	VMOVUPS Y0, (R9)
+	VMOVUPS Y1, 32(R9)
+	VMOVUPS Y2, 64(R9)
+	CMPQ    CX, $0x01
+	JLE     threeStored
+	ADDQ    R10, R9
+	VMOVUPS Y3, (R9)
+	VMOVUPS Y4, 32(R9)
+	VMOVUPS Y5, 64(R9)
+	CMPQ    CX, $0x02
+	JLE     threeStored
+	ADDQ    R10, R9
+	VMOVUPS Y6, (R9)
+	VMOVUPS Y7, 32(R9)
+	VMOVUPS Y8, 64(R9)
+	CMPQ    CX, $0x03
+	JLE     threeStored
+	ADDQ    R10, R9
+	VMOVUPS Y9, (R9)
+	VMOVUPS Y10, 32(R9)
+	VMOVUPS Y11, 64(R9)
+	JMP     threeStored
 
-stored:
-	ADDQ $0x60, R9
+threeStoreRest:
+	VMOVUPS      Y0, (R9)
+	VMOVUPS      Y1, 32(R9)
+	TESTL        $0x00000004, SI
+	JZ           threeStore0Rest4
+	VMOVUPS      X2, 64(R9)
+	VEXTRACTF128 $0x01, Y2, X2
+
+threeStore0Rest4:
+	TESTL     $0x00000002, SI
+	JZ        threeStore0Rest2
+	MOVQ      SI, R11
+	ANDQ      $+4, R11
+	VMOVLPS   X2, 64(R9)(R11*4)
+	VPERMILPS $0x0e, X2, X2
+
+threeStore0Rest2:
+	TESTL  $0x00000001, SI
+	JZ     threeStore0Rest1
+	MOVQ   SI, R11
+	ANDQ   $+6, R11
+	VMOVSS X2, 64(R9)(R11*4)
+
+threeStore0Rest1:
+	CMPQ         CX, $0x01
+	JLE          threeStored
+	ADDQ         R10, R9
+	VMOVUPS      Y3, (R9)
+	VMOVUPS      Y4, 32(R9)
+	TESTL        $0x00000004, SI
+	JZ           threeStore1Rest4
+	VMOVUPS      X5, 64(R9)
+	VEXTRACTF128 $0x01, Y5, X5
+
+threeStore1Rest4:
+	TESTL     $0x00000002, SI
+	JZ        threeStore1Rest2
+	MOVQ      SI, R11
+	ANDQ      $+4, R11
+	VMOVLPS   X5, 64(R9)(R11*4)
+	VPERMILPS $0x0e, X5, X5
+
+threeStore1Rest2:
+	TESTL  $0x00000001, SI
+	JZ     threeStore1Rest1
+	MOVQ   SI, R11
+	ANDQ   $+6, R11
+	VMOVSS X5, 64(R9)(R11*4)
+
+threeStore1Rest1:
+	CMPQ         CX, $0x02
+	JLE          threeStored
+	ADDQ         R10, R9
+	VMOVUPS      Y6, (R9)
+	VMOVUPS      Y7, 32(R9)
+	TESTL        $0x00000004, SI
+	JZ           threeStore2Rest4
+	VMOVUPS      X8, 64(R9)
+	VEXTRACTF128 $0x01, Y8, X8
+
+threeStore2Rest4:
+	TESTL     $0x00000002, SI
+	JZ        threeStore2Rest2
+	MOVQ      SI, R11
+	ANDQ      $+4, R11
+	VMOVLPS   X8, 64(R9)(R11*4)
+	VPERMILPS $0x0e, X8, X8
+
+threeStore2Rest2:
+	TESTL  $0x00000001, SI
+	JZ     threeStore2Rest1
+	MOVQ   SI, R11
+	ANDQ   $+6, R11
+	VMOVSS X8, 64(R9)(R11*4)
+
+threeStore2Rest1:
+	CMPQ         CX, $0x03
+	JLE          threeStored
+	ADDQ         R10, R9
+	VMOVUPS      Y9, (R9)
+	VMOVUPS      Y10, 32(R9)
+	TESTL        $0x00000004, SI
+	JZ           threeStore3Rest4
+	VMOVUPS      X11, 64(R9)
+	VEXTRACTF128 $0x01, Y11, X11
+
+threeStore3Rest4:
+	TESTL     $0x00000002, SI
+	JZ        threeStore3Rest2
+	MOVQ      SI, R10
+	ANDQ      $+4, R10
+	VMOVLPS   X11, 64(R9)(R10*4)
+	VPERMILPS $0x0e, X11, X11
+
+threeStore3Rest2:
+	TESTL  $0x00000001, SI
+	JZ     threeStore3Rest1
+	MOVQ   SI, R10
+	ANDQ   $+6, R10
+	VMOVSS X11, 64(R9)(R10*4)
+
+threeStore3Rest1:
+threeStored:
 	ADDQ $0x60, R8
-	SUBQ $0x18, DI
+	ADDQ $0x60, DI
+	SUBQ $0x18, SI
 	JG   columns
-	ADDQ $0x10, SI
+
+next:
+	ADDQ $0x10, DX
 	ADDQ $0x10, BX
-	LEAQ (AX)(CX*4), AX
-	SUBQ $0x04, DX
+	MOVQ stride+8(FP), SI
+	SHLQ $0x04, SI
+	ADDQ SI, AX
+	SUBQ $0x04, CX
 	JG   rows
+	VZEROUPPER
+	RET
+
+narrow:
+	MOVQ         AX, R8
+	MOVQ         depth+40(FP), AX
+	MOVQ         DI, DI
+	MOVQ         taps+32(FP), R9
+	VBROADCASTSS (BX), Y0
+	VBROADCASTSS 4(BX), Y1
+	VBROADCASTSS 8(BX), Y2
+	VBROADCASTSS 12(BX), Y3
+	VBROADCASTSS 16(BX), Y4
+	VBROADCASTSS 20(BX), Y5
+	VBROADCASTSS 24(BX), Y6
+	VBROADCASTSS 28(BX), Y7
+	TESTQ        AX, AX
+	JZ           narrowStore
+
+narrowDepth:
+	MOVQ         (R9), BX
+	MOVQ         8(R9), R10
+	VMOVUPS      (DI)(R10*4), Y12
+	VBROADCASTSS (DX)(BX*4), Y15
+	VFMADD231PS  Y12, Y15, Y0
+	VBROADCASTSS 4(DX)(BX*4), Y15
+	VFMADD231PS  Y12, Y15, Y1
+	VBROADCASTSS 8(DX)(BX*4), Y15
+	VFMADD231PS  Y12, Y15, Y2
+	VBROADCASTSS 12(DX)(BX*4), Y15
+	VFMADD231PS  Y12, Y15, Y3
+	VBROADCASTSS 16(DX)(BX*4), Y15
+	VFMADD231PS  Y12, Y15, Y4
+	VBROADCASTSS 20(DX)(BX*4), Y15
+	VFMADD231PS  Y12, Y15, Y5
+	VBROADCASTSS 24(DX)(BX*4), Y15
+	VFMADD231PS  Y12, Y15, Y6
+	VBROADCASTSS 28(DX)(BX*4), Y15
+	VFMADD231PS  Y12, Y15, Y7
+	ADDQ         $0x10, R9
+	DECQ         AX
+	JNZ          narrowDepth
+
+narrowStore:
+	MOVQ    stride+8(FP), AX
+	SHLQ    $0x02, AX
+	MOVQ    R8, DX
+	CMPQ    SI, $0x08
+	JL      narrowStoreRest
+	VMOVUPS Y0, (DX)
+	CMPQ    CX, $0x01
+	JLE     narrowStored
+	ADDQ    AX, DX
+	VMOVUPS Y1, (DX)
+	CMPQ    CX, $0x02
+	JLE     narrowStored
+	ADDQ    AX, DX
+	VMOVUPS Y2, (DX)
+	CMPQ    CX, $0x03
+	JLE     narrowStored
+	ADDQ    AX, DX
+	VMOVUPS Y3, (DX)
+	CMPQ    CX, $0x04
+	JLE     narrowStored
+	ADDQ    AX, DX
+	VMOVUPS Y4, (DX)
+	CMPQ    CX, $0x05
+	JLE     narrowStored
+	ADDQ    AX, DX
+	VMOVUPS Y5, (DX)
+	CMPQ    CX, $0x06
+	JLE     narrowStored
+	ADDQ    AX, DX
+	VMOVUPS Y6, (DX)
+	CMPQ    CX, $0x07
+	JLE     narrowStored
+	ADDQ    AX, DX
+	VMOVUPS Y7, (DX)
+	JMP     narrowStored
+
+narrowStoreRest:
+	TESTL        $0x00000004, SI
+	JZ           narrowStore0Rest4
+	VMOVUPS      X0, (DX)
+	VEXTRACTF128 $0x01, Y0, X0
+
+narrowStore0Rest4:
+	TESTL     $0x00000002, SI
+	JZ        narrowStore0Rest2
+	MOVQ      SI, BX
+	ANDQ      $+4, BX
+	VMOVLPS   X0, (DX)(BX*4)
+	VPERMILPS $0x0e, X0, X0
+
+narrowStore0Rest2:
+	TESTL  $0x00000001, SI
+	JZ     narrowStore0Rest1
+	MOVQ   SI, BX
+	ANDQ   $+6, BX
+	VMOVSS X0, (DX)(BX*4)
+
+narrowStore0Rest1:
+	CMPQ         CX, $0x01
+	JLE          narrowStored
+	ADDQ         AX, DX
+	TESTL        $0x00000004, SI
+	JZ           narrowStore1Rest4
+	VMOVUPS      X1, (DX)
+	VEXTRACTF128 $0x01, Y1, X1
+
+narrowStore1Rest4:
+	TESTL     $0x00000002, SI
+	JZ        narrowStore1Rest2
+	MOVQ      SI, BX
+	ANDQ      $+4, BX
+	VMOVLPS   X1, (DX)(BX*4)
+	VPERMILPS $0x0e, X1, X1
+
+narrowStore1Rest2:
+	TESTL  $0x00000001, SI
+	JZ     narrowStore1Rest1
+	MOVQ   SI, BX
+	ANDQ   $+6, BX
+	VMOVSS X1, (DX)(BX*4)
+
+narrowStore1Rest1:
+	CMPQ         CX, $0x02
+	JLE          narrowStored
+	ADDQ         AX, DX
+	TESTL        $0x00000004, SI
+	JZ           narrowStore2Rest4
+	VMOVUPS      X2, (DX)
+	VEXTRACTF128 $0x01, Y2, X2
+
+narrowStore2Rest4:
+	TESTL     $0x00000002, SI
+	JZ        narrowStore2Rest2
+	MOVQ      SI, BX
+	ANDQ      $+4, BX
+	VMOVLPS   X2, (DX)(BX*4)
+	VPERMILPS $0x0e, X2, X2
+
+narrowStore2Rest2:
+	TESTL  $0x00000001, SI
+	JZ     narrowStore2Rest1
+	MOVQ   SI, BX
+	ANDQ   $+6, BX
+	VMOVSS X2, (DX)(BX*4)
+
+narrowStore2Rest1:
+	CMPQ         CX, $0x03
+	JLE          narrowStored
+	ADDQ         AX, DX
+	TESTL        $0x00000004, SI
+	JZ           narrowStore3Rest4
+	VMOVUPS      X3, (DX)
+	VEXTRACTF128 $0x01, Y3, X3
+
+narrowStore3Rest4:
+	TESTL     $0x00000002, SI
+	JZ        narrowStore3Rest2
+	MOVQ      SI, BX
+	ANDQ      $+4, BX
+	VMOVLPS   X3, (DX)(BX*4)
+	VPERMILPS $0x0e, X3, X3
+
+narrowStore3Rest2:
+	TESTL  $0x00000001, SI
+	JZ     narrowStore3Rest1
+	MOVQ   SI, BX
+	ANDQ   $+6, BX
+	VMOVSS X3, (DX)(BX*4)
+
+narrowStore3Rest1:
+	CMPQ         CX, $0x04
+	JLE          narrowStored
+	ADDQ         AX, DX
+	TESTL        $0x00000004, SI
+	JZ           narrowStore4Rest4
+	VMOVUPS      X4, (DX)
+	VEXTRACTF128 $0x01, Y4, X4
+
+narrowStore4Rest4:
+	TESTL     $0x00000002, SI
+	JZ        narrowStore4Rest2
+	MOVQ      SI, BX
+	ANDQ      $+4, BX
+	VMOVLPS   X4, (DX)(BX*4)
+	VPERMILPS $0x0e, X4, X4
+
+narrowStore4Rest2:
+	TESTL  $0x00000001, SI
+	JZ     narrowStore4Rest1
+	MOVQ   SI, BX
+	ANDQ   $+6, BX
+	VMOVSS X4, (DX)(BX*4)
+
+narrowStore4Rest1:
+	CMPQ         CX, $0x05
+	JLE          narrowStored
+	ADDQ         AX, DX
+	TESTL        $0x00000004, SI
+	JZ           narrowStore5Rest4
+	VMOVUPS      X5, (DX)
+	VEXTRACTF128 $0x01, Y5, X5
+
+narrowStore5Rest4:
+	TESTL     $0x00000002, SI
+	JZ        narrowStore5Rest2
+	MOVQ      SI, BX
+	ANDQ      $+4, BX
+	VMOVLPS   X5, (DX)(BX*4)
+	VPERMILPS $0x0e, X5, X5
+
+narrowStore5Rest2:
+	TESTL  $0x00000001, SI
+	JZ     narrowStore5Rest1
+	MOVQ   SI, BX
+	ANDQ   $+6, BX
+	VMOVSS X5, (DX)(BX*4)
+
+narrowStore5Rest1:
+	CMPQ         CX, $0x06
+	JLE          narrowStored
+	ADDQ         AX, DX
+	TESTL        $0x00000004, SI
+	JZ           narrowStore6Rest4
+	VMOVUPS      X6, (DX)
+	VEXTRACTF128 $0x01, Y6, X6
+
+narrowStore6Rest4:
+	TESTL     $0x00000002, SI
+	JZ        narrowStore6Rest2
+	MOVQ      SI, BX
+	ANDQ      $+4, BX
+	VMOVLPS   X6, (DX)(BX*4)
+	VPERMILPS $0x0e, X6, X6
+
+narrowStore6Rest2:
+	TESTL  $0x00000001, SI
+	JZ     narrowStore6Rest1
+	MOVQ   SI, BX
+	ANDQ   $+6, BX
+	VMOVSS X6, (DX)(BX*4)
+
+narrowStore6Rest1:
+	CMPQ         CX, $0x07
+	JLE          narrowStored
+	ADDQ         AX, DX
+	TESTL        $0x00000004, SI
+	JZ           narrowStore7Rest4
+	VMOVUPS      X7, (DX)
+	VEXTRACTF128 $0x01, Y7, X7
+
+narrowStore7Rest4:
+	TESTL     $0x00000002, SI
+	JZ        narrowStore7Rest2
+	MOVQ      SI, AX
+	ANDQ      $+4, AX
+	VMOVLPS   X7, (DX)(AX*4)
+	VPERMILPS $0x0e, X7, X7
+
+narrowStore7Rest2:
+	TESTL  $0x00000001, SI
+	JZ     narrowStore7Rest1
+	MOVQ   SI, AX
+	ANDQ   $+6, AX
+	VMOVSS X7, (DX)(AX*4)
+
+narrowStore7Rest1:
+narrowStored:
 	VZEROUPPER
 	RET
 
@@ -1094,8 +2164,66 @@ row:
 	MOVQ n+40(FP), R10
 
 block:
-	CMPQ    R10, $0x30
-	JL      single
+	CMPQ         R10, $0x30
+	JGE          block6
+	CMPQ         R10, $0x28
+	JGE          block5
+	CMPQ         R10, $0x20
+	JGE          block4
+	CMPQ         R10, $0x18
+	JGE          block3
+	CMPQ         R10, $0x10
+	JGE          block2
+	CMPQ         R10, $0x08
+	JGE          block1
+	TESTQ        R10, R10
+	JLE          next
+	VMOVD        R10, X13
+	VPBROADCASTD X13, Y13
+	VPCMPGTD     lanes<>+0(SB), Y13, Y13
+	VMOVAPS      Y14, Y0
+	XORQ         R11, R11
+
+restTap:
+	MOVQ         (SI)(R11*8), R12
+	VBROADCASTSS (BX)(R11*4), Y15
+	VMASKMOVPS   (R9)(R12*4), Y13, Y1
+	VFMADD231PS  Y1, Y15, Y0
+	INCQ         R11
+	CMPQ         R11, DI
+	JL           restTap
+	TESTL        $0x00000004, R10
+	JZ           restRest4
+	VMOVUPS      X0, (R8)
+	VEXTRACTF128 $0x01, Y0, X0
+
+restRest4:
+	TESTL     $0x00000002, R10
+	JZ        restRest2
+	MOVQ      R10, R9
+	ANDQ      $+4, R9
+	VMOVLPS   X0, (R8)(R9*4)
+	VPERMILPS $0x0e, X0, X0
+
+restRest2:
+	TESTL  $0x00000001, R10
+	JZ     restRest1
+	MOVQ   R10, R9
+	ANDQ   $+6, R9
+	VMOVSS X0, (R8)(R9*4)
+
+restRest1:
+next:
+	MOVQ dstStride+8(FP), R8
+	LEAQ (AX)(R8*4), AX
+	MOVQ srcStride+24(FP), R8
+	LEAQ (CX)(R8*4), CX
+	DECQ DX
+	JNZ  row
+	VZEROUPPER
+	RET
+
+block6:
 	VMOVAPS Y14, Y0
 	VMOVAPS Y14, Y1
 	VMOVAPS Y14, Y2
@@ -1104,7 +2232,7 @@ block:
 	VMOVAPS Y14, Y5
 	XORQ    R11, R11
 
-tap:
+tap6:
 	MOVQ         (SI)(R11*8), R12
 	VBROADCASTSS (BX)(R11*4), Y15
 	VFMADD231PS  (R9)(R12*4), Y15, Y0
@@ -1115,7 +2243,7 @@ tap:
 	VFMADD231PS  160(R9)(R12*4), Y15, Y5
 	INCQ         R11
 	CMPQ         R11, DI
-	JL           tap
+	JL           tap6
 	VMOVUPS      Y0, (R8)
 	VMOVUPS      Y1, 32(R8)
 	VMOVUPS      Y2, 64(R8)
@@ -1127,38 +2255,146 @@ tap:
 	SUBQ         $0x30, R10
 	JMP          block
 
-single:
-	TESTQ        R10, R10
-	JLE          next
-	VMOVD        R10, X13
-	VPBROADCASTD X13, Y13
-	VPCMPGTD     lanes<>+0(SB), Y13, Y13
-	VMOVAPS      Y14, Y0
-	XORQ         R11, R11
+block5:
+	VMOVAPS Y14, Y0
+	VMOVAPS Y14, Y1
+	VMOVAPS Y14, Y2
+	VMOVAPS Y14, Y3
+	VMOVAPS Y14, Y4
+	XORQ    R11, R11
 
-singleTap:
+tap5:
 	MOVQ         (SI)(R11*8), R12
 	VBROADCASTSS (BX)(R11*4), Y15
-	VMASKMOVPS   (R9)(R12*4), Y13, Y1
-	VFMADD231PS  Y1, Y15, Y0
+	VFMADD231PS  (R9)(R12*4), Y15, Y0
+	VFMADD231PS  32(R9)(R12*4), Y15, Y1
+	VFMADD231PS  64(R9)(R12*4), Y15, Y2
+	VFMADD231PS  96(R9)(R12*4), Y15, Y3
+	VFMADD231PS  128(R9)(R12*4), Y15, Y4
 	INCQ         R11
 	CMPQ         R11, DI
-	JL           singleTap
-	VMASKMOVPS   Y0, Y13, (R8)
-	ADDQ         $0x20, R8
-	ADDQ         $0x20, R9
-	SUBQ         $0x08, R10
-	JMP          single
+	JL           tap5
+	VMOVUPS      Y0, (R8)
+	VMOVUPS      Y1, 32(R8)
+	VMOVUPS      Y2, 64(R8)
+	VMOVUPS      Y3, 96(R8)
+	VMOVUPS      Y4, 128(R8)
+	ADDQ         $0x000000a0, R8
+	ADDQ         $0x000000a0, R9
+	SUBQ         $0x28, R10
+	JMP          block
 
-next:
-	MOVQ dstStride+8(FP), R8
-	LEAQ (AX)(R8*4), AX
-	MOVQ srcStride+24(FP), R8
-	LEAQ (CX)(R8*4), CX
-	DECQ DX
-	JNZ  row
-	VZEROUPPER
-	RET
+block4:
+	VMOVAPS Y14, Y0
+	VMOVAPS Y14, Y1
+	VMOVAPS Y14, Y2
+	VMOVAPS Y14, Y3
+	XORQ    R11, R11
+
+tap4:
+	MOVQ         (SI)(R11*8), R12
+	VBROADCASTSS (BX)(R11*4), Y15
+	VFMADD231PS  (R9)(R12*4), Y15, Y0
+	VFMADD231PS  32(R9)(R12*4), Y15, Y1
+	VFMADD231PS  64(R9)(R12*4), Y15, Y2
+	VFMADD231PS  96(R9)(R12*4), Y15, Y3
+	INCQ         R11
+	CMPQ         R11, DI
+	JL           tap4
+	VMOVUPS      Y0, (R8)
+	VMOVUPS      Y1, 32(R8)
+	VMOVUPS      Y2, 64(R8)
+	VMOVUPS      Y3, 96(R8)
+	ADDQ         $0x00000080, R8
+	ADDQ         $0x00000080, R9
+	SUBQ         $0x20, R10
+	JMP          block
+
+block3:
+	VMOVAPS Y14, Y0
+	VMOVAPS Y14, Y1
+	VMOVAPS Y14, Y2
+	XORQ    R11, R11
+
+tap3:
+	MOVQ         (SI)(R11*8), R12
+	VBROADCASTSS (BX)(R11*4), Y15
+	VFMADD231PS  (R9)(R12*4), Y15, Y0
+	VFMADD231PS  32(R9)(R12*4), Y15, Y1
+	VFMADD231PS  64(R9)(R12*4), Y15, Y2
+	INCQ         R11
+	CMPQ         R11, DI
+	JL           tap3
+	VMOVUPS      Y0, (R8)
+	VMOVUPS      Y1, 32(R8)
+	VMOVUPS      Y2, 64(R8)
+	ADDQ         $0x00000060, R8
+	ADDQ         $0x00000060, R9
+	SUBQ         $0x18, R10
+	JMP          block
+
+block2:
+	VMOVAPS Y14, Y0
+	VMOVAPS Y14, Y1
+	XORQ    R11, R11
+
+tap2:
+	MOVQ         (SI)(R11*8), R12
+	VBROADCASTSS (BX)(R11*4), Y15
+	VFMADD231PS  (R9)(R12*4), Y15, Y0
+	VFMADD231PS  32(R9)(R12*4), Y15, Y1
+	INCQ         R11
+	CMPQ         R11, DI
+	JL           tap2
+	VMOVUPS      Y0, (R8)
+	VMOVUPS      Y1, 32(R8)
+	ADDQ         $0x00000040, R8
+	ADDQ         $0x00000040, R9
+	SUBQ         $0x10, R10
+	JMP          block
+
+block1:
+	VMOVAPS Y14, Y0
+	XORQ    R11, R11
+
+tap1:
+	MOVQ         (SI)(R11*8), R12
+	VBROADCASTSS (BX)(R11*4), Y15
+	VFMADD231PS  (R9)(R12*4), Y15, Y0
+	INCQ         R11
+	CMPQ         R11, DI
+	JL           tap1
+	VMOVUPS      Y0, (R8)
+	ADDQ         $0x00000020, R8
+	ADDQ         $0x00000020, R9
+	SUBQ         $0x08, R10
+	JMP          block
+
+DATA lanes<>+0(SB)/4, $0x00000000
+DATA lanes<>+4(SB)/4, $0x00000001
+DATA lanes<>+8(SB)/4, $0x00000002
+DATA lanes<>+12(SB)/4, $0x00000003
+DATA lanes<>+16(SB)/4, $0x00000004
+DATA lanes<>+20(SB)/4, $0x00000005
+DATA lanes<>+24(SB)/4, $0x00000006
+DATA lanes<>+28(SB)/4, $0x00000007
+DATA lanes<>+32(SB)/4, $0x00000008
+DATA lanes<>+36(SB)/4, $0x00000009
+DATA lanes<>+40(SB)/4, $0x0000000a
+DATA lanes<>+44(SB)/4, $0x0000000b
+DATA lanes<>+48(SB)/4, $0x0000000c
+DATA lanes<>+52(SB)/4, $0x0000000d
+DATA lanes<>+56(SB)/4, $0x0000000e
+DATA lanes<>+60(SB)/4, $0x0000000f
+DATA lanes<>+64(SB)/4, $0x00000010
+DATA lanes<>+68(SB)/4, $0x00000011
+DATA lanes<>+72(SB)/4, $0x00000012
+DATA lanes<>+76(SB)/4, $0x00000013
+DATA lanes<>+80(SB)/4, $0x00000014
+DATA lanes<>+84(SB)/4, $0x00000015
+DATA lanes<>+88(SB)/4, $0x00000016
+DATA lanes<>+92(SB)/4, $0x00000017
+GLOBL lanes<>(SB), RODATA|NOPTR, $96
 
 // func gatherAVX512(panel *float32, src *float32, offsets *int, depth int, n int)
 // Requires: AVX, AVX512F, BMI2
@@ -1239,36 +2475,306 @@ TEXT ·gatherAVX2(SB), NOSPLIT, $0-40
 	MOVQ         offsets+16(FP), DX
 	MOVQ         depth+24(FP), BX
 	MOVQ         n+32(FP), SI
-	MOVQ         SI, DI
-	ANDQ         $+7, SI
-	VMOVD        SI, X2
-	VPBROADCASTD X2, Y2
-	VPCMPGTD     lanes<>+0(SB), Y2, Y2
-	SHRQ         $0x03, DI
+	CMPQ         SI, $0x08
+	JLE          depth1
+	CMPQ         SI, $0x10
+	JLE          depth2
+	CMPQ         SI, $0x18
+	JLE          depth3
+	CMPQ         SI, $0x20
+	JLE          depth4
+	CMPQ         SI, $0x28
+	JLE          depth5
+	SUBQ         $0x28, SI
+	VMOVD        SI, X15
+	VPBROADCASTD X15, Y15
+	VPCMPGTD     lanes<>+0(SB), Y15, Y15
 
-row:
-	MOVQ  (DX), SI
-	LEAQ  (CX)(SI*4), SI
-	MOVQ  AX, R8
-	MOVQ  DI, R9
-	TESTQ R9, R9
-	JZ    rest
+row6:
+	MOVQ       (DX), DI
+	VMOVUPS    (CX)(DI*4), Y0
+	VMOVUPS    Y0, (AX)
+	VMOVUPS    32(CX)(DI*4), Y1
+	VMOVUPS    Y1, 32(AX)
+	VMOVUPS    64(CX)(DI*4), Y2
+	VMOVUPS    Y2, 64(AX)
+	VMOVUPS    96(CX)(DI*4), Y3
+	VMOVUPS    Y3, 96(AX)
+	VMOVUPS    128(CX)(DI*4), Y4
+	VMOVUPS    Y4, 128(AX)
+	VMASKMOVPS 160(CX)(DI*4), Y15, Y5
+	CMPQ       SI, $0x08
+	JL         row6Part
+	VMOVUPS    Y5, 160(AX)
+	JMP        row6Stored
 
-vector:
-	VMOVUPS (SI), Y0
-	VMOVUPS Y0, (R8)
-	ADDQ    $0x20, SI
-	ADDQ    $0x20, R8
-	DECQ    R9
-	JNZ     vector
+row6Part:
+	TESTL        $0x00000004, SI
+	JZ           row6Rest4
+	VMOVUPS      X5, 160(AX)
+	VEXTRACTF128 $0x01, Y5, X5
 
-rest:
-	VMASKMOVPS (SI), Y2, Y0
-	VMASKMOVPS Y0, Y2, (R8)
-	ADDQ       $0x08, DX
-	ADDQ       $0x000000c0, AX
-	DECQ       BX
-	JNZ        row
+row6Rest4:
+	TESTL     $0x00000002, SI
+	JZ        row6Rest2
+	MOVQ      SI, DI
+	ANDQ      $+4, DI
+	VMOVLPS   X5, 160(AX)(DI*4)
+	VPERMILPS $0x0e, X5, X5
+
+row6Rest2:
+	TESTL  $0x00000001, SI
+	JZ     row6Rest1
+	MOVQ   SI, DI
+	ANDQ   $+6, DI
+	VMOVSS X5, 160(AX)(DI*4)
+
+row6Rest1:
+row6Stored:
+	ADDQ $0x08, DX
+	ADDQ $0x000000c0, AX
+	DECQ BX
+	JNZ  row6
+	VZEROUPPER
+	RET
+
+depth5:
+	SUBQ         $0x20, SI
+	VMOVD        SI, X15
+	VPBROADCASTD X15, Y15
+	VPCMPGTD     lanes<>+0(SB), Y15, Y15
+
+row5:
+	MOVQ       (DX), DI
+	VMOVUPS    (CX)(DI*4), Y0
+	VMOVUPS    Y0, (AX)
+	VMOVUPS    32(CX)(DI*4), Y1
+	VMOVUPS    Y1, 32(AX)
+	VMOVUPS    64(CX)(DI*4), Y2
+	VMOVUPS    Y2, 64(AX)
+	VMOVUPS    96(CX)(DI*4), Y3
+	VMOVUPS    Y3, 96(AX)
+	VMASKMOVPS 128(CX)(DI*4), Y15, Y4
+	CMPQ       SI, $0x08
+	JL         row5Part
+	VMOVUPS    Y4, 128(AX)
+	JMP        row5Stored
+
+row5Part:
+	TESTL        $0x00000004, SI
+	JZ           row5Rest4
+	VMOVUPS      X4, 128(AX)
+	VEXTRACTF128 $0x01, Y4, X4
+
+row5Rest4:
+	TESTL     $0x00000002, SI
+	JZ        row5Rest2
+	MOVQ      SI, DI
+	ANDQ      $+4, DI
+	VMOVLPS   X4, 128(AX)(DI*4)
+	VPERMILPS $0x0e, X4, X4
+
+row5Rest2:
+	TESTL  $0x00000001, SI
+	JZ     row5Rest1
+	MOVQ   SI, DI
+	ANDQ   $+6, DI
+	VMOVSS X4, 128(AX)(DI*4)
+
+row5Rest1:
+row5Stored:
+	ADDQ $0x08, DX
+	ADDQ $0x000000c0, AX
+	DECQ BX
+	JNZ  row5
+	VZEROUPPER
+	RET
+
+depth4:
+	SUBQ         $0x18, SI
+	VMOVD        SI, X15
+	VPBROADCASTD X15, Y15
+	VPCMPGTD     lanes<>+0(SB), Y15, Y15
+
+row4:
+	MOVQ       (DX), DI
+	VMOVUPS    (CX)(DI*4), Y0
+	VMOVUPS    Y0, (AX)
+	VMOVUPS    32(CX)(DI*4), Y1
+	VMOVUPS    Y1, 32(AX)
+	VMOVUPS    64(CX)(DI*4), Y2
+	VMOVUPS    Y2, 64(AX)
+	VMASKMOVPS 96(CX)(DI*4), Y15, Y3
+	CMPQ       SI, $0x08
+	JL         row4Part
+	VMOVUPS    Y3, 96(AX)
+	JMP        row4Stored
+
+row4Part:
+	TESTL        $0x00000004, SI
+	JZ           row4Rest4
+	VMOVUPS      X3, 96(AX)
+	VEXTRACTF128 $0x01, Y3, X3
+
+row4Rest4:
+	TESTL     $0x00000002, SI
+	JZ        row4Rest2
+	MOVQ      SI, DI
+	ANDQ      $+4, DI
+	VMOVLPS   X3, 96(AX)(DI*4)
+	VPERMILPS $0x0e, X3, X3
+
+row4Rest2:
+	TESTL  $0x00000001, SI
+	JZ     row4Rest1
+	MOVQ   SI, DI
+	ANDQ   $+6, DI
+	VMOVSS X3, 96(AX)(DI*4)
+
+row4Rest1:
+row4Stored:
+	ADDQ $0x08, DX
+	ADDQ $0x000000c0, AX
+	DECQ BX
+	JNZ  row4
+	VZEROUPPER
+	RET
+
+depth3:
+	SUBQ         $0x10, SI
+	VMOVD        SI, X15
+	VPBROADCASTD X15, Y15
+	VPCMPGTD     lanes<>+0(SB), Y15, Y15
+
+row3:
+	MOVQ       (DX), DI
+	VMOVUPS    (CX)(DI*4), Y0
+	VMOVUPS    Y0, (AX)
+	VMOVUPS    32(CX)(DI*4), Y1
+	VMOVUPS    Y1, 32(AX)
+	VMASKMOVPS 64(CX)(DI*4), Y15, Y2
+	CMPQ       SI, $0x08
+	JL         row3Part
+	VMOVUPS    Y2, 64(AX)
+	JMP        row3Stored
+
+row3Part:
+	TESTL        $0x00000004, SI
+	JZ           row3Rest4
+	VMOVUPS      X2, 64(AX)
+	VEXTRACTF128 $0x01, Y2, X2
+
+row3Rest4:
+	TESTL     $0x00000002, SI
+	JZ        row3Rest2
+	MOVQ      SI, DI
+	ANDQ      $+4, DI
+	VMOVLPS   X2, 64(AX)(DI*4)
+	VPERMILPS $0x0e, X2, X2
+
+row3Rest2:
+	TESTL  $0x00000001, SI
+	JZ     row3Rest1
+	MOVQ   SI, DI
+	ANDQ   $+6, DI
+	VMOVSS X2, 64(AX)(DI*4)
+
+row3Rest1:
+row3Stored:
+	ADDQ $0x08, DX
+	ADDQ $0x000000c0, AX
+	DECQ BX
+	JNZ  row3
+	VZEROUPPER
+	RET
+
+depth2:
+	SUBQ         $0x08, SI
+	VMOVD        SI, X15
+	VPBROADCASTD X15, Y15
+	VPCMPGTD     lanes<>+0(SB), Y15, Y15
+
+row2:
+	MOVQ       (DX), DI
+	VMOVUPS    (CX)(DI*4), Y0
+	VMOVUPS    Y0, (AX)
+	VMASKMOVPS 32(CX)(DI*4), Y15, Y1
+	CMPQ       SI, $0x08
+	JL         row2Part
+	VMOVUPS    Y1, 32(AX)
+	JMP        row2Stored
+
+row2Part:
+	TESTL        $0x00000004, SI
+	JZ           row2Rest4
+	VMOVUPS      X1, 32(AX)
+	VEXTRACTF128 $0x01, Y1, X1
+
+row2Rest4:
+	TESTL     $0x00000002, SI
+	JZ        row2Rest2
+	MOVQ      SI, DI
+	ANDQ      $+4, DI
+	VMOVLPS   X1, 32(AX)(DI*4)
+	VPERMILPS $0x0e, X1, X1
+
+row2Rest2:
+	TESTL  $0x00000001, SI
+	JZ     row2Rest1
+	MOVQ   SI, DI
+	ANDQ   $+6, DI
+	VMOVSS X1, 32(AX)(DI*4)
+
+row2Rest1:
+row2Stored:
+	ADDQ $0x08, DX
+	ADDQ $0x000000c0, AX
+	DECQ BX
+	JNZ  row2
+	VZEROUPPER
+	RET
+
+depth1:
+	SUBQ         $0x00, SI
+	VMOVD        SI, X15
+	VPBROADCASTD X15, Y15
+	VPCMPGTD     lanes<>+0(SB), Y15, Y15
+
+row1:
+	MOVQ       (DX), DI
+	VMASKMOVPS (CX)(DI*4), Y15, Y0
+	CMPQ       SI, $0x08
+	JL         row1Part
+	VMOVUPS    Y0, (AX)
+	JMP        row1Stored
+
+row1Part:
+	TESTL        $0x00000004, SI
+	JZ           row1Rest4
+	VMOVUPS      X0, (AX)
+	VEXTRACTF128 $0x01, Y0, X0
+
+row1Rest4:
+	TESTL     $0x00000002, SI
+	JZ        row1Rest2
+	MOVQ      SI, DI
+	ANDQ      $+4, DI
+	VMOVLPS   X0, (AX)(DI*4)
+	VPERMILPS $0x0e, X0, X0
+
+row1Rest2:
+	TESTL  $0x00000001, SI
+	JZ     row1Rest1
+	MOVQ   SI, DI
+	ANDQ   $+6, DI
+	VMOVSS X0, (AX)(DI*4)
+
+row1Rest1:
+row1Stored:
+	ADDQ $0x08, DX
+	ADDQ $0x000000c0, AX
+	DECQ BX
+	JNZ  row1
 	VZEROUPPER
 	RET
 
@@ -1435,10 +2941,37 @@ plainVector:
 	VMAXPS      Y1, Y12, Y1
 	VMINPS      Y1, Y13, Y1
 	VFMADD213PS Y15, Y14, Y1
-	VMASKMOVPS  Y1, Y2, (R9)
-	ADDQ        $0x20, R9
-	SUBQ        $0x08, R8
-	JMP         plain
+	CMPQ        R8, $0x08
+	JL          plainPart
+	VMOVUPS     Y1, (R9)
+	JMP         plainStored
+
+plainPart:
+	TESTL        $0x00000004, R8
+	JZ           plainRest4
+	VMOVUPS      X1, (R9)
+	VEXTRACTF128 $0x01, Y1, X1
+
+plainRest4:
+	TESTL     $0x00000002, R8
+	JZ        plainRest2
+	MOVQ      R8, R10
+	ANDQ      $+4, R10
+	VMOVLPS   X1, (R9)(R10*4)
+	VPERMILPS $0x0e, X1, X1
+
+plainRest2:
+	TESTL  $0x00000001, R8
+	JZ     plainRest1
+	MOVQ   R8, R10
+	ANDQ   $+6, R10
+	VMOVSS X1, (R9)(R10*4)
+
+plainRest1:
+plainStored:
+	ADDQ $0x20, R9
+	SUBQ $0x08, R8
+	JMP  plain
 
 gated:
 	CMPQ         R8, $0x08
@@ -1457,10 +2990,37 @@ gatedVector:
 	VMINPS      Y1, Y13, Y1
 	VMULPS      Y0, Y1, Y1
 	VFMADD213PS Y15, Y14, Y1
-	VMASKMOVPS  Y1, Y2, (R9)
-	ADDQ        $0x20, R9
-	SUBQ        $0x08, R8
-	JMP         gated
+	CMPQ        R8, $0x08
+	JL          gatedPart
+	VMOVUPS     Y1, (R9)
+	JMP         gatedStored
+
+gatedPart:
+	TESTL        $0x00000004, R8
+	JZ           gatedRest4
+	VMOVUPS      X1, (R9)
+	VEXTRACTF128 $0x01, Y1, X1
+
+gatedRest4:
+	TESTL     $0x00000002, R8
+	JZ        gatedRest2
+	MOVQ      R8, R10
+	ANDQ      $+4, R10
+	VMOVLPS   X1, (R9)(R10*4)
+	VPERMILPS $0x0e, X1, X1
+
+gatedRest2:
+	TESTL  $0x00000001, R8
+	JZ     gatedRest1
+	MOVQ   R8, R10
+	ANDQ   $+6, R10
+	VMOVSS X1, (R9)(R10*4)
+
+gatedRest1:
+gatedStored:
+	ADDQ $0x20, R9
+	SUBQ $0x08, R8
+	JMP  gated
 
 next:
 	LEAQ (AX)(SI*4), AX
@@ -1778,12 +3338,39 @@ neighbourTap:
 	JMP        neighbourTap
 
 neighbourStore:
-	VMASKMOVPS Y0, Y5, (R8)
-	ADDQ       $0x20, R8
-	ADDQ       $0x20, R9
-	SUBQ       $0x08, R10
-	JG         neighbour
-	JMP        next
+	CMPQ    R10, $0x08
+	JL      neighbourLanesPart
+	VMOVUPS Y0, (R8)
+	JMP     neighbourLanesStored
+
+neighbourLanesPart:
+	TESTL        $0x00000004, R10
+	JZ           neighbourLanesRest4
+	VMOVUPS      X0, (R8)
+	VEXTRACTF128 $0x01, Y0, X0
+
+neighbourLanesRest4:
+	TESTL     $0x00000002, R10
+	JZ        neighbourLanesRest2
+	MOVQ      R10, R11
+	ANDQ      $+4, R11
+	VMOVLPS   X0, (R8)(R11*4)
+	VPERMILPS $0x0e, X0, X0
+
+neighbourLanesRest2:
+	TESTL  $0x00000001, R10
+	JZ     neighbourLanesRest1
+	MOVQ   R10, R11
+	ANDQ   $+6, R11
+	VMOVSS X0, (R8)(R11*4)
+
+neighbourLanesRest1:
+neighbourLanesStored:
+	ADDQ $0x20, R8
+	ADDQ $0x20, R9
+	SUBQ $0x08, R10
+	JG   neighbour
+	JMP  next
 
 second:
 	CMPQ         n+40(FP), $0x08
@@ -1829,11 +3416,38 @@ secondTap:
 	JMP        secondTap
 
 secondStore:
-	VMASKMOVPS Y0, Y5, (R8)
-	ADDQ       $0x20, R8
-	ADDQ       $0x00000040, R9
-	SUBQ       $0x08, R10
-	JG         second
+	CMPQ    R10, $0x08
+	JL      secondLanesPart
+	VMOVUPS Y0, (R8)
+	JMP     secondLanesStored
+
+secondLanesPart:
+	TESTL        $0x00000004, R10
+	JZ           secondLanesRest4
+	VMOVUPS      X0, (R8)
+	VEXTRACTF128 $0x01, Y0, X0
+
+secondLanesRest4:
+	TESTL     $0x00000002, R10
+	JZ        secondLanesRest2
+	MOVQ      R10, R11
+	ANDQ      $+4, R11
+	VMOVLPS   X0, (R8)(R11*4)
+	VPERMILPS $0x0e, X0, X0
+
+secondLanesRest2:
+	TESTL  $0x00000001, R10
+	JZ     secondLanesRest1
+	MOVQ   R10, R11
+	ANDQ   $+6, R11
+	VMOVSS X0, (R8)(R11*4)
+
+secondLanesRest1:
+secondLanesStored:
+	ADDQ $0x20, R8
+	ADDQ $0x00000040, R9
+	SUBQ $0x08, R10
+	JG   second
 
 next:
 	MOVQ dstStride+8(FP), R8

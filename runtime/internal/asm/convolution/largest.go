@@ -10,7 +10,7 @@ const largestSignature = "func(dst *float32, dstStride int, src *float32, srcStr
 
 // largest writes the loops over rows, vectors and taps, once for neighbours and
 // once for every second element.
-func largest(lanes int, prepare func(left GPVirtual), read, readSecond func(from Mem, second Mem), first, next func(), store func(to Mem)) {
+func largest(lanes int, prepare func(left GPVirtual), read, readSecond func(from Mem, second Mem), first, next func(), store func(name string, left GPVirtual, to Mem)) {
 	dst, src, rows := loadArgument("dst"), loadArgument("src"), loadArgument("rows")
 	offsets, taps, step := loadArgument("offsets"), loadArgument("taps"), loadArgument("step")
 	to, from, left, tap, at := GP64(), GP64(), GP64(), GP64(), GP64()
@@ -53,7 +53,7 @@ func largest(lanes int, prepare func(left GPVirtual), read, readSecond func(from
 		next()
 		JMP(LabelRef(name + "Tap"))
 		Label(name + "Store")
-		store(Mem{Base: to})
+		store(name+"Lanes", left, Mem{Base: to})
 		ADDQ(U8(4*lanes), to)
 		if second {
 			ADDQ(U32(8*lanes), from)
@@ -125,7 +125,7 @@ func largestAVX512() {
 		},
 		func() { VMOVAPS(Z1, Z0) },
 		func() { VMAXPS(Z0, Z1, Z0) },
-		func(to Mem) { VMOVUPS(Z0, K1, to) })
+		func(_ string, _ GPVirtual, to Mem) { VMOVUPS(Z0, K1, to) })
 }
 
 func largestAVX2() {
@@ -149,5 +149,5 @@ func largestAVX2() {
 		},
 		func() { VMOVAPS(Y1, Y0) },
 		func() { VMAXPS(Y0, Y1, Y0) },
-		func(to Mem) { VMASKMOVPS(Y0, Y5, to) })
+		func(name string, left GPVirtual, to Mem) { storeLanes(name, Y0, left, to) })
 }

@@ -59,3 +59,47 @@ func laneMask(count GPVirtual, first int, mask VecPhysical) {
 }
 
 func label(format string, args ...any) string { return fmt.Sprintf(format, args...) }
+
+// storeLanes stores the lanes of v that are below count, which is more than 0. It
+// changes v.
+func storeLanes(name string, v VecPhysical, count GPVirtual, to Mem) {
+	CMPQ(count, U8(8))
+	JL(LabelRef(name + "Part"))
+	VMOVUPS(v, to)
+	JMP(LabelRef(name + "Stored"))
+	Label(name + "Part")
+	storeRest(name, v, count, to)
+	Label(name + "Stored")
+}
+
+// storeRest stores the lanes of v that are below count modulo 8, by whole stores of
+// 4, 2 and 1: processors that have no AVX-512 take many times as long to store under
+// a mask. It changes v.
+func storeRest(name string, v VecPhysical, count GPVirtual, to Mem) {
+	// Stores end where the lanes do, so each goes to what is left of the count.
+	for _, lanes := range []int{4, 2, 1} {
+		skip := label("%sRest%d", name, lanes)
+		TESTL(U32(uint32(lanes)), count.As32())
+		JZ(LabelRef(skip))
+		switch lanes {
+		case 4:
+			VMOVUPS(v.AsX(), to)
+			VEXTRACTF128(U8(1), v, v.AsX())
+		case 2:
+			VMOVLPS(v.AsX(), restAt(count, 4, to))
+			VPERMILPS(U8(0b1110), v.AsX(), v.AsX())
+		case 1:
+			VMOVSS(v.AsX(), restAt(count, 6, to))
+		}
+		Label(skip)
+	}
+}
+
+// restAt is to, moved on by the lanes that the bits of a count stand for.
+func restAt(count GPVirtual, bits int, to Mem) Mem {
+	at := GP64()
+	MOVQ(count, at)
+	ANDQ(I8(int8(bits)), at)
+	to.Index, to.Scale = at, 4
+	return to
+}

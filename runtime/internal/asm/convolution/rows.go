@@ -46,40 +46,41 @@ func gatherAVX512() {
 }
 
 func gatherAVX2() {
+	const most = tileColumns / 8
 	TEXT("gatherAVX2", NOSPLIT, gatherSignature)
 	Doc("gatherAVX2 is gatherGeneric in AVX2.")
 	Pragma("noescape")
 	panel, src, offsets := loadArgument("panel"), loadArgument("src"), loadArgument("offsets")
-	depth, n := loadArgument("depth"), loadArgument("n")
-	whole, at, from, to := GP64(), GP64(), GP64(), GP64()
-	MOVQ(n, whole)
-	ANDQ(I8(7), n)
-	laneMask(n, 0, Y2)
-	SHRQ(U8(3), whole)
-	left := GP64()
-	Label("row")
-	MOVQ(Mem{Base: offsets}, at)
-	LEAQ(Mem{Base: src, Index: at, Scale: 4}, from)
-	MOVQ(panel, to)
-	MOVQ(whole, left)
-	TESTQ(left, left)
-	JZ(LabelRef("rest"))
-	Label("vector")
-	VMOVUPS(Mem{Base: from}, Y0)
-	VMOVUPS(Y0, Mem{Base: to})
-	ADDQ(U8(32), from)
-	ADDQ(U8(32), to)
-	DECQ(left)
-	JNZ(LabelRef("vector"))
-	Label("rest")
-	VMASKMOVPS(Mem{Base: from}, Y2, Y0)
-	VMASKMOVPS(Y0, Y2, Mem{Base: to})
-	ADDQ(U8(8), offsets)
-	ADDQ(U32(4*tileColumns), panel)
-	DECQ(depth)
-	JNZ(LabelRef("row"))
-	VZEROUPPER()
-	RET()
+	depth, left := loadArgument("depth"), loadArgument("n")
+	for vectors := 1; vectors < most; vectors++ {
+		CMPQ(left, U8(8*vectors))
+		JLE(LabelRef(label("depth%d", vectors)))
+	}
+	at := GP64()
+	for vectors := most; vectors >= 1; vectors-- {
+		last := vectors - 1
+		Label(label("depth%d", vectors))
+		SUBQ(U8(8*last), left)
+		laneMask(left, 0, Y15)
+		Label(label("row%d", vectors))
+		MOVQ(Mem{Base: offsets}, at)
+		for vector := range vectors {
+			from, to := Mem{Base: src, Index: at, Scale: 4, Disp: 32 * vector}, Mem{Base: panel, Disp: 32 * vector}
+			if vector == last {
+				VMASKMOVPS(from, Y15, ymm[vector])
+				storeLanes(label("row%d", vectors), ymm[vector], left, to)
+			} else {
+				VMOVUPS(from, ymm[vector])
+				VMOVUPS(ymm[vector], to)
+			}
+		}
+		ADDQ(U8(8), offsets)
+		ADDQ(U32(4*tileColumns), panel)
+		DECQ(depth)
+		JNZ(LabelRef(label("row%d", vectors)))
+		VZEROUPPER()
+		RET()
+	}
 }
 
 // gatherPatternAVX512 reads 32 neighbours and stores those of them that the
@@ -116,7 +117,7 @@ const rampSignature = "func(dst *float32, stride int, rows int, n int, numbers *
 
 // ramp writes the loop over rows; the operands of the maximum and the minimum
 // stand so that a NaN is kept.
-func ramp(registers []VecPhysical, lanes int, masked func(n GPVirtual), load, store func(m Mem), whole func()) {
+func ramp(registers []VecPhysical, lanes int, masked func(n GPVirtual), load func(m Mem), store func(name string, n GPVirtual, m Mem), whole func()) {
 	dst, rows, numbers, gate := loadArgument("dst"), loadArgument("rows"), loadArgument("numbers"), loadArgument("gate")
 	stride, step := loadArgument("stride"), loadArgument("step")
 	x, y := registers[0], registers[1]
@@ -149,7 +150,7 @@ func ramp(registers []VecPhysical, lanes int, masked func(n GPVirtual), load, st
 			VMULPS(x, y, y)
 		}
 		VFMADD213PS(offset, scale, y)
-		store(Mem{Base: to})
+		store(name, n, Mem{Base: to})
 		ADDQ(U8(4*lanes), to)
 		SUBQ(U8(lanes), n)
 		JMP(LabelRef(name))
@@ -170,7 +171,7 @@ func rampAVX512() {
 	ramp(zmm, 16,
 		func(n GPVirtual) { maskOf(n, K1) },
 		func(m Mem) { VMOVUPS_Z(m, K1, Z0) },
-		func(m Mem) { VMOVUPS(Z1, K1, m) },
+		func(_ string, _ GPVirtual, m Mem) { VMOVUPS(Z1, K1, m) },
 		func() {
 			ones := GP32()
 			MOVL(U32(0xffffffff), ones)
@@ -185,7 +186,7 @@ func rampAVX2() {
 	ramp(ymm, 8,
 		func(n GPVirtual) { laneMask(n, 0, Y2) },
 		func(m Mem) { VMASKMOVPS(m, Y2, Y0) },
-		func(m Mem) { VMASKMOVPS(Y1, Y2, m) },
+		func(name string, n GPVirtual, m Mem) { storeLanes(name, Y1, n, m) },
 		func() { VPCMPEQD(Y2, Y2, Y2) })
 }
 

@@ -87,8 +87,8 @@ func tapsAVX512() {
 	RET()
 }
 
-// tapsAVX2 takes six vectors at a time as long as there are that many, then
-// single ones, the last of which is masked.
+// tapsAVX2 takes as many whole vectors at a time as there are, up to six, so that
+// their sums need not wait for each other; then lanes of one.
 func tapsAVX2() {
 	const most = 6
 	TEXT("tapsAVX2", NOSPLIT, tapsSignature)
@@ -103,48 +103,25 @@ func tapsAVX2() {
 	MOVQ(src, from)
 	MOVQ(argument("n"), left)
 	Label("block")
-	CMPQ(left, U8(8*most))
-	JL(LabelRef("single"))
-	for vector := range most {
-		VMOVAPS(Y14, ymm[vector])
+	for vectors := most; vectors >= 1; vectors-- {
+		CMPQ(left, U8(8*vectors))
+		JGE(LabelRef(label("block%d", vectors)))
 	}
-	XORQ(tap, tap)
-	Label("tap")
-	MOVQ(Mem{Base: offsets, Index: tap, Scale: 8}, at)
-	VBROADCASTSS(Mem{Base: weights, Index: tap, Scale: 4}, Y15)
-	for vector := range most {
-		VFMADD231PS(Mem{Base: from, Index: at, Scale: 4, Disp: 32 * vector}, Y15, ymm[vector])
-	}
-	INCQ(tap)
-	CMPQ(tap, taps)
-	JL(LabelRef("tap"))
-	for vector := range most {
-		VMOVUPS(ymm[vector], Mem{Base: to, Disp: 32 * vector})
-	}
-	ADDQ(U32(32*most), to)
-	ADDQ(U32(32*most), from)
-	SUBQ(U8(8*most), left)
-	JMP(LabelRef("block"))
-
-	Label("single")
 	TESTQ(left, left)
 	JLE(LabelRef("next"))
+
 	laneMask(left, 0, Y13)
 	VMOVAPS(Y14, Y0)
 	XORQ(tap, tap)
-	Label("singleTap")
+	Label("restTap")
 	MOVQ(Mem{Base: offsets, Index: tap, Scale: 8}, at)
 	VBROADCASTSS(Mem{Base: weights, Index: tap, Scale: 4}, Y15)
 	VMASKMOVPS(Mem{Base: from, Index: at, Scale: 4}, Y13, Y1)
 	VFMADD231PS(Y1, Y15, Y0)
 	INCQ(tap)
 	CMPQ(tap, taps)
-	JL(LabelRef("singleTap"))
-	VMASKMOVPS(Y0, Y13, Mem{Base: to})
-	ADDQ(U8(32), to)
-	ADDQ(U8(32), from)
-	SUBQ(U8(8), left)
-	JMP(LabelRef("single"))
+	JL(LabelRef("restTap"))
+	storeRest("rest", Y0, left, Mem{Base: to})
 
 	Label("next")
 	step := GP64()
@@ -156,4 +133,28 @@ func tapsAVX2() {
 	JNZ(LabelRef("row"))
 	VZEROUPPER()
 	RET()
+
+	for vectors := most; vectors >= 1; vectors-- {
+		Label(label("block%d", vectors))
+		for vector := range vectors {
+			VMOVAPS(Y14, ymm[vector])
+		}
+		XORQ(tap, tap)
+		Label(label("tap%d", vectors))
+		MOVQ(Mem{Base: offsets, Index: tap, Scale: 8}, at)
+		VBROADCASTSS(Mem{Base: weights, Index: tap, Scale: 4}, Y15)
+		for vector := range vectors {
+			VFMADD231PS(Mem{Base: from, Index: at, Scale: 4, Disp: 32 * vector}, Y15, ymm[vector])
+		}
+		INCQ(tap)
+		CMPQ(tap, taps)
+		JL(LabelRef(label("tap%d", vectors)))
+		for vector := range vectors {
+			VMOVUPS(ymm[vector], Mem{Base: to, Disp: 32 * vector})
+		}
+		ADDQ(U32(32*vectors), to)
+		ADDQ(U32(32*vectors), from)
+		SUBQ(U8(8*vectors), left)
+		JMP(LabelRef("block"))
+	}
 }
