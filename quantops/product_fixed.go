@@ -9,7 +9,8 @@ import (
 // PackedFixed is a quantized right operand of products, symmetric and not in
 // blocks, laid out for left operands that are made 16-bit block fixed point: the
 // products are of integers then. That is faster than float32, by some two times
-// on processors with VNNI and somewhat less with AVX2, and less exact than it, but more than float16.
+// on processors with VNNI and up to one and a half with AVX2, and less exact than
+// it, but more than float16.
 type PackedFixed struct {
 	kernels *productKernels
 	bytes   bytePanels
