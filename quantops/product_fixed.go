@@ -98,12 +98,9 @@ var fixedOperands = sync.Pool{New: func() any { return new(fixedRows) }}
 // fix makes the rows of p.a fixed point.
 func (f *fixedRows) fix(p *floatProduct, w *PackedFixed, workers *Workers) {
 	words := p.kernels.words
-	f.weights, f.lines = w, 2
+	size := p.kernels.integerBytes()
+	f.weights, f.lines = w, 2/size // of words one, of bytes two
 	f.blocks = (p.k + fixedLength - 1) / fixedLength
-	size := 1 // of an integer of a line
-	if words {
-		f.lines, size = 1, 2
-	}
 	f.stride = spacedStride(f.blocks * fixedLength * size)
 	f.bytes = atLeast(f.bytes, f.lines*p.m*f.stride)
 	f.scales = atLeast(f.scales, p.m*f.blocks)

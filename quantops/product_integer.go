@@ -141,10 +141,7 @@ func integerProduct[A int8 | uint8](a []A, m int, zeros []A, b *PackedInteger, w
 	r.alike = len(zeros) <= 1 && b.zeros == nil
 	kernels := b.kernels
 	r.depth = roundUp(k, b.bytes.depth)
-	size := 1 // of an integer
-	if kernels.words {
-		size = 2
-	}
+	size := kernels.integerBytes()
 	r.stride = r.depth * size
 	if m > aliasRows {
 		r.stride = spacedStride(r.stride)

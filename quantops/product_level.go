@@ -71,6 +71,14 @@ func (k *productKernels) step() int {
 	return dotStep
 }
 
+// integerBytes is how many bytes an integer of a left operand takes.
+func (k *productKernels) integerBytes() int {
+	if k.words {
+		return 2
+	}
+	return 1
+}
+
 // tallRows is from how many rows on tiles of AMX are faster than vectors.
 const tallRows = 8
 

@@ -7,35 +7,6 @@ import (
 	"testing"
 )
 
-// eachLevel runs a test at every level that this processor has.
-func eachLevel(t *testing.T, test func(t *testing.T, level productLevel)) {
-	for level := productGeneric; level <= fastestProduct(); level++ {
-		t.Run(level.String(), func(t *testing.T) { test(t, level) })
-	}
-}
-
-// wordsInGo are kernels whose left operands of integers are 16 bits wide, in plain Go.
-var wordsInGo = func() *productKernels {
-	k := *genericProduct
-	k.words, k.dotDepth, k.dot, k.fixed, k.fixBlock = true, wordDepth, genericTiles(tileWords), genericTiles(tileFixedWords), fixWordsGeneric
-	return &k
-}()
-
-// tallInGo are kernels that compute many rows of fixed point as AMX's do, in plain Go.
-var tallInGo = func() *productKernels {
-	k := *genericProduct
-	k.dotDepth, k.tallFixed = amxDepth, fixedTilesGeneric
-	return &k
-}()
-
-// eachIntegers runs a test with the inner loops for integers of every level that
-// this processor has, and with those in Go that are no level's.
-func eachIntegers(t *testing.T, test func(t *testing.T, kernels *productKernels)) {
-	eachLevel(t, func(t *testing.T, level productLevel) { test(t, level.kernels()) })
-	t.Run("words in Go", func(t *testing.T) { test(t, wordsInGo) })
-	t.Run("tall tiles in Go", func(t *testing.T) { test(t, tallInGo) })
-}
-
 // guard is what stands around a matrix and between its rows: it has to stay, and
 // a read of it would show.
 const guard = 0x1p100
