@@ -13,9 +13,9 @@ func BenchmarkPackedProduct(b *testing.B) {
 		dst, a := make([]float32, m*n), normals(random, m*k)
 		right := normals(random, k*n)
 		w := randomInt8(random, k, n, 0, false, false)
-		for level := productGeneric; level <= fastestProduct(); level++ {
-			if level == productVNNI {
-				continue // as AVX-512
+		for _, level := range productLevels() {
+			if level == productAVXVNNI || level == productVNNI {
+				continue // as the level that they build on
 			}
 			for _, threads := range []int{1, 2} {
 				workers := NewWorkers(threads)

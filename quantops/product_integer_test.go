@@ -20,7 +20,7 @@ func checkPackedInteger[A, B int8 | uint8](t *testing.T, want []int32, a []A, b 
 			t.Fatalf("%T×%T %d×%d×%d, %d and %d zero points, %v: the packed product differs", a, b, m, k, n, len(aZeros), len(bZeros), name)
 		}
 	}
-	for level := productGeneric; level <= fastestProduct(); level++ {
+	for _, level := range productLevels() {
 		check(level.String(), level.kernels())
 	}
 	check("words in Go", wordsInGo)
@@ -107,7 +107,7 @@ func TestDynamicQuantizeLevels(t *testing.T) {
 			}
 			want := make([]uint8, length)
 			wantScale, wantZero := dynamicQuantize(productGeneric, want, x, nil)
-			for level := productGeneric; level <= fastestProduct(); level++ {
+			for _, level := range productLevels() {
 				got := slices.Repeat([]uint8{77}, length+9)
 				scale, zero := dynamicQuantize(level, got[:length], x, nil)
 				if scale != wantScale || zero != wantZero || !slices.Equal(got[:length], want) || !slices.Equal(got[length:], slices.Repeat([]uint8{77}, 9)) {

@@ -9,13 +9,14 @@ type productLevel uint8
 const (
 	productGeneric productLevel = iota
 	productAVX2                 // with FMA
+	productAVXVNNI              // AVX2 with VNNI, in vectors as long
 	productAVX512               // F, BW, DQ, VL
 	productVNNI                 // AVX512 with VNNI
 	productAMX                  // VNNI with AMX for int8 and bfloat16
 )
 
 func (l productLevel) String() string {
-	return [...]string{"generic", "AVX2", "AVX-512", "AVX-512 with VNNI", "AMX"}[l]
+	return [...]string{"generic", "AVX2", "AVX-VNNI", "AVX-512", "AVX-512 with VNNI", "AMX"}[l]
 }
 
 // productKernels are the inner loops of a level.
@@ -60,8 +61,21 @@ var genericProduct = &productKernels{
 	finish: finishGeneric, addScaled: addScaledGeneric, finishColumns: 1, blockBytes: 256 << 10, fewestAhead: 1,
 }
 
-// fastestProduct is the level of this processor.
-var fastestProduct = sync.OnceValue(detectProduct)
+// productLevels are the levels that this processor has, the fastest last.
+var productLevels = sync.OnceValue(func() []productLevel {
+	var list []productLevel
+	for level := productGeneric; level <= productAMX; level++ {
+		if level.supported() {
+			list = append(list, level)
+		}
+	}
+	return list
+})
+
+func fastestProduct() productLevel {
+	levels := productLevels()
+	return levels[len(levels)-1]
+}
 
 // step is how many k of a column lie together in panels of bytes.
 func (k *productKernels) step() int {

@@ -4,20 +4,23 @@ import "golang.org/x/sys/cpu"
 
 //go:generate go run -C internal/asm ./product ../..
 
-func detectProduct() productLevel {
+// supported says whether this processor has a level. A later one may lack an
+// earlier one that it does not build on.
+func (l productLevel) supported() bool {
 	x := &cpu.X86
-	switch {
-	case x.HasAVX512F && x.HasAVX512BW && x.HasAVX512DQ && x.HasAVX512VL && x.HasAVX512VNNI &&
-		x.HasAMXTile && x.HasAMXInt8 && x.HasAMXBF16 && tilesPermitted():
-		return productAMX
-	case x.HasAVX512F && x.HasAVX512BW && x.HasAVX512DQ && x.HasAVX512VL && x.HasAVX512VNNI:
-		return productVNNI
-	case x.HasAVX512F && x.HasAVX512BW && x.HasAVX512DQ && x.HasAVX512VL:
-		return productAVX512
-	case x.HasAVX2 && x.HasFMA:
-		return productAVX2
+	switch l {
+	case productAMX:
+		return productVNNI.supported() && x.HasAMXTile && x.HasAMXInt8 && x.HasAMXBF16 && tilesPermitted()
+	case productVNNI:
+		return productAVX512.supported() && x.HasAVX512VNNI
+	case productAVX512:
+		return productAVX2.supported() && x.HasAVX512F && x.HasAVX512BW && x.HasAVX512DQ && x.HasAVX512VL
+	case productAVXVNNI:
+		return productAVX2.supported() && x.HasAVXVNNI
+	case productAVX2:
+		return x.HasAVX2 && x.HasFMA
 	}
-	return productGeneric
+	return true
 }
 
 // but is a level that differs from k.
@@ -26,7 +29,7 @@ func (k productKernels) but(change func(*productKernels)) *productKernels {
 	return &k
 }
 
-// Each level has what the one below has, but for what it does better.
+// Each level has what the one has that it builds on, but for what it does better.
 var (
 	avx2Product = genericProduct.but(func(k *productKernels) {
 		k.float32, k.int8, k.shiftedInt8 = newTileSet(tilesFloat32AVX2), newTileSet(tilesInt8AVX2), newTileSet(tilesShiftedInt8AVX2)
@@ -36,10 +39,14 @@ var (
 		k.dot, k.fixed, k.fixBlock = newTileSet(tilesWordsAVX2), newTileSet(tilesFixedWordsAVX2), fixWordsAVX2
 		k.dynamicRange, k.dynamicBytes = dynamicRangeAVX2, dynamicBytesAVX2
 	})
+	avxVNNIProduct = avx2Product.but(func(k *productKernels) {
+		k.dot, k.fixed = newTileSet(tilesWordsAVXVNNI), newTileSet(tilesFixedWordsAVXVNNI)
+	})
 	avx512Product = avx2Product.but(func(k *productKernels) {
 		k.float32, k.int8, k.shiftedInt8 = newTileSet(tilesFloat32AVX512), newTileSet(tilesInt8AVX512), newTileSet(tilesShiftedInt8AVX512)
 		k.widenPanel, k.blockBytes, k.fewestAhead = widenPanelAVX512, 800<<10, 3
 		k.finish, k.addScaled, k.finishColumns = finishAVX512, addScaledAVX512, 1
+		k.dot, k.fixed = newTileSet(tilesWordsAVX512), newTileSet(tilesFixedWordsAVX512)
 		k.dynamicRange, k.dynamicBytes = dynamicRangeAVX512, dynamicBytesAVX512
 	})
 	vnniProduct = avx512Product.but(func(k *productKernels) {
@@ -60,5 +67,5 @@ var amxPieces = &pieceKernels{
 }
 
 func (l productLevel) kernels() *productKernels {
-	return [...]*productKernels{genericProduct, avx2Product, avx512Product, vnniProduct, amxProduct}[l]
+	return [...]*productKernels{genericProduct, avx2Product, avxVNNIProduct, avx512Product, vnniProduct, amxProduct}[l]
 }

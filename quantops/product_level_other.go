@@ -2,6 +2,6 @@
 
 package quantops
 
-func detectProduct() productLevel { return productGeneric }
+func (l productLevel) supported() bool { return l == productGeneric }
 
 func (productLevel) kernels() *productKernels { return genericProduct }

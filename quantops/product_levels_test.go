@@ -4,7 +4,7 @@ import "testing"
 
 // eachLevel runs a test at every level that this processor has.
 func eachLevel(t *testing.T, test func(t *testing.T, level productLevel)) {
-	for level := productGeneric; level <= fastestProduct(); level++ {
+	for _, level := range productLevels() {
 		t.Run(level.String(), func(t *testing.T) { test(t, level) })
 	}
 }

@@ -100,10 +100,7 @@ TEXT ·pieceTile16x32AMX(SB), NOSPLIT, $0-8
 	MOVQ 56(AX), R11
 
 	// LDTILECFG
-	BYTE $0xc4
-	BYTE $0xc2
-	BYTE $0x78
-	BYTE $0x49
+	LONG $0x4978c2c4
 	BYTE $0x03
 	MOVQ 8(AX), SI
 	MOVQ 24(AX), DI
@@ -113,120 +110,66 @@ TEXT ·pieceTile16x32AMX(SB), NOSPLIT, $0-8
 	MOVQ $0x00000080, R10
 
 	// TILEZERO
-	BYTE $0xc4
-	BYTE $0xe2
-	BYTE $0x7b
-	BYTE $0x49
+	LONG $0x497be2c4
 	BYTE $0xc0
 
 	// TILEZERO
-	BYTE $0xc4
-	BYTE $0xe2
-	BYTE $0x7b
-	BYTE $0x49
+	LONG $0x497be2c4
 	BYTE $0xc8
 
 next:
 	// TILELOADD
-	BYTE $0xc4
-	BYTE $0xa2
-	BYTE $0x7b
-	BYTE $0x4b
-	BYTE $0xb4
-	BYTE $0x07
-	BYTE $0x00
-	BYTE $0x00
+	LONG $0x4b7ba2c4
+	LONG $0x000007b4
 	BYTE $0x00
 	BYTE $0x00
 
 	// TILELOADD
-	BYTE $0xc4
-	BYTE $0xa2
-	BYTE $0x7b
-	BYTE $0x4b
-	BYTE $0xbc
-	BYTE $0x07
-	BYTE $0x00
-	BYTE $0x04
+	LONG $0x4b7ba2c4
+	LONG $0x040007bc
 	BYTE $0x00
 	BYTE $0x00
 
 	// TILELOADD
-	BYTE $0xc4
-	BYTE $0xa2
-	BYTE $0x7b
-	BYTE $0x4b
-	BYTE $0xa4
-	BYTE $0x06
-	BYTE $0x00
-	BYTE $0x08
+	LONG $0x4b7ba2c4
+	LONG $0x080006a4
 	BYTE $0x00
 	BYTE $0x00
 
 	// TDPBF16PS
-	BYTE $0xc4
-	BYTE $0xe2
-	BYTE $0x4a
-	BYTE $0x5c
+	LONG $0x5c4ae2c4
 	BYTE $0xc4
 
 	// TDPBF16PS
-	BYTE $0xc4
-	BYTE $0xe2
-	BYTE $0x42
-	BYTE $0x5c
+	LONG $0x5c42e2c4
 	BYTE $0xcc
 
 	// TILELOADD
-	BYTE $0xc4
-	BYTE $0xa2
-	BYTE $0x7b
-	BYTE $0x4b
-	BYTE $0xa4
-	BYTE $0x06
-	BYTE $0x00
-	BYTE $0x04
+	LONG $0x4b7ba2c4
+	LONG $0x040006a4
 	BYTE $0x00
 	BYTE $0x00
 
 	// TDPBF16PS
-	BYTE $0xc4
-	BYTE $0xe2
-	BYTE $0x4a
-	BYTE $0x5c
+	LONG $0x5c4ae2c4
 	BYTE $0xc4
 
 	// TDPBF16PS
-	BYTE $0xc4
-	BYTE $0xe2
-	BYTE $0x42
-	BYTE $0x5c
+	LONG $0x5c42e2c4
 	BYTE $0xcc
 
 	// TILELOADD
-	BYTE $0xc4
-	BYTE $0xa2
-	BYTE $0x7b
-	BYTE $0x4b
-	BYTE $0xa4
-	BYTE $0x06
-	BYTE $0x00
-	BYTE $0x00
+	LONG $0x4b7ba2c4
+	LONG $0x000006a4
 	BYTE $0x00
 	BYTE $0x00
 
 	// TDPBF16PS
-	BYTE $0xc4
-	BYTE $0xe2
-	BYTE $0x4a
-	BYTE $0x5c
+	LONG $0x5c4ae2c4
 	BYTE $0xc4
 
 	// TDPBF16PS
-	BYTE $0xc4
-	BYTE $0xe2
-	BYTE $0x42
-	BYTE $0x5c
+	LONG $0x5c42e2c4
 	BYTE $0xcc
 	ADDQ $0x00000c00, SI
 	ADDQ $0x00000800, DI
@@ -234,34 +177,19 @@ next:
 	JNZ  next
 
 	// TILESTORED
-	BYTE $0xc4
-	BYTE $0x82
-	BYTE $0x7a
-	BYTE $0x4b
-	BYTE $0x84
-	BYTE $0x11
-	BYTE $0x00
-	BYTE $0x00
+	LONG $0x4b7a82c4
+	LONG $0x00001184
 	BYTE $0x00
 	BYTE $0x00
 
 	// TILESTORED
-	BYTE $0xc4
-	BYTE $0x82
-	BYTE $0x7a
-	BYTE $0x4b
-	BYTE $0x8c
-	BYTE $0x11
-	BYTE $0x40
-	BYTE $0x00
+	LONG $0x4b7a82c4
+	LONG $0x0040118c
 	BYTE $0x00
 	BYTE $0x00
 
 	// TILERELEASE
-	BYTE $0xc4
-	BYTE $0xe2
-	BYTE $0x78
-	BYTE $0x49
+	LONG $0x4978e2c4
 	BYTE $0xc0
 	VZEROUPPER
 	RET
@@ -273,10 +201,7 @@ TEXT ·pieceTile16x32Int8AMX(SB), NOSPLIT, $0-8
 	MOVQ 56(AX), R11
 
 	// LDTILECFG
-	BYTE $0xc4
-	BYTE $0xc2
-	BYTE $0x78
-	BYTE $0x49
+	LONG $0x4978c2c4
 	BYTE $0x03
 	MOVQ 8(AX), SI
 	MOVQ 24(AX), DI
@@ -286,17 +211,11 @@ TEXT ·pieceTile16x32Int8AMX(SB), NOSPLIT, $0-8
 	MOVQ $0x00000080, R10
 
 	// TILEZERO
-	BYTE $0xc4
-	BYTE $0xe2
-	BYTE $0x7b
-	BYTE $0x49
+	LONG $0x497be2c4
 	BYTE $0xc0
 
 	// TILEZERO
-	BYTE      $0xc4
-	BYTE      $0xe2
-	BYTE      $0x7b
-	BYTE      $0x49
+	LONG      $0x497be2c4
 	BYTE      $0xc8
 	MOVQ      32(AX), DX
 	SUBQ      $0x00000800, DI
@@ -532,14 +451,8 @@ next:
 	ADDQ $0x00000400, DX
 
 	// TILELOADD
-	BYTE      $0xc4
-	BYTE      $0xa2
-	BYTE      $0x7b
-	BYTE      $0x4b
-	BYTE      $0xb4
-	BYTE      $0x07
-	BYTE      $0x00
-	BYTE      $0x00
+	LONG      $0x4b7ba2c4
+	LONG      $0x000007b4
 	BYTE      $0x00
 	BYTE      $0x00
 	VPMOVSXBD (DX), Z0
@@ -558,14 +471,8 @@ next:
 	VMOVDQU32 Z2, 3072(DI)
 
 	// TILELOADD
-	BYTE      $0xc4
-	BYTE      $0xa2
-	BYTE      $0x7b
-	BYTE      $0x4b
-	BYTE      $0xbc
-	BYTE      $0x07
-	BYTE      $0x00
-	BYTE      $0x04
+	LONG      $0x4b7ba2c4
+	LONG      $0x040007bc
 	BYTE      $0x00
 	BYTE      $0x00
 	VPMOVSXBD 32(DX), Z4
@@ -591,14 +498,8 @@ next:
 	VMOVDQU32 Z8, 2176(DI)
 
 	// TILELOADD
-	BYTE      $0xc4
-	BYTE      $0xa2
-	BYTE      $0x7b
-	BYTE      $0x4b
-	BYTE      $0xa4
-	BYTE      $0x06
-	BYTE      $0x00
-	BYTE      $0x08
+	LONG      $0x4b7ba2c4
+	LONG      $0x080006a4
 	BYTE      $0x00
 	BYTE      $0x00
 	VPMOVSXBD 80(DX), Z10
@@ -624,10 +525,7 @@ next:
 	VMOVDQU32 Z14, 3264(DI)
 
 	// TDPBF16PS
-	BYTE      $0xc4
-	BYTE      $0xe2
-	BYTE      $0x4a
-	BYTE      $0x5c
+	LONG      $0x5c4ae2c4
 	BYTE      $0xc4
 	VPMOVSXBD 128(DX), Z0
 	VCVTDQ2PS Z0, Z0
@@ -652,10 +550,7 @@ next:
 	VMOVDQU32 Z4, 2368(DI)
 
 	// TDPBF16PS
-	BYTE      $0xc4
-	BYTE      $0xe2
-	BYTE      $0x42
-	BYTE      $0x5c
+	LONG      $0x5c42e2c4
 	BYTE      $0xcc
 	VPMOVSXBD 176(DX), Z6
 	VCVTDQ2PS Z6, Z6
@@ -680,14 +575,8 @@ next:
 	VMOVDQU32 Z10, 3456(DI)
 
 	// TILELOADD
-	BYTE      $0xc4
-	BYTE      $0xa2
-	BYTE      $0x7b
-	BYTE      $0x4b
-	BYTE      $0xa4
-	BYTE      $0x06
-	BYTE      $0x00
-	BYTE      $0x04
+	LONG      $0x4b7ba2c4
+	LONG      $0x040006a4
 	BYTE      $0x00
 	BYTE      $0x00
 	VPMOVSXBD 224(DX), Z12
@@ -713,10 +602,7 @@ next:
 	VMOVDQU32 Z0, 2560(DI)
 
 	// TDPBF16PS
-	BYTE      $0xc4
-	BYTE      $0xe2
-	BYTE      $0x4a
-	BYTE      $0x5c
+	LONG      $0x5c4ae2c4
 	BYTE      $0xc4
 	VPMOVSXBD 272(DX), Z2
 	VCVTDQ2PS Z2, Z2
@@ -741,10 +627,7 @@ next:
 	VMOVDQU32 Z6, 3648(DI)
 
 	// TDPBF16PS
-	BYTE      $0xc4
-	BYTE      $0xe2
-	BYTE      $0x42
-	BYTE      $0x5c
+	LONG      $0x5c42e2c4
 	BYTE      $0xcc
 	VPMOVSXBD 320(DX), Z8
 	VCVTDQ2PS Z8, Z8
@@ -769,14 +652,8 @@ next:
 	VMOVDQU32 Z12, 2752(DI)
 
 	// TILELOADD
-	BYTE      $0xc4
-	BYTE      $0xa2
-	BYTE      $0x7b
-	BYTE      $0x4b
-	BYTE      $0xa4
-	BYTE      $0x06
-	BYTE      $0x00
-	BYTE      $0x00
+	LONG      $0x4b7ba2c4
+	LONG      $0x000006a4
 	BYTE      $0x00
 	BYTE      $0x00
 	VPMOVSXBD 368(DX), Z14
@@ -802,10 +679,7 @@ next:
 	VMOVDQU32 Z2, 3840(DI)
 
 	// TDPBF16PS
-	BYTE      $0xc4
-	BYTE      $0xe2
-	BYTE      $0x4a
-	BYTE      $0x5c
+	LONG      $0x5c4ae2c4
 	BYTE      $0xc4
 	VPMOVSXBD 416(DX), Z4
 	VCVTDQ2PS Z4, Z4
@@ -830,10 +704,7 @@ next:
 	VMOVDQU32 Z8, 2944(DI)
 
 	// TDPBF16PS
-	BYTE      $0xc4
-	BYTE      $0xe2
-	BYTE      $0x42
-	BYTE      $0x5c
+	LONG      $0x5c42e2c4
 	BYTE      $0xcc
 	VPMOVSXBD 464(DX), Z10
 	VCVTDQ2PS Z10, Z10
@@ -863,136 +734,73 @@ next:
 
 last:
 	// TILELOADD
-	BYTE $0xc4
-	BYTE $0xa2
-	BYTE $0x7b
-	BYTE $0x4b
-	BYTE $0xb4
-	BYTE $0x07
-	BYTE $0x00
-	BYTE $0x00
+	LONG $0x4b7ba2c4
+	LONG $0x000007b4
 	BYTE $0x00
 	BYTE $0x00
 
 	// TILELOADD
-	BYTE $0xc4
-	BYTE $0xa2
-	BYTE $0x7b
-	BYTE $0x4b
-	BYTE $0xbc
-	BYTE $0x07
-	BYTE $0x00
-	BYTE $0x04
+	LONG $0x4b7ba2c4
+	LONG $0x040007bc
 	BYTE $0x00
 	BYTE $0x00
 
 	// TILELOADD
-	BYTE $0xc4
-	BYTE $0xa2
-	BYTE $0x7b
-	BYTE $0x4b
-	BYTE $0xa4
-	BYTE $0x06
-	BYTE $0x00
-	BYTE $0x08
+	LONG $0x4b7ba2c4
+	LONG $0x080006a4
 	BYTE $0x00
 	BYTE $0x00
 
 	// TDPBF16PS
-	BYTE $0xc4
-	BYTE $0xe2
-	BYTE $0x4a
-	BYTE $0x5c
+	LONG $0x5c4ae2c4
 	BYTE $0xc4
 
 	// TDPBF16PS
-	BYTE $0xc4
-	BYTE $0xe2
-	BYTE $0x42
-	BYTE $0x5c
+	LONG $0x5c42e2c4
 	BYTE $0xcc
 
 	// TILELOADD
-	BYTE $0xc4
-	BYTE $0xa2
-	BYTE $0x7b
-	BYTE $0x4b
-	BYTE $0xa4
-	BYTE $0x06
-	BYTE $0x00
-	BYTE $0x04
+	LONG $0x4b7ba2c4
+	LONG $0x040006a4
 	BYTE $0x00
 	BYTE $0x00
 
 	// TDPBF16PS
-	BYTE $0xc4
-	BYTE $0xe2
-	BYTE $0x4a
-	BYTE $0x5c
+	LONG $0x5c4ae2c4
 	BYTE $0xc4
 
 	// TDPBF16PS
-	BYTE $0xc4
-	BYTE $0xe2
-	BYTE $0x42
-	BYTE $0x5c
+	LONG $0x5c42e2c4
 	BYTE $0xcc
 
 	// TILELOADD
-	BYTE $0xc4
-	BYTE $0xa2
-	BYTE $0x7b
-	BYTE $0x4b
-	BYTE $0xa4
-	BYTE $0x06
-	BYTE $0x00
-	BYTE $0x00
+	LONG $0x4b7ba2c4
+	LONG $0x000006a4
 	BYTE $0x00
 	BYTE $0x00
 
 	// TDPBF16PS
-	BYTE $0xc4
-	BYTE $0xe2
-	BYTE $0x4a
-	BYTE $0x5c
+	LONG $0x5c4ae2c4
 	BYTE $0xc4
 
 	// TDPBF16PS
-	BYTE $0xc4
-	BYTE $0xe2
-	BYTE $0x42
-	BYTE $0x5c
+	LONG $0x5c42e2c4
 	BYTE $0xcc
 
 	// TILESTORED
-	BYTE $0xc4
-	BYTE $0x82
-	BYTE $0x7a
-	BYTE $0x4b
-	BYTE $0x84
-	BYTE $0x11
-	BYTE $0x00
-	BYTE $0x00
+	LONG $0x4b7a82c4
+	LONG $0x00001184
 	BYTE $0x00
 	BYTE $0x00
 
 	// TILESTORED
-	BYTE $0xc4
-	BYTE $0x82
-	BYTE $0x7a
-	BYTE $0x4b
-	BYTE $0x8c
-	BYTE $0x11
-	BYTE $0x40
-	BYTE $0x00
+	LONG $0x4b7a82c4
+	LONG $0x0040118c
 	BYTE $0x00
 	BYTE $0x00
 
 	// TILERELEASE
-	BYTE $0xc4
-	BYTE $0xe2
-	BYTE $0x78
-	BYTE $0x49
+	LONG $0x4978e2c4
 	BYTE $0xc0
 	VZEROUPPER
 	RET
@@ -1004,10 +812,7 @@ TEXT ·pieceTile16x32ShiftedInt8AMX(SB), NOSPLIT, $0-8
 	MOVQ 56(AX), R11
 
 	// LDTILECFG
-	BYTE $0xc4
-	BYTE $0xc2
-	BYTE $0x78
-	BYTE $0x49
+	LONG $0x4978c2c4
 	BYTE $0x03
 	MOVQ 8(AX), SI
 	MOVQ 24(AX), DI
@@ -1017,17 +822,11 @@ TEXT ·pieceTile16x32ShiftedInt8AMX(SB), NOSPLIT, $0-8
 	MOVQ $0x00000080, R10
 
 	// TILEZERO
-	BYTE $0xc4
-	BYTE $0xe2
-	BYTE $0x7b
-	BYTE $0x49
+	LONG $0x497be2c4
 	BYTE $0xc0
 
 	// TILEZERO
-	BYTE      $0xc4
-	BYTE      $0xe2
-	BYTE      $0x7b
-	BYTE      $0x49
+	LONG      $0x497be2c4
 	BYTE      $0xc8
 	MOVQ      40(AX), R11
 	VMOVDQU32 (R11), Z30
@@ -1330,14 +1129,8 @@ next:
 	ADDQ $0x00000400, DX
 
 	// TILELOADD
-	BYTE      $0xc4
-	BYTE      $0xa2
-	BYTE      $0x7b
-	BYTE      $0x4b
-	BYTE      $0xb4
-	BYTE      $0x07
-	BYTE      $0x00
-	BYTE      $0x00
+	LONG      $0x4b7ba2c4
+	LONG      $0x000007b4
 	BYTE      $0x00
 	BYTE      $0x00
 	VPMOVSXBD (DX), Z0
@@ -1360,14 +1153,8 @@ next:
 	VMOVDQU32 Z2, 3072(DI)
 
 	// TILELOADD
-	BYTE      $0xc4
-	BYTE      $0xa2
-	BYTE      $0x7b
-	BYTE      $0x4b
-	BYTE      $0xbc
-	BYTE      $0x07
-	BYTE      $0x00
-	BYTE      $0x04
+	LONG      $0x4b7ba2c4
+	LONG      $0x040007bc
 	BYTE      $0x00
 	BYTE      $0x00
 	VPMOVSXBD 32(DX), Z4
@@ -1399,14 +1186,8 @@ next:
 	VMOVDQU32 Z8, 2176(DI)
 
 	// TILELOADD
-	BYTE      $0xc4
-	BYTE      $0xa2
-	BYTE      $0x7b
-	BYTE      $0x4b
-	BYTE      $0xa4
-	BYTE      $0x06
-	BYTE      $0x00
-	BYTE      $0x08
+	LONG      $0x4b7ba2c4
+	LONG      $0x080006a4
 	BYTE      $0x00
 	BYTE      $0x00
 	VPMOVSXBD 80(DX), Z10
@@ -1438,10 +1219,7 @@ next:
 	VMOVDQU32 Z14, 3264(DI)
 
 	// TDPBF16PS
-	BYTE      $0xc4
-	BYTE      $0xe2
-	BYTE      $0x4a
-	BYTE      $0x5c
+	LONG      $0x5c4ae2c4
 	BYTE      $0xc4
 	VPMOVSXBD 128(DX), Z0
 	VPSUBD    Z30, Z0, Z0
@@ -1472,10 +1250,7 @@ next:
 	VMOVDQU32 Z4, 2368(DI)
 
 	// TDPBF16PS
-	BYTE      $0xc4
-	BYTE      $0xe2
-	BYTE      $0x42
-	BYTE      $0x5c
+	LONG      $0x5c42e2c4
 	BYTE      $0xcc
 	VPMOVSXBD 176(DX), Z6
 	VPSUBD    Z31, Z6, Z6
@@ -1506,14 +1281,8 @@ next:
 	VMOVDQU32 Z10, 3456(DI)
 
 	// TILELOADD
-	BYTE      $0xc4
-	BYTE      $0xa2
-	BYTE      $0x7b
-	BYTE      $0x4b
-	BYTE      $0xa4
-	BYTE      $0x06
-	BYTE      $0x00
-	BYTE      $0x04
+	LONG      $0x4b7ba2c4
+	LONG      $0x040006a4
 	BYTE      $0x00
 	BYTE      $0x00
 	VPMOVSXBD 224(DX), Z12
@@ -1545,10 +1314,7 @@ next:
 	VMOVDQU32 Z0, 2560(DI)
 
 	// TDPBF16PS
-	BYTE      $0xc4
-	BYTE      $0xe2
-	BYTE      $0x4a
-	BYTE      $0x5c
+	LONG      $0x5c4ae2c4
 	BYTE      $0xc4
 	VPMOVSXBD 272(DX), Z2
 	VPSUBD    Z31, Z2, Z2
@@ -1579,10 +1345,7 @@ next:
 	VMOVDQU32 Z6, 3648(DI)
 
 	// TDPBF16PS
-	BYTE      $0xc4
-	BYTE      $0xe2
-	BYTE      $0x42
-	BYTE      $0x5c
+	LONG      $0x5c42e2c4
 	BYTE      $0xcc
 	VPMOVSXBD 320(DX), Z8
 	VPSUBD    Z30, Z8, Z8
@@ -1613,14 +1376,8 @@ next:
 	VMOVDQU32 Z12, 2752(DI)
 
 	// TILELOADD
-	BYTE      $0xc4
-	BYTE      $0xa2
-	BYTE      $0x7b
-	BYTE      $0x4b
-	BYTE      $0xa4
-	BYTE      $0x06
-	BYTE      $0x00
-	BYTE      $0x00
+	LONG      $0x4b7ba2c4
+	LONG      $0x000006a4
 	BYTE      $0x00
 	BYTE      $0x00
 	VPMOVSXBD 368(DX), Z14
@@ -1652,10 +1409,7 @@ next:
 	VMOVDQU32 Z2, 3840(DI)
 
 	// TDPBF16PS
-	BYTE      $0xc4
-	BYTE      $0xe2
-	BYTE      $0x4a
-	BYTE      $0x5c
+	LONG      $0x5c4ae2c4
 	BYTE      $0xc4
 	VPMOVSXBD 416(DX), Z4
 	VPSUBD    Z30, Z4, Z4
@@ -1686,10 +1440,7 @@ next:
 	VMOVDQU32 Z8, 2944(DI)
 
 	// TDPBF16PS
-	BYTE      $0xc4
-	BYTE      $0xe2
-	BYTE      $0x42
-	BYTE      $0x5c
+	LONG      $0x5c42e2c4
 	BYTE      $0xcc
 	VPMOVSXBD 464(DX), Z10
 	VPSUBD    Z31, Z10, Z10
@@ -1725,136 +1476,73 @@ next:
 
 last:
 	// TILELOADD
-	BYTE $0xc4
-	BYTE $0xa2
-	BYTE $0x7b
-	BYTE $0x4b
-	BYTE $0xb4
-	BYTE $0x07
-	BYTE $0x00
-	BYTE $0x00
+	LONG $0x4b7ba2c4
+	LONG $0x000007b4
 	BYTE $0x00
 	BYTE $0x00
 
 	// TILELOADD
-	BYTE $0xc4
-	BYTE $0xa2
-	BYTE $0x7b
-	BYTE $0x4b
-	BYTE $0xbc
-	BYTE $0x07
-	BYTE $0x00
-	BYTE $0x04
+	LONG $0x4b7ba2c4
+	LONG $0x040007bc
 	BYTE $0x00
 	BYTE $0x00
 
 	// TILELOADD
-	BYTE $0xc4
-	BYTE $0xa2
-	BYTE $0x7b
-	BYTE $0x4b
-	BYTE $0xa4
-	BYTE $0x06
-	BYTE $0x00
-	BYTE $0x08
+	LONG $0x4b7ba2c4
+	LONG $0x080006a4
 	BYTE $0x00
 	BYTE $0x00
 
 	// TDPBF16PS
-	BYTE $0xc4
-	BYTE $0xe2
-	BYTE $0x4a
-	BYTE $0x5c
+	LONG $0x5c4ae2c4
 	BYTE $0xc4
 
 	// TDPBF16PS
-	BYTE $0xc4
-	BYTE $0xe2
-	BYTE $0x42
-	BYTE $0x5c
+	LONG $0x5c42e2c4
 	BYTE $0xcc
 
 	// TILELOADD
-	BYTE $0xc4
-	BYTE $0xa2
-	BYTE $0x7b
-	BYTE $0x4b
-	BYTE $0xa4
-	BYTE $0x06
-	BYTE $0x00
-	BYTE $0x04
+	LONG $0x4b7ba2c4
+	LONG $0x040006a4
 	BYTE $0x00
 	BYTE $0x00
 
 	// TDPBF16PS
-	BYTE $0xc4
-	BYTE $0xe2
-	BYTE $0x4a
-	BYTE $0x5c
+	LONG $0x5c4ae2c4
 	BYTE $0xc4
 
 	// TDPBF16PS
-	BYTE $0xc4
-	BYTE $0xe2
-	BYTE $0x42
-	BYTE $0x5c
+	LONG $0x5c42e2c4
 	BYTE $0xcc
 
 	// TILELOADD
-	BYTE $0xc4
-	BYTE $0xa2
-	BYTE $0x7b
-	BYTE $0x4b
-	BYTE $0xa4
-	BYTE $0x06
-	BYTE $0x00
-	BYTE $0x00
+	LONG $0x4b7ba2c4
+	LONG $0x000006a4
 	BYTE $0x00
 	BYTE $0x00
 
 	// TDPBF16PS
-	BYTE $0xc4
-	BYTE $0xe2
-	BYTE $0x4a
-	BYTE $0x5c
+	LONG $0x5c4ae2c4
 	BYTE $0xc4
 
 	// TDPBF16PS
-	BYTE $0xc4
-	BYTE $0xe2
-	BYTE $0x42
-	BYTE $0x5c
+	LONG $0x5c42e2c4
 	BYTE $0xcc
 
 	// TILESTORED
-	BYTE $0xc4
-	BYTE $0x82
-	BYTE $0x7a
-	BYTE $0x4b
-	BYTE $0x84
-	BYTE $0x11
-	BYTE $0x00
-	BYTE $0x00
+	LONG $0x4b7a82c4
+	LONG $0x00001184
 	BYTE $0x00
 	BYTE $0x00
 
 	// TILESTORED
-	BYTE $0xc4
-	BYTE $0x82
-	BYTE $0x7a
-	BYTE $0x4b
-	BYTE $0x8c
-	BYTE $0x11
-	BYTE $0x40
-	BYTE $0x00
+	LONG $0x4b7a82c4
+	LONG $0x0040118c
 	BYTE $0x00
 	BYTE $0x00
 
 	// TILERELEASE
-	BYTE $0xc4
-	BYTE $0xe2
-	BYTE $0x78
-	BYTE $0x49
+	LONG $0x4978e2c4
 	BYTE $0xc0
 	VZEROUPPER
 	RET
@@ -1866,10 +1554,7 @@ TEXT ·pieceTile32x32AMX(SB), NOSPLIT, $0-8
 	MOVQ 56(AX), R11
 
 	// LDTILECFG
-	BYTE $0xc4
-	BYTE $0xc2
-	BYTE $0x78
-	BYTE $0x49
+	LONG $0x4978c2c4
 	BYTE $0x03
 	MOVQ 8(AX), SI
 	MOVQ 16(AX), BX
@@ -1881,212 +1566,116 @@ TEXT ·pieceTile32x32AMX(SB), NOSPLIT, $0-8
 	MOVQ $0x00000080, R10
 
 	// TILEZERO
-	BYTE $0xc4
-	BYTE $0xe2
-	BYTE $0x7b
-	BYTE $0x49
+	LONG $0x497be2c4
 	BYTE $0xc0
 
 	// TILEZERO
-	BYTE $0xc4
-	BYTE $0xe2
-	BYTE $0x7b
-	BYTE $0x49
+	LONG $0x497be2c4
 	BYTE $0xc8
 
 	// TILEZERO
-	BYTE $0xc4
-	BYTE $0xe2
-	BYTE $0x7b
-	BYTE $0x49
+	LONG $0x497be2c4
 	BYTE $0xd0
 
 	// TILEZERO
-	BYTE $0xc4
-	BYTE $0xe2
-	BYTE $0x7b
-	BYTE $0x49
+	LONG $0x497be2c4
 	BYTE $0xd8
 
 next:
 	// TILELOADD
-	BYTE $0xc4
-	BYTE $0xa2
-	BYTE $0x7b
-	BYTE $0x4b
-	BYTE $0xb4
-	BYTE $0x07
-	BYTE $0x00
-	BYTE $0x00
+	LONG $0x4b7ba2c4
+	LONG $0x000007b4
 	BYTE $0x00
 	BYTE $0x00
 
 	// TILELOADD
-	BYTE $0xc4
-	BYTE $0xa2
-	BYTE $0x7b
-	BYTE $0x4b
-	BYTE $0xbc
-	BYTE $0x07
-	BYTE $0x00
-	BYTE $0x04
+	LONG $0x4b7ba2c4
+	LONG $0x040007bc
 	BYTE $0x00
 	BYTE $0x00
 
 	// TILELOADD
-	BYTE $0xc4
-	BYTE $0xa2
-	BYTE $0x7b
-	BYTE $0x4b
-	BYTE $0xa4
-	BYTE $0x06
-	BYTE $0x00
-	BYTE $0x08
+	LONG $0x4b7ba2c4
+	LONG $0x080006a4
 	BYTE $0x00
 	BYTE $0x00
 
 	// TDPBF16PS
-	BYTE $0xc4
-	BYTE $0xe2
-	BYTE $0x4a
-	BYTE $0x5c
+	LONG $0x5c4ae2c4
 	BYTE $0xc4
 
 	// TDPBF16PS
-	BYTE $0xc4
-	BYTE $0xe2
-	BYTE $0x42
-	BYTE $0x5c
+	LONG $0x5c42e2c4
 	BYTE $0xcc
 
 	// TILELOADD
-	BYTE $0xc4
-	BYTE $0xa2
-	BYTE $0x7b
-	BYTE $0x4b
-	BYTE $0xac
-	BYTE $0x03
-	BYTE $0x00
-	BYTE $0x08
+	LONG $0x4b7ba2c4
+	LONG $0x080003ac
 	BYTE $0x00
 	BYTE $0x00
 
 	// TDPBF16PS
-	BYTE $0xc4
-	BYTE $0xe2
-	BYTE $0x4a
-	BYTE $0x5c
+	LONG $0x5c4ae2c4
 	BYTE $0xd5
 
 	// TDPBF16PS
-	BYTE $0xc4
-	BYTE $0xe2
-	BYTE $0x42
-	BYTE $0x5c
+	LONG $0x5c42e2c4
 	BYTE $0xdd
 
 	// TILELOADD
-	BYTE $0xc4
-	BYTE $0xa2
-	BYTE $0x7b
-	BYTE $0x4b
-	BYTE $0xa4
-	BYTE $0x06
-	BYTE $0x00
-	BYTE $0x04
+	LONG $0x4b7ba2c4
+	LONG $0x040006a4
 	BYTE $0x00
 	BYTE $0x00
 
 	// TDPBF16PS
-	BYTE $0xc4
-	BYTE $0xe2
-	BYTE $0x4a
-	BYTE $0x5c
+	LONG $0x5c4ae2c4
 	BYTE $0xc4
 
 	// TDPBF16PS
-	BYTE $0xc4
-	BYTE $0xe2
-	BYTE $0x42
-	BYTE $0x5c
+	LONG $0x5c42e2c4
 	BYTE $0xcc
 
 	// TILELOADD
-	BYTE $0xc4
-	BYTE $0xa2
-	BYTE $0x7b
-	BYTE $0x4b
-	BYTE $0xac
-	BYTE $0x03
-	BYTE $0x00
-	BYTE $0x04
+	LONG $0x4b7ba2c4
+	LONG $0x040003ac
 	BYTE $0x00
 	BYTE $0x00
 
 	// TDPBF16PS
-	BYTE $0xc4
-	BYTE $0xe2
-	BYTE $0x4a
-	BYTE $0x5c
+	LONG $0x5c4ae2c4
 	BYTE $0xd5
 
 	// TDPBF16PS
-	BYTE $0xc4
-	BYTE $0xe2
-	BYTE $0x42
-	BYTE $0x5c
+	LONG $0x5c42e2c4
 	BYTE $0xdd
 
 	// TILELOADD
-	BYTE $0xc4
-	BYTE $0xa2
-	BYTE $0x7b
-	BYTE $0x4b
-	BYTE $0xa4
-	BYTE $0x06
-	BYTE $0x00
-	BYTE $0x00
+	LONG $0x4b7ba2c4
+	LONG $0x000006a4
 	BYTE $0x00
 	BYTE $0x00
 
 	// TDPBF16PS
-	BYTE $0xc4
-	BYTE $0xe2
-	BYTE $0x4a
-	BYTE $0x5c
+	LONG $0x5c4ae2c4
 	BYTE $0xc4
 
 	// TDPBF16PS
-	BYTE $0xc4
-	BYTE $0xe2
-	BYTE $0x42
-	BYTE $0x5c
+	LONG $0x5c42e2c4
 	BYTE $0xcc
 
 	// TILELOADD
-	BYTE $0xc4
-	BYTE $0xa2
-	BYTE $0x7b
-	BYTE $0x4b
-	BYTE $0xac
-	BYTE $0x03
-	BYTE $0x00
-	BYTE $0x00
+	LONG $0x4b7ba2c4
+	LONG $0x000003ac
 	BYTE $0x00
 	BYTE $0x00
 
 	// TDPBF16PS
-	BYTE $0xc4
-	BYTE $0xe2
-	BYTE $0x4a
-	BYTE $0x5c
+	LONG $0x5c4ae2c4
 	BYTE $0xd5
 
 	// TDPBF16PS
-	BYTE $0xc4
-	BYTE $0xe2
-	BYTE $0x42
-	BYTE $0x5c
+	LONG $0x5c42e2c4
 	BYTE $0xdd
 	ADDQ $0x00000c00, SI
 	ADDQ $0x00000c00, BX
@@ -2095,58 +1684,31 @@ next:
 	JNZ  next
 
 	// TILESTORED
-	BYTE $0xc4
-	BYTE $0x82
-	BYTE $0x7a
-	BYTE $0x4b
-	BYTE $0x84
-	BYTE $0x11
-	BYTE $0x00
-	BYTE $0x00
+	LONG $0x4b7a82c4
+	LONG $0x00001184
 	BYTE $0x00
 	BYTE $0x00
 
 	// TILESTORED
-	BYTE $0xc4
-	BYTE $0x82
-	BYTE $0x7a
-	BYTE $0x4b
-	BYTE $0x8c
-	BYTE $0x11
-	BYTE $0x40
-	BYTE $0x00
+	LONG $0x4b7a82c4
+	LONG $0x0040118c
 	BYTE $0x00
 	BYTE $0x00
 
 	// TILESTORED
-	BYTE $0xc4
-	BYTE $0x82
-	BYTE $0x7a
-	BYTE $0x4b
-	BYTE $0x94
-	BYTE $0x11
-	BYTE $0x00
-	BYTE $0x08
+	LONG $0x4b7a82c4
+	LONG $0x08001194
 	BYTE $0x00
 	BYTE $0x00
 
 	// TILESTORED
-	BYTE $0xc4
-	BYTE $0x82
-	BYTE $0x7a
-	BYTE $0x4b
-	BYTE $0x9c
-	BYTE $0x11
-	BYTE $0x40
-	BYTE $0x08
+	LONG $0x4b7a82c4
+	LONG $0x0840119c
 	BYTE $0x00
 	BYTE $0x00
 
 	// TILERELEASE
-	BYTE $0xc4
-	BYTE $0xe2
-	BYTE $0x78
-	BYTE $0x49
+	LONG $0x4978e2c4
 	BYTE $0xc0
 	VZEROUPPER
 	RET
@@ -2158,10 +1720,7 @@ TEXT ·pieceTile32x32Int8AMX(SB), NOSPLIT, $0-8
 	MOVQ 56(AX), R11
 
 	// LDTILECFG
-	BYTE $0xc4
-	BYTE $0xc2
-	BYTE $0x78
-	BYTE $0x49
+	LONG $0x4978c2c4
 	BYTE $0x03
 	MOVQ 8(AX), SI
 	MOVQ 16(AX), BX
@@ -2173,31 +1732,19 @@ TEXT ·pieceTile32x32Int8AMX(SB), NOSPLIT, $0-8
 	MOVQ $0x00000080, R10
 
 	// TILEZERO
-	BYTE $0xc4
-	BYTE $0xe2
-	BYTE $0x7b
-	BYTE $0x49
+	LONG $0x497be2c4
 	BYTE $0xc0
 
 	// TILEZERO
-	BYTE $0xc4
-	BYTE $0xe2
-	BYTE $0x7b
-	BYTE $0x49
+	LONG $0x497be2c4
 	BYTE $0xc8
 
 	// TILEZERO
-	BYTE $0xc4
-	BYTE $0xe2
-	BYTE $0x7b
-	BYTE $0x49
+	LONG $0x497be2c4
 	BYTE $0xd0
 
 	// TILEZERO
-	BYTE      $0xc4
-	BYTE      $0xe2
-	BYTE      $0x7b
-	BYTE      $0x49
+	LONG      $0x497be2c4
 	BYTE      $0xd8
 	MOVQ      32(AX), DX
 	SUBQ      $0x00000800, DI
@@ -2433,14 +1980,8 @@ next:
 	ADDQ $0x00000400, DX
 
 	// TILELOADD
-	BYTE      $0xc4
-	BYTE      $0xa2
-	BYTE      $0x7b
-	BYTE      $0x4b
-	BYTE      $0xb4
-	BYTE      $0x07
-	BYTE      $0x00
-	BYTE      $0x00
+	LONG      $0x4b7ba2c4
+	LONG      $0x000007b4
 	BYTE      $0x00
 	BYTE      $0x00
 	VPMOVSXBD (DX), Z0
@@ -2452,14 +1993,8 @@ next:
 	VMOVDQU32 Z0, 2048(DI)
 
 	// TILELOADD
-	BYTE      $0xc4
-	BYTE      $0xa2
-	BYTE      $0x7b
-	BYTE      $0x4b
-	BYTE      $0xbc
-	BYTE      $0x07
-	BYTE      $0x00
-	BYTE      $0x04
+	LONG      $0x4b7ba2c4
+	LONG      $0x040007bc
 	BYTE      $0x00
 	BYTE      $0x00
 	VPMOVSXBD 16(DX), Z2
@@ -2478,14 +2013,8 @@ next:
 	VMOVDQU32 Z4, 2112(DI)
 
 	// TILELOADD
-	BYTE      $0xc4
-	BYTE      $0xa2
-	BYTE      $0x7b
-	BYTE      $0x4b
-	BYTE      $0xa4
-	BYTE      $0x06
-	BYTE      $0x00
-	BYTE      $0x08
+	LONG      $0x4b7ba2c4
+	LONG      $0x080006a4
 	BYTE      $0x00
 	BYTE      $0x00
 	VPMOVSXBD 48(DX), Z6
@@ -2497,10 +2026,7 @@ next:
 	VMOVDQU32 Z6, 3136(DI)
 
 	// TDPBF16PS
-	BYTE      $0xc4
-	BYTE      $0xe2
-	BYTE      $0x4a
-	BYTE      $0x5c
+	LONG      $0x5c4ae2c4
 	BYTE      $0xc4
 	VPMOVSXBD 64(DX), Z8
 	VCVTDQ2PS Z8, Z8
@@ -2518,10 +2044,7 @@ next:
 	VMOVDQU32 Z10, 3200(DI)
 
 	// TDPBF16PS
-	BYTE      $0xc4
-	BYTE      $0xe2
-	BYTE      $0x42
-	BYTE      $0x5c
+	LONG      $0x5c42e2c4
 	BYTE      $0xcc
 	VPMOVSXBD 96(DX), Z12
 	VCVTDQ2PS Z12, Z12
@@ -2539,14 +2062,8 @@ next:
 	VMOVDQU32 Z14, 3264(DI)
 
 	// TILELOADD
-	BYTE      $0xc4
-	BYTE      $0xa2
-	BYTE      $0x7b
-	BYTE      $0x4b
-	BYTE      $0xac
-	BYTE      $0x03
-	BYTE      $0x00
-	BYTE      $0x08
+	LONG      $0x4b7ba2c4
+	LONG      $0x080003ac
 	BYTE      $0x00
 	BYTE      $0x00
 	VPMOVSXBD 128(DX), Z0
@@ -2558,10 +2075,7 @@ next:
 	VMOVDQU32 Z0, 2304(DI)
 
 	// TDPBF16PS
-	BYTE      $0xc4
-	BYTE      $0xe2
-	BYTE      $0x4a
-	BYTE      $0x5c
+	LONG      $0x5c4ae2c4
 	BYTE      $0xd5
 	VPMOVSXBD 144(DX), Z2
 	VCVTDQ2PS Z2, Z2
@@ -2579,10 +2093,7 @@ next:
 	VMOVDQU32 Z4, 2368(DI)
 
 	// TDPBF16PS
-	BYTE      $0xc4
-	BYTE      $0xe2
-	BYTE      $0x42
-	BYTE      $0x5c
+	LONG      $0x5c42e2c4
 	BYTE      $0xdd
 	VPMOVSXBD 176(DX), Z6
 	VCVTDQ2PS Z6, Z6
@@ -2593,14 +2104,8 @@ next:
 	VMOVDQU32 Z6, 3392(DI)
 
 	// TILELOADD
-	BYTE      $0xc4
-	BYTE      $0xa2
-	BYTE      $0x7b
-	BYTE      $0x4b
-	BYTE      $0xa4
-	BYTE      $0x06
-	BYTE      $0x00
-	BYTE      $0x04
+	LONG      $0x4b7ba2c4
+	LONG      $0x040006a4
 	BYTE      $0x00
 	BYTE      $0x00
 	VPMOVSXBD 192(DX), Z8
@@ -2619,10 +2124,7 @@ next:
 	VMOVDQU32 Z10, 3456(DI)
 
 	// TDPBF16PS
-	BYTE      $0xc4
-	BYTE      $0xe2
-	BYTE      $0x4a
-	BYTE      $0x5c
+	LONG      $0x5c4ae2c4
 	BYTE      $0xc4
 	VPMOVSXBD 224(DX), Z12
 	VCVTDQ2PS Z12, Z12
@@ -2640,10 +2142,7 @@ next:
 	VMOVDQU32 Z14, 3520(DI)
 
 	// TDPBF16PS
-	BYTE      $0xc4
-	BYTE      $0xe2
-	BYTE      $0x42
-	BYTE      $0x5c
+	LONG      $0x5c42e2c4
 	BYTE      $0xcc
 	VPMOVSXBD 256(DX), Z0
 	VCVTDQ2PS Z0, Z0
@@ -2654,14 +2153,8 @@ next:
 	VMOVDQU32 Z0, 2560(DI)
 
 	// TILELOADD
-	BYTE      $0xc4
-	BYTE      $0xa2
-	BYTE      $0x7b
-	BYTE      $0x4b
-	BYTE      $0xac
-	BYTE      $0x03
-	BYTE      $0x00
-	BYTE      $0x04
+	LONG      $0x4b7ba2c4
+	LONG      $0x040003ac
 	BYTE      $0x00
 	BYTE      $0x00
 	VPMOVSXBD 272(DX), Z2
@@ -2680,10 +2173,7 @@ next:
 	VMOVDQU32 Z4, 2624(DI)
 
 	// TDPBF16PS
-	BYTE      $0xc4
-	BYTE      $0xe2
-	BYTE      $0x4a
-	BYTE      $0x5c
+	LONG      $0x5c4ae2c4
 	BYTE      $0xd5
 	VPMOVSXBD 304(DX), Z6
 	VCVTDQ2PS Z6, Z6
@@ -2694,10 +2184,7 @@ next:
 	VMOVDQU32 Z6, 3648(DI)
 
 	// TDPBF16PS
-	BYTE      $0xc4
-	BYTE      $0xe2
-	BYTE      $0x42
-	BYTE      $0x5c
+	LONG      $0x5c42e2c4
 	BYTE      $0xdd
 	VPMOVSXBD 320(DX), Z8
 	VCVTDQ2PS Z8, Z8
@@ -2715,14 +2202,8 @@ next:
 	VMOVDQU32 Z10, 3712(DI)
 
 	// TILELOADD
-	BYTE      $0xc4
-	BYTE      $0xa2
-	BYTE      $0x7b
-	BYTE      $0x4b
-	BYTE      $0xa4
-	BYTE      $0x06
-	BYTE      $0x00
-	BYTE      $0x00
+	LONG      $0x4b7ba2c4
+	LONG      $0x000006a4
 	BYTE      $0x00
 	BYTE      $0x00
 	VPMOVSXBD 352(DX), Z12
@@ -2741,10 +2222,7 @@ next:
 	VMOVDQU32 Z14, 3776(DI)
 
 	// TDPBF16PS
-	BYTE      $0xc4
-	BYTE      $0xe2
-	BYTE      $0x4a
-	BYTE      $0x5c
+	LONG      $0x5c4ae2c4
 	BYTE      $0xc4
 	VPMOVSXBD 384(DX), Z0
 	VCVTDQ2PS Z0, Z0
@@ -2755,10 +2233,7 @@ next:
 	VMOVDQU32 Z0, 2816(DI)
 
 	// TDPBF16PS
-	BYTE      $0xc4
-	BYTE      $0xe2
-	BYTE      $0x42
-	BYTE      $0x5c
+	LONG      $0x5c42e2c4
 	BYTE      $0xcc
 	VPMOVSXBD 400(DX), Z2
 	VCVTDQ2PS Z2, Z2
@@ -2776,14 +2251,8 @@ next:
 	VMOVDQU32 Z4, 2880(DI)
 
 	// TILELOADD
-	BYTE      $0xc4
-	BYTE      $0xa2
-	BYTE      $0x7b
-	BYTE      $0x4b
-	BYTE      $0xac
-	BYTE      $0x03
-	BYTE      $0x00
-	BYTE      $0x00
+	LONG      $0x4b7ba2c4
+	LONG      $0x000003ac
 	BYTE      $0x00
 	BYTE      $0x00
 	VPMOVSXBD 432(DX), Z6
@@ -2795,10 +2264,7 @@ next:
 	VMOVDQU32 Z6, 3904(DI)
 
 	// TDPBF16PS
-	BYTE      $0xc4
-	BYTE      $0xe2
-	BYTE      $0x4a
-	BYTE      $0x5c
+	LONG      $0x5c4ae2c4
 	BYTE      $0xd5
 	VPMOVSXBD 448(DX), Z8
 	VCVTDQ2PS Z8, Z8
@@ -2816,10 +2282,7 @@ next:
 	VMOVDQU32 Z10, 3968(DI)
 
 	// TDPBF16PS
-	BYTE      $0xc4
-	BYTE      $0xe2
-	BYTE      $0x42
-	BYTE      $0x5c
+	LONG      $0x5c42e2c4
 	BYTE      $0xdd
 	VPMOVSXBD 480(DX), Z12
 	VCVTDQ2PS Z12, Z12
@@ -2843,238 +2306,127 @@ next:
 
 last:
 	// TILELOADD
-	BYTE $0xc4
-	BYTE $0xa2
-	BYTE $0x7b
-	BYTE $0x4b
-	BYTE $0xb4
-	BYTE $0x07
-	BYTE $0x00
-	BYTE $0x00
+	LONG $0x4b7ba2c4
+	LONG $0x000007b4
 	BYTE $0x00
 	BYTE $0x00
 
 	// TILELOADD
-	BYTE $0xc4
-	BYTE $0xa2
-	BYTE $0x7b
-	BYTE $0x4b
-	BYTE $0xbc
-	BYTE $0x07
-	BYTE $0x00
-	BYTE $0x04
+	LONG $0x4b7ba2c4
+	LONG $0x040007bc
 	BYTE $0x00
 	BYTE $0x00
 
 	// TILELOADD
-	BYTE $0xc4
-	BYTE $0xa2
-	BYTE $0x7b
-	BYTE $0x4b
-	BYTE $0xa4
-	BYTE $0x06
-	BYTE $0x00
-	BYTE $0x08
+	LONG $0x4b7ba2c4
+	LONG $0x080006a4
 	BYTE $0x00
 	BYTE $0x00
 
 	// TDPBF16PS
-	BYTE $0xc4
-	BYTE $0xe2
-	BYTE $0x4a
-	BYTE $0x5c
+	LONG $0x5c4ae2c4
 	BYTE $0xc4
 
 	// TDPBF16PS
-	BYTE $0xc4
-	BYTE $0xe2
-	BYTE $0x42
-	BYTE $0x5c
+	LONG $0x5c42e2c4
 	BYTE $0xcc
 
 	// TILELOADD
-	BYTE $0xc4
-	BYTE $0xa2
-	BYTE $0x7b
-	BYTE $0x4b
-	BYTE $0xac
-	BYTE $0x03
-	BYTE $0x00
-	BYTE $0x08
+	LONG $0x4b7ba2c4
+	LONG $0x080003ac
 	BYTE $0x00
 	BYTE $0x00
 
 	// TDPBF16PS
-	BYTE $0xc4
-	BYTE $0xe2
-	BYTE $0x4a
-	BYTE $0x5c
+	LONG $0x5c4ae2c4
 	BYTE $0xd5
 
 	// TDPBF16PS
-	BYTE $0xc4
-	BYTE $0xe2
-	BYTE $0x42
-	BYTE $0x5c
+	LONG $0x5c42e2c4
 	BYTE $0xdd
 
 	// TILELOADD
-	BYTE $0xc4
-	BYTE $0xa2
-	BYTE $0x7b
-	BYTE $0x4b
-	BYTE $0xa4
-	BYTE $0x06
-	BYTE $0x00
-	BYTE $0x04
+	LONG $0x4b7ba2c4
+	LONG $0x040006a4
 	BYTE $0x00
 	BYTE $0x00
 
 	// TDPBF16PS
-	BYTE $0xc4
-	BYTE $0xe2
-	BYTE $0x4a
-	BYTE $0x5c
+	LONG $0x5c4ae2c4
 	BYTE $0xc4
 
 	// TDPBF16PS
-	BYTE $0xc4
-	BYTE $0xe2
-	BYTE $0x42
-	BYTE $0x5c
+	LONG $0x5c42e2c4
 	BYTE $0xcc
 
 	// TILELOADD
-	BYTE $0xc4
-	BYTE $0xa2
-	BYTE $0x7b
-	BYTE $0x4b
-	BYTE $0xac
-	BYTE $0x03
-	BYTE $0x00
-	BYTE $0x04
+	LONG $0x4b7ba2c4
+	LONG $0x040003ac
 	BYTE $0x00
 	BYTE $0x00
 
 	// TDPBF16PS
-	BYTE $0xc4
-	BYTE $0xe2
-	BYTE $0x4a
-	BYTE $0x5c
+	LONG $0x5c4ae2c4
 	BYTE $0xd5
 
 	// TDPBF16PS
-	BYTE $0xc4
-	BYTE $0xe2
-	BYTE $0x42
-	BYTE $0x5c
+	LONG $0x5c42e2c4
 	BYTE $0xdd
 
 	// TILELOADD
-	BYTE $0xc4
-	BYTE $0xa2
-	BYTE $0x7b
-	BYTE $0x4b
-	BYTE $0xa4
-	BYTE $0x06
-	BYTE $0x00
-	BYTE $0x00
+	LONG $0x4b7ba2c4
+	LONG $0x000006a4
 	BYTE $0x00
 	BYTE $0x00
 
 	// TDPBF16PS
-	BYTE $0xc4
-	BYTE $0xe2
-	BYTE $0x4a
-	BYTE $0x5c
+	LONG $0x5c4ae2c4
 	BYTE $0xc4
 
 	// TDPBF16PS
-	BYTE $0xc4
-	BYTE $0xe2
-	BYTE $0x42
-	BYTE $0x5c
+	LONG $0x5c42e2c4
 	BYTE $0xcc
 
 	// TILELOADD
-	BYTE $0xc4
-	BYTE $0xa2
-	BYTE $0x7b
-	BYTE $0x4b
-	BYTE $0xac
-	BYTE $0x03
-	BYTE $0x00
-	BYTE $0x00
+	LONG $0x4b7ba2c4
+	LONG $0x000003ac
 	BYTE $0x00
 	BYTE $0x00
 
 	// TDPBF16PS
-	BYTE $0xc4
-	BYTE $0xe2
-	BYTE $0x4a
-	BYTE $0x5c
+	LONG $0x5c4ae2c4
 	BYTE $0xd5
 
 	// TDPBF16PS
-	BYTE $0xc4
-	BYTE $0xe2
-	BYTE $0x42
-	BYTE $0x5c
+	LONG $0x5c42e2c4
 	BYTE $0xdd
 
 	// TILESTORED
-	BYTE $0xc4
-	BYTE $0x82
-	BYTE $0x7a
-	BYTE $0x4b
-	BYTE $0x84
-	BYTE $0x11
-	BYTE $0x00
-	BYTE $0x00
+	LONG $0x4b7a82c4
+	LONG $0x00001184
 	BYTE $0x00
 	BYTE $0x00
 
 	// TILESTORED
-	BYTE $0xc4
-	BYTE $0x82
-	BYTE $0x7a
-	BYTE $0x4b
-	BYTE $0x8c
-	BYTE $0x11
-	BYTE $0x40
-	BYTE $0x00
+	LONG $0x4b7a82c4
+	LONG $0x0040118c
 	BYTE $0x00
 	BYTE $0x00
 
 	// TILESTORED
-	BYTE $0xc4
-	BYTE $0x82
-	BYTE $0x7a
-	BYTE $0x4b
-	BYTE $0x94
-	BYTE $0x11
-	BYTE $0x00
-	BYTE $0x08
+	LONG $0x4b7a82c4
+	LONG $0x08001194
 	BYTE $0x00
 	BYTE $0x00
 
 	// TILESTORED
-	BYTE $0xc4
-	BYTE $0x82
-	BYTE $0x7a
-	BYTE $0x4b
-	BYTE $0x9c
-	BYTE $0x11
-	BYTE $0x40
-	BYTE $0x08
+	LONG $0x4b7a82c4
+	LONG $0x0840119c
 	BYTE $0x00
 	BYTE $0x00
 
 	// TILERELEASE
-	BYTE $0xc4
-	BYTE $0xe2
-	BYTE $0x78
-	BYTE $0x49
+	LONG $0x4978e2c4
 	BYTE $0xc0
 	VZEROUPPER
 	RET
@@ -3086,10 +2438,7 @@ TEXT ·pieceTile32x32ShiftedInt8AMX(SB), NOSPLIT, $0-8
 	MOVQ 56(AX), R11
 
 	// LDTILECFG
-	BYTE $0xc4
-	BYTE $0xc2
-	BYTE $0x78
-	BYTE $0x49
+	LONG $0x4978c2c4
 	BYTE $0x03
 	MOVQ 8(AX), SI
 	MOVQ 16(AX), BX
@@ -3101,31 +2450,19 @@ TEXT ·pieceTile32x32ShiftedInt8AMX(SB), NOSPLIT, $0-8
 	MOVQ $0x00000080, R10
 
 	// TILEZERO
-	BYTE $0xc4
-	BYTE $0xe2
-	BYTE $0x7b
-	BYTE $0x49
+	LONG $0x497be2c4
 	BYTE $0xc0
 
 	// TILEZERO
-	BYTE $0xc4
-	BYTE $0xe2
-	BYTE $0x7b
-	BYTE $0x49
+	LONG $0x497be2c4
 	BYTE $0xc8
 
 	// TILEZERO
-	BYTE $0xc4
-	BYTE $0xe2
-	BYTE $0x7b
-	BYTE $0x49
+	LONG $0x497be2c4
 	BYTE $0xd0
 
 	// TILEZERO
-	BYTE      $0xc4
-	BYTE      $0xe2
-	BYTE      $0x7b
-	BYTE      $0x49
+	LONG      $0x497be2c4
 	BYTE      $0xd8
 	MOVQ      40(AX), R11
 	VMOVDQU32 (R11), Z30
@@ -3428,14 +2765,8 @@ next:
 	ADDQ $0x00000400, DX
 
 	// TILELOADD
-	BYTE      $0xc4
-	BYTE      $0xa2
-	BYTE      $0x7b
-	BYTE      $0x4b
-	BYTE      $0xb4
-	BYTE      $0x07
-	BYTE      $0x00
-	BYTE      $0x00
+	LONG      $0x4b7ba2c4
+	LONG      $0x000007b4
 	BYTE      $0x00
 	BYTE      $0x00
 	VPMOVSXBD (DX), Z0
@@ -3449,14 +2780,8 @@ next:
 	VMOVDQU32 Z0, 2048(DI)
 
 	// TILELOADD
-	BYTE      $0xc4
-	BYTE      $0xa2
-	BYTE      $0x7b
-	BYTE      $0x4b
-	BYTE      $0xbc
-	BYTE      $0x07
-	BYTE      $0x00
-	BYTE      $0x04
+	LONG      $0x4b7ba2c4
+	LONG      $0x040007bc
 	BYTE      $0x00
 	BYTE      $0x00
 	VPMOVSXBD 16(DX), Z2
@@ -3479,14 +2804,8 @@ next:
 	VMOVDQU32 Z4, 2112(DI)
 
 	// TILELOADD
-	BYTE      $0xc4
-	BYTE      $0xa2
-	BYTE      $0x7b
-	BYTE      $0x4b
-	BYTE      $0xa4
-	BYTE      $0x06
-	BYTE      $0x00
-	BYTE      $0x08
+	LONG      $0x4b7ba2c4
+	LONG      $0x080006a4
 	BYTE      $0x00
 	BYTE      $0x00
 	VPMOVSXBD 48(DX), Z6
@@ -3500,10 +2819,7 @@ next:
 	VMOVDQU32 Z6, 3136(DI)
 
 	// TDPBF16PS
-	BYTE      $0xc4
-	BYTE      $0xe2
-	BYTE      $0x4a
-	BYTE      $0x5c
+	LONG      $0x5c4ae2c4
 	BYTE      $0xc4
 	VPMOVSXBD 64(DX), Z8
 	VPSUBD    Z30, Z8, Z8
@@ -3525,10 +2841,7 @@ next:
 	VMOVDQU32 Z10, 3200(DI)
 
 	// TDPBF16PS
-	BYTE      $0xc4
-	BYTE      $0xe2
-	BYTE      $0x42
-	BYTE      $0x5c
+	LONG      $0x5c42e2c4
 	BYTE      $0xcc
 	VPMOVSXBD 96(DX), Z12
 	VPSUBD    Z30, Z12, Z12
@@ -3550,14 +2863,8 @@ next:
 	VMOVDQU32 Z14, 3264(DI)
 
 	// TILELOADD
-	BYTE      $0xc4
-	BYTE      $0xa2
-	BYTE      $0x7b
-	BYTE      $0x4b
-	BYTE      $0xac
-	BYTE      $0x03
-	BYTE      $0x00
-	BYTE      $0x08
+	LONG      $0x4b7ba2c4
+	LONG      $0x080003ac
 	BYTE      $0x00
 	BYTE      $0x00
 	VPMOVSXBD 128(DX), Z0
@@ -3571,10 +2878,7 @@ next:
 	VMOVDQU32 Z0, 2304(DI)
 
 	// TDPBF16PS
-	BYTE      $0xc4
-	BYTE      $0xe2
-	BYTE      $0x4a
-	BYTE      $0x5c
+	LONG      $0x5c4ae2c4
 	BYTE      $0xd5
 	VPMOVSXBD 144(DX), Z2
 	VPSUBD    Z31, Z2, Z2
@@ -3596,10 +2900,7 @@ next:
 	VMOVDQU32 Z4, 2368(DI)
 
 	// TDPBF16PS
-	BYTE      $0xc4
-	BYTE      $0xe2
-	BYTE      $0x42
-	BYTE      $0x5c
+	LONG      $0x5c42e2c4
 	BYTE      $0xdd
 	VPMOVSXBD 176(DX), Z6
 	VPSUBD    Z31, Z6, Z6
@@ -3612,14 +2913,8 @@ next:
 	VMOVDQU32 Z6, 3392(DI)
 
 	// TILELOADD
-	BYTE      $0xc4
-	BYTE      $0xa2
-	BYTE      $0x7b
-	BYTE      $0x4b
-	BYTE      $0xa4
-	BYTE      $0x06
-	BYTE      $0x00
-	BYTE      $0x04
+	LONG      $0x4b7ba2c4
+	LONG      $0x040006a4
 	BYTE      $0x00
 	BYTE      $0x00
 	VPMOVSXBD 192(DX), Z8
@@ -3642,10 +2937,7 @@ next:
 	VMOVDQU32 Z10, 3456(DI)
 
 	// TDPBF16PS
-	BYTE      $0xc4
-	BYTE      $0xe2
-	BYTE      $0x4a
-	BYTE      $0x5c
+	LONG      $0x5c4ae2c4
 	BYTE      $0xc4
 	VPMOVSXBD 224(DX), Z12
 	VPSUBD    Z30, Z12, Z12
@@ -3667,10 +2959,7 @@ next:
 	VMOVDQU32 Z14, 3520(DI)
 
 	// TDPBF16PS
-	BYTE      $0xc4
-	BYTE      $0xe2
-	BYTE      $0x42
-	BYTE      $0x5c
+	LONG      $0x5c42e2c4
 	BYTE      $0xcc
 	VPMOVSXBD 256(DX), Z0
 	VPSUBD    Z30, Z0, Z0
@@ -3683,14 +2972,8 @@ next:
 	VMOVDQU32 Z0, 2560(DI)
 
 	// TILELOADD
-	BYTE      $0xc4
-	BYTE      $0xa2
-	BYTE      $0x7b
-	BYTE      $0x4b
-	BYTE      $0xac
-	BYTE      $0x03
-	BYTE      $0x00
-	BYTE      $0x04
+	LONG      $0x4b7ba2c4
+	LONG      $0x040003ac
 	BYTE      $0x00
 	BYTE      $0x00
 	VPMOVSXBD 272(DX), Z2
@@ -3713,10 +2996,7 @@ next:
 	VMOVDQU32 Z4, 2624(DI)
 
 	// TDPBF16PS
-	BYTE      $0xc4
-	BYTE      $0xe2
-	BYTE      $0x4a
-	BYTE      $0x5c
+	LONG      $0x5c4ae2c4
 	BYTE      $0xd5
 	VPMOVSXBD 304(DX), Z6
 	VPSUBD    Z31, Z6, Z6
@@ -3729,10 +3009,7 @@ next:
 	VMOVDQU32 Z6, 3648(DI)
 
 	// TDPBF16PS
-	BYTE      $0xc4
-	BYTE      $0xe2
-	BYTE      $0x42
-	BYTE      $0x5c
+	LONG      $0x5c42e2c4
 	BYTE      $0xdd
 	VPMOVSXBD 320(DX), Z8
 	VPSUBD    Z30, Z8, Z8
@@ -3754,14 +3031,8 @@ next:
 	VMOVDQU32 Z10, 3712(DI)
 
 	// TILELOADD
-	BYTE      $0xc4
-	BYTE      $0xa2
-	BYTE      $0x7b
-	BYTE      $0x4b
-	BYTE      $0xa4
-	BYTE      $0x06
-	BYTE      $0x00
-	BYTE      $0x00
+	LONG      $0x4b7ba2c4
+	LONG      $0x000006a4
 	BYTE      $0x00
 	BYTE      $0x00
 	VPMOVSXBD 352(DX), Z12
@@ -3784,10 +3055,7 @@ next:
 	VMOVDQU32 Z14, 3776(DI)
 
 	// TDPBF16PS
-	BYTE      $0xc4
-	BYTE      $0xe2
-	BYTE      $0x4a
-	BYTE      $0x5c
+	LONG      $0x5c4ae2c4
 	BYTE      $0xc4
 	VPMOVSXBD 384(DX), Z0
 	VPSUBD    Z30, Z0, Z0
@@ -3800,10 +3068,7 @@ next:
 	VMOVDQU32 Z0, 2816(DI)
 
 	// TDPBF16PS
-	BYTE      $0xc4
-	BYTE      $0xe2
-	BYTE      $0x42
-	BYTE      $0x5c
+	LONG      $0x5c42e2c4
 	BYTE      $0xcc
 	VPMOVSXBD 400(DX), Z2
 	VPSUBD    Z31, Z2, Z2
@@ -3825,14 +3090,8 @@ next:
 	VMOVDQU32 Z4, 2880(DI)
 
 	// TILELOADD
-	BYTE      $0xc4
-	BYTE      $0xa2
-	BYTE      $0x7b
-	BYTE      $0x4b
-	BYTE      $0xac
-	BYTE      $0x03
-	BYTE      $0x00
-	BYTE      $0x00
+	LONG      $0x4b7ba2c4
+	LONG      $0x000003ac
 	BYTE      $0x00
 	BYTE      $0x00
 	VPMOVSXBD 432(DX), Z6
@@ -3846,10 +3105,7 @@ next:
 	VMOVDQU32 Z6, 3904(DI)
 
 	// TDPBF16PS
-	BYTE      $0xc4
-	BYTE      $0xe2
-	BYTE      $0x4a
-	BYTE      $0x5c
+	LONG      $0x5c4ae2c4
 	BYTE      $0xd5
 	VPMOVSXBD 448(DX), Z8
 	VPSUBD    Z30, Z8, Z8
@@ -3871,10 +3127,7 @@ next:
 	VMOVDQU32 Z10, 3968(DI)
 
 	// TDPBF16PS
-	BYTE      $0xc4
-	BYTE      $0xe2
-	BYTE      $0x42
-	BYTE      $0x5c
+	LONG      $0x5c42e2c4
 	BYTE      $0xdd
 	VPMOVSXBD 480(DX), Z12
 	VPSUBD    Z30, Z12, Z12
@@ -3902,238 +3155,127 @@ next:
 
 last:
 	// TILELOADD
-	BYTE $0xc4
-	BYTE $0xa2
-	BYTE $0x7b
-	BYTE $0x4b
-	BYTE $0xb4
-	BYTE $0x07
-	BYTE $0x00
-	BYTE $0x00
+	LONG $0x4b7ba2c4
+	LONG $0x000007b4
 	BYTE $0x00
 	BYTE $0x00
 
 	// TILELOADD
-	BYTE $0xc4
-	BYTE $0xa2
-	BYTE $0x7b
-	BYTE $0x4b
-	BYTE $0xbc
-	BYTE $0x07
-	BYTE $0x00
-	BYTE $0x04
+	LONG $0x4b7ba2c4
+	LONG $0x040007bc
 	BYTE $0x00
 	BYTE $0x00
 
 	// TILELOADD
-	BYTE $0xc4
-	BYTE $0xa2
-	BYTE $0x7b
-	BYTE $0x4b
-	BYTE $0xa4
-	BYTE $0x06
-	BYTE $0x00
-	BYTE $0x08
+	LONG $0x4b7ba2c4
+	LONG $0x080006a4
 	BYTE $0x00
 	BYTE $0x00
 
 	// TDPBF16PS
-	BYTE $0xc4
-	BYTE $0xe2
-	BYTE $0x4a
-	BYTE $0x5c
+	LONG $0x5c4ae2c4
 	BYTE $0xc4
 
 	// TDPBF16PS
-	BYTE $0xc4
-	BYTE $0xe2
-	BYTE $0x42
-	BYTE $0x5c
+	LONG $0x5c42e2c4
 	BYTE $0xcc
 
 	// TILELOADD
-	BYTE $0xc4
-	BYTE $0xa2
-	BYTE $0x7b
-	BYTE $0x4b
-	BYTE $0xac
-	BYTE $0x03
-	BYTE $0x00
-	BYTE $0x08
+	LONG $0x4b7ba2c4
+	LONG $0x080003ac
 	BYTE $0x00
 	BYTE $0x00
 
 	// TDPBF16PS
-	BYTE $0xc4
-	BYTE $0xe2
-	BYTE $0x4a
-	BYTE $0x5c
+	LONG $0x5c4ae2c4
 	BYTE $0xd5
 
 	// TDPBF16PS
-	BYTE $0xc4
-	BYTE $0xe2
-	BYTE $0x42
-	BYTE $0x5c
+	LONG $0x5c42e2c4
 	BYTE $0xdd
 
 	// TILELOADD
-	BYTE $0xc4
-	BYTE $0xa2
-	BYTE $0x7b
-	BYTE $0x4b
-	BYTE $0xa4
-	BYTE $0x06
-	BYTE $0x00
-	BYTE $0x04
+	LONG $0x4b7ba2c4
+	LONG $0x040006a4
 	BYTE $0x00
 	BYTE $0x00
 
 	// TDPBF16PS
-	BYTE $0xc4
-	BYTE $0xe2
-	BYTE $0x4a
-	BYTE $0x5c
+	LONG $0x5c4ae2c4
 	BYTE $0xc4
 
 	// TDPBF16PS
-	BYTE $0xc4
-	BYTE $0xe2
-	BYTE $0x42
-	BYTE $0x5c
+	LONG $0x5c42e2c4
 	BYTE $0xcc
 
 	// TILELOADD
-	BYTE $0xc4
-	BYTE $0xa2
-	BYTE $0x7b
-	BYTE $0x4b
-	BYTE $0xac
-	BYTE $0x03
-	BYTE $0x00
-	BYTE $0x04
+	LONG $0x4b7ba2c4
+	LONG $0x040003ac
 	BYTE $0x00
 	BYTE $0x00
 
 	// TDPBF16PS
-	BYTE $0xc4
-	BYTE $0xe2
-	BYTE $0x4a
-	BYTE $0x5c
+	LONG $0x5c4ae2c4
 	BYTE $0xd5
 
 	// TDPBF16PS
-	BYTE $0xc4
-	BYTE $0xe2
-	BYTE $0x42
-	BYTE $0x5c
+	LONG $0x5c42e2c4
 	BYTE $0xdd
 
 	// TILELOADD
-	BYTE $0xc4
-	BYTE $0xa2
-	BYTE $0x7b
-	BYTE $0x4b
-	BYTE $0xa4
-	BYTE $0x06
-	BYTE $0x00
-	BYTE $0x00
+	LONG $0x4b7ba2c4
+	LONG $0x000006a4
 	BYTE $0x00
 	BYTE $0x00
 
 	// TDPBF16PS
-	BYTE $0xc4
-	BYTE $0xe2
-	BYTE $0x4a
-	BYTE $0x5c
+	LONG $0x5c4ae2c4
 	BYTE $0xc4
 
 	// TDPBF16PS
-	BYTE $0xc4
-	BYTE $0xe2
-	BYTE $0x42
-	BYTE $0x5c
+	LONG $0x5c42e2c4
 	BYTE $0xcc
 
 	// TILELOADD
-	BYTE $0xc4
-	BYTE $0xa2
-	BYTE $0x7b
-	BYTE $0x4b
-	BYTE $0xac
-	BYTE $0x03
-	BYTE $0x00
-	BYTE $0x00
+	LONG $0x4b7ba2c4
+	LONG $0x000003ac
 	BYTE $0x00
 	BYTE $0x00
 
 	// TDPBF16PS
-	BYTE $0xc4
-	BYTE $0xe2
-	BYTE $0x4a
-	BYTE $0x5c
+	LONG $0x5c4ae2c4
 	BYTE $0xd5
 
 	// TDPBF16PS
-	BYTE $0xc4
-	BYTE $0xe2
-	BYTE $0x42
-	BYTE $0x5c
+	LONG $0x5c42e2c4
 	BYTE $0xdd
 
 	// TILESTORED
-	BYTE $0xc4
-	BYTE $0x82
-	BYTE $0x7a
-	BYTE $0x4b
-	BYTE $0x84
-	BYTE $0x11
-	BYTE $0x00
-	BYTE $0x00
+	LONG $0x4b7a82c4
+	LONG $0x00001184
 	BYTE $0x00
 	BYTE $0x00
 
 	// TILESTORED
-	BYTE $0xc4
-	BYTE $0x82
-	BYTE $0x7a
-	BYTE $0x4b
-	BYTE $0x8c
-	BYTE $0x11
-	BYTE $0x40
-	BYTE $0x00
+	LONG $0x4b7a82c4
+	LONG $0x0040118c
 	BYTE $0x00
 	BYTE $0x00
 
 	// TILESTORED
-	BYTE $0xc4
-	BYTE $0x82
-	BYTE $0x7a
-	BYTE $0x4b
-	BYTE $0x94
-	BYTE $0x11
-	BYTE $0x00
-	BYTE $0x08
+	LONG $0x4b7a82c4
+	LONG $0x08001194
 	BYTE $0x00
 	BYTE $0x00
 
 	// TILESTORED
-	BYTE $0xc4
-	BYTE $0x82
-	BYTE $0x7a
-	BYTE $0x4b
-	BYTE $0x9c
-	BYTE $0x11
-	BYTE $0x40
-	BYTE $0x08
+	LONG $0x4b7a82c4
+	LONG $0x0840119c
 	BYTE $0x00
 	BYTE $0x00
 
 	// TILERELEASE
-	BYTE $0xc4
-	BYTE $0xe2
-	BYTE $0x78
-	BYTE $0x49
+	LONG $0x4978e2c4
 	BYTE $0xc0
 	VZEROUPPER
 	RET

@@ -38,6 +38,114 @@ func tile5x32FixedWordsAVX2(t *tile)
 //go:noescape
 func tile6x32FixedWordsAVX2(t *tile)
 
+//go:noescape
+func tile1x32WordsAVXVNNI(t *tile)
+
+//go:noescape
+func tile2x32WordsAVXVNNI(t *tile)
+
+//go:noescape
+func tile3x32WordsAVXVNNI(t *tile)
+
+//go:noescape
+func tile4x32WordsAVXVNNI(t *tile)
+
+//go:noescape
+func tile5x32WordsAVXVNNI(t *tile)
+
+//go:noescape
+func tile6x32WordsAVXVNNI(t *tile)
+
+//go:noescape
+func tile1x32FixedWordsAVXVNNI(t *tile)
+
+//go:noescape
+func tile2x32FixedWordsAVXVNNI(t *tile)
+
+//go:noescape
+func tile3x32FixedWordsAVXVNNI(t *tile)
+
+//go:noescape
+func tile4x32FixedWordsAVXVNNI(t *tile)
+
+//go:noescape
+func tile5x32FixedWordsAVXVNNI(t *tile)
+
+//go:noescape
+func tile6x32FixedWordsAVXVNNI(t *tile)
+
+//go:noescape
+func tile1x32WordsAVX512(t *tile)
+
+//go:noescape
+func tile2x32WordsAVX512(t *tile)
+
+//go:noescape
+func tile3x32WordsAVX512(t *tile)
+
+//go:noescape
+func tile4x32WordsAVX512(t *tile)
+
+//go:noescape
+func tile5x32WordsAVX512(t *tile)
+
+//go:noescape
+func tile6x32WordsAVX512(t *tile)
+
+//go:noescape
+func tile7x32WordsAVX512(t *tile)
+
+//go:noescape
+func tile8x32WordsAVX512(t *tile)
+
+//go:noescape
+func tile9x32WordsAVX512(t *tile)
+
+//go:noescape
+func tile10x32WordsAVX512(t *tile)
+
+//go:noescape
+func tile11x32WordsAVX512(t *tile)
+
+//go:noescape
+func tile12x32WordsAVX512(t *tile)
+
+//go:noescape
+func tile1x32FixedWordsAVX512(t *tile)
+
+//go:noescape
+func tile2x32FixedWordsAVX512(t *tile)
+
+//go:noescape
+func tile3x32FixedWordsAVX512(t *tile)
+
+//go:noescape
+func tile4x32FixedWordsAVX512(t *tile)
+
+//go:noescape
+func tile5x32FixedWordsAVX512(t *tile)
+
+//go:noescape
+func tile6x32FixedWordsAVX512(t *tile)
+
+//go:noescape
+func tile7x32FixedWordsAVX512(t *tile)
+
+//go:noescape
+func tile8x32FixedWordsAVX512(t *tile)
+
+//go:noescape
+func tile9x32FixedWordsAVX512(t *tile)
+
+//go:noescape
+func tile10x32FixedWordsAVX512(t *tile)
+
+//go:noescape
+func tile11x32FixedWordsAVX512(t *tile)
+
+//go:noescape
+func tile12x32FixedWordsAVX512(t *tile)
+
 // tilesWordsAVX2 are the tiles of rows in 16-bit integers, and weights in int8, two k at a time.
 var tilesWordsAVX2 = []tileKernel{
 	{rows: 1, panels: 1, fetches: 4, run: tile1x32WordsAVX2},
@@ -56,4 +164,56 @@ var tilesFixedWordsAVX2 = []tileKernel{
 	{rows: 4, panels: 1, fetches: 4, run: tile4x32FixedWordsAVX2},
 	{rows: 5, panels: 1, fetches: 4, run: tile5x32FixedWordsAVX2},
 	{rows: 6, panels: 1, fetches: 4, run: tile6x32FixedWordsAVX2},
+}
+
+// tilesWordsAVXVNNI are the tiles of rows in 16-bit integers, and weights in int8, two k at a time.
+var tilesWordsAVXVNNI = []tileKernel{
+	{rows: 1, panels: 1, fetches: 4, run: tile1x32WordsAVXVNNI},
+	{rows: 2, panels: 1, fetches: 4, run: tile2x32WordsAVXVNNI},
+	{rows: 3, panels: 1, fetches: 4, run: tile3x32WordsAVXVNNI},
+	{rows: 4, panels: 1, fetches: 4, run: tile4x32WordsAVXVNNI},
+	{rows: 5, panels: 1, fetches: 4, run: tile5x32WordsAVXVNNI},
+	{rows: 6, panels: 1, fetches: 4, run: tile6x32WordsAVXVNNI},
+}
+
+// tilesFixedWordsAVXVNNI are the tiles of rows in fixed point, and weights in int8, two k at a time.
+var tilesFixedWordsAVXVNNI = []tileKernel{
+	{rows: 1, panels: 1, fetches: 4, run: tile1x32FixedWordsAVXVNNI},
+	{rows: 2, panels: 1, fetches: 4, run: tile2x32FixedWordsAVXVNNI},
+	{rows: 3, panels: 1, fetches: 4, run: tile3x32FixedWordsAVXVNNI},
+	{rows: 4, panels: 1, fetches: 4, run: tile4x32FixedWordsAVXVNNI},
+	{rows: 5, panels: 1, fetches: 4, run: tile5x32FixedWordsAVXVNNI},
+	{rows: 6, panels: 1, fetches: 4, run: tile6x32FixedWordsAVXVNNI},
+}
+
+// tilesWordsAVX512 are the tiles of rows in 16-bit integers, and weights in int8, two k at a time.
+var tilesWordsAVX512 = []tileKernel{
+	{rows: 1, panels: 1, fetches: 4, run: tile1x32WordsAVX512},
+	{rows: 2, panels: 1, fetches: 4, run: tile2x32WordsAVX512},
+	{rows: 3, panels: 1, fetches: 4, run: tile3x32WordsAVX512},
+	{rows: 4, panels: 1, fetches: 4, run: tile4x32WordsAVX512},
+	{rows: 5, panels: 1, fetches: 4, run: tile5x32WordsAVX512},
+	{rows: 6, panels: 1, fetches: 4, run: tile6x32WordsAVX512},
+	{rows: 7, panels: 1, fetches: 4, run: tile7x32WordsAVX512},
+	{rows: 8, panels: 1, fetches: 4, run: tile8x32WordsAVX512},
+	{rows: 9, panels: 1, fetches: 4, run: tile9x32WordsAVX512},
+	{rows: 10, panels: 1, fetches: 4, run: tile10x32WordsAVX512},
+	{rows: 11, panels: 1, fetches: 4, run: tile11x32WordsAVX512},
+	{rows: 12, panels: 1, fetches: 4, run: tile12x32WordsAVX512},
+}
+
+// tilesFixedWordsAVX512 are the tiles of rows in fixed point, and weights in int8, two k at a time.
+var tilesFixedWordsAVX512 = []tileKernel{
+	{rows: 1, panels: 1, fetches: 4, run: tile1x32FixedWordsAVX512},
+	{rows: 2, panels: 1, fetches: 4, run: tile2x32FixedWordsAVX512},
+	{rows: 3, panels: 1, fetches: 4, run: tile3x32FixedWordsAVX512},
+	{rows: 4, panels: 1, fetches: 4, run: tile4x32FixedWordsAVX512},
+	{rows: 5, panels: 1, fetches: 4, run: tile5x32FixedWordsAVX512},
+	{rows: 6, panels: 1, fetches: 4, run: tile6x32FixedWordsAVX512},
+	{rows: 7, panels: 1, fetches: 4, run: tile7x32FixedWordsAVX512},
+	{rows: 8, panels: 1, fetches: 4, run: tile8x32FixedWordsAVX512},
+	{rows: 9, panels: 1, fetches: 4, run: tile9x32FixedWordsAVX512},
+	{rows: 10, panels: 1, fetches: 4, run: tile10x32FixedWordsAVX512},
+	{rows: 11, panels: 1, fetches: 4, run: tile11x32FixedWordsAVX512},
+	{rows: 12, panels: 1, fetches: 4, run: tile12x32FixedWordsAVX512},
 }

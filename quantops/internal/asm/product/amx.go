@@ -1,28 +1,9 @@
 package main
 
-import (
-	"github.com/mmcloughlin/avo/ir"
-	"github.com/mmcloughlin/avo/operand"
-	"github.com/mmcloughlin/avo/reg"
-)
+import "github.com/mmcloughlin/avo/reg"
 
 // tileRegister is one of the eight registers of a matrix that AMX has.
 type tileRegister byte
-
-// Neither Go's assembler nor avo know AMX: its instructions are written as bytes.
-// All have a VEX prefix of three bytes, in the opcode map 0F38, with W and L of 0
-// (Intel 64 and IA-32 Architectures Software Developer's Manual, volume 2, section
-// 2.3, and the pages of the instructions).
-
-// mandatory is the prefix that a VEX prefix implies.
-type mandatory byte
-
-const (
-	implies00 mandatory = iota
-	implies66
-	impliesF3
-	impliesF2
-)
 
 const (
 	opcodeConfigure = 0x49 // LDTILECFG, TILERELEASE, TILEZERO
@@ -31,16 +12,9 @@ const (
 	opcodeDotInt8   = 0x5e
 )
 
-// vex is the prefix for an instruction whose second operand is in vvvv, and whose
-// memory operand has such an index and base, or 0.
-func vex(implied mandatory, second tileRegister, index, base byte) []byte {
-	const notExtended, map0F38 = 0x80, 2 // bits are stored inverted
-	return []byte{0xc4, notExtended | (^index>>3&1)<<6 | (^base>>3&1)<<5 | map0F38, (^byte(second)&15)<<3 | byte(implied)}
-}
-
 // registers encodes an instruction whose operands are all registers.
 func registers(implied mandatory, opcode byte, to, a, b tileRegister) []byte {
-	return append(vex(implied, b, 0, 0), opcode, 0xc0|byte(to)<<3|byte(a))
+	return append(vex(implied, 0, byte(b), 0, 0), opcode, 0xc0|byte(to)<<3|byte(a))
 }
 
 // memory encodes an instruction that reads or writes a tile at base, rows index
@@ -48,7 +22,7 @@ func registers(implied mandatory, opcode byte, to, a, b tileRegister) []byte {
 func memory(implied mandatory, opcode byte, tile tileRegister, base, index reg.Register, offset int32) []byte {
 	b, i := number(base), number(index)
 	const sib, offset32 = 4, 0x80
-	code := append(vex(implied, 0, i, b), opcode, offset32|byte(tile)<<3|sib, i&7<<3|b&7)
+	code := append(vex(implied, 0, 0, i, b), opcode, offset32|byte(tile)<<3|sib, i&7<<3|b&7)
 	return append(code, byte(offset), byte(offset>>8), byte(offset>>16), byte(offset>>24))
 }
 
@@ -58,16 +32,7 @@ func configuration(base reg.Register) []byte {
 	if b&7 == 4 || b&7 == 5 {
 		panic("these registers have other encodings")
 	}
-	return append(vex(implies00, 0, 0, b), opcodeConfigure, b&7)
-}
-
-func number(r reg.Register) byte { return byte(r.(reg.Physical).PhysicalIndex()) }
-
-// code adds an instruction by its bytes.
-func (p *part) code(bytes []byte) {
-	for _, b := range bytes {
-		p.Instruction(&ir.Instruction{Opcode: "BYTE", Operands: []operand.Op{operand.U8(b)}})
-	}
+	return append(vex(implies00, 0, 0, 0, b), opcodeConfigure, b&7)
 }
 
 // configureTiles gives the tile registers the shapes at base, and zeros.

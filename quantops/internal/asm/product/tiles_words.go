@@ -19,44 +19,75 @@ const (
 	wordBlockSteps = 128
 )
 
-// tilesWords makes the inner loops for left operands of 16 bits, in AVX2: of bytes
-// it has only products whose sums, of 16 bits, may overflow.
+// wordLevel is an instruction set with which 16-bit integers are multiplied.
+type wordLevel struct {
+	level
+	mostRows int
+	halves   bool // more than two rows take half a panel after the other
+	fused    bool // a product of pairs and its addition are one instruction
+}
+
+var wordLevels = []wordLevel{
+	{level: avx2, mostRows: 6, halves: true},
+	{level: level{"AVXVNNI", avx2.lanes, avx2.vectors}, mostRows: 6, halves: true, fused: true},
+	{level: avx512, mostRows: 12},
+}
+
+// tilesWords makes the inner loops for left operands of 16 bits, for processors
+// whose products of bytes, if they have them in vectors as long, have sums of 16
+// bits, which may overflow.
 func tilesWords() *part {
 	p := newPart("product_tiles_words")
-	for _, fixed := range []bool{false, true} {
-		kind, doc := "Words", "16-bit integers"
-		if fixed {
-			kind, doc = "FixedWords", "fixed point"
+	for _, l := range wordLevels {
+		for _, fixed := range []bool{false, true} {
+			kind, doc := "Words", "16-bit integers"
+			if fixed {
+				kind, doc = "FixedWords", "fixed point"
+			}
+			kind += l.name
+			fmt.Fprintf(&p.tables, "// tiles%s are the tiles of rows in %s, and weights in int8, two k at a time.\nvar tiles%s = []tileKernel{\n", kind, doc, kind)
+			for rows := 1; rows <= l.mostRows; rows++ {
+				name := fmt.Sprintf("tile%dx%d%s", rows, panelColumns, kind)
+				p.function(name, "tile", fmt.Sprintf("%s sums %d rows in %s times %d columns of int8.", name, rows, doc, panelColumns))
+				p.tileWords(l, rows, fixed)
+				fmt.Fprintf(&p.tables, "{rows: %d, panels: 1, fetches: %d, run: %s},\n", rows, wordFetches, name)
+			}
+			fmt.Fprintf(&p.tables, "}\n\n")
 		}
-		fmt.Fprintf(&p.tables, "// tiles%sAVX2 are the tiles of rows in %s, and weights in int8, two k at a time.\nvar tiles%sAVX2 = []tileKernel{\n", kind, doc, kind)
-		for rows := 1; rows <= 6; rows++ {
-			name := fmt.Sprintf("tile%dx%d%sAVX2", rows, panelColumns, kind)
-			p.function(name, "tile", fmt.Sprintf("%s sums %d rows in %s times %d columns of int8.", name, rows, doc, panelColumns))
-			p.tileWords(rows, fixed)
-			fmt.Fprintf(&p.tables, "{rows: %d, panels: 1, fetches: %d, run: %s},\n", rows, wordFetches, name)
-		}
-		fmt.Fprintf(&p.tables, "}\n\n")
 	}
 	return p
 }
 
-// tileWords makes the loop over k for some rows and a panel, of which more than two
-// rows take one half after the other. All sums stay in registers: those of integers
-// begin with what the tile says; those of fixed point are of one block at a time, become
-// float32 at its end, times the block's scale, and are added to the sums in memory.
-func (p *part) tileWords(rows int, fixed bool) {
-	vectors, passes := 4, 1
-	if rows > 2 {
-		vectors, passes = 2, 2
+// addPairs adds to each int32 of sum the products of two 16-bit integers of a and
+// two of b; product is for what lies between.
+func (p *part) addPairs(l wordLevel, a, b, product, sum reg.VecPhysical) {
+	if l.fused {
+		p.Comment("VPDPWSSD")
+		p.code(vexVectors(implies66, opcodeAddPairs, sum, a, b))
+		return
 	}
-	y := avx2.vectors
-	sum := func(row, vector int) reg.VecPhysical { return y[row*vectors+vector] }
-	right, factors, product := y[12:14], y[14:15], y[15]
-	if passes == 1 {
-		right, factors = y[10:14], y[8:10]
+	p.VPMADDWD(a, b, product)
+	p.VPADDD(product, sum, sum)
+}
+
+// tileWords makes the loop over k for some rows and a panel. All sums stay in
+// registers: those of integers begin with what the tile says; those of fixed point
+// are of one block at a time, become float32 at its end, times the block's scale,
+// and are added to the sums in memory.
+func (p *part) tileWords(l wordLevel, rows int, fixed bool) {
+	passes := 1
+	if l.halves && rows > 2 {
+		passes = 2
 	}
+	vectors := panelColumns / l.lanes / passes // of a panel's row that are in hand at once
+	vectorBytes := 4 * l.lanes
+	sum := func(row, vector int) reg.VecPhysical { return l.vectors[row*vectors+vector] }
+	free := l.vectors[rows*vectors:]
+	right, product, factors := free[:vectors], free[vectors], free[vectors+1:]
+	factors = factors[:min(len(factors), max(4, rows))]
+
 	argument := reg.RAX
-	lines := []reg.Register{reg.RSI, reg.RBX}[:(rows+2)/3] // every third row
+	lines := []reg.Register{reg.RSI, reg.RBX, reg.R8, reg.R9}[:(rows+2)/3] // every third row
 	stride, b, steps, left, sums, source, ahead, aheadStride := reg.R12, reg.R10, reg.RCX, reg.R14, reg.RDI, reg.R15, reg.R11, reg.RDX
 	line := func(row, step int) operand.Mem {
 		if row%3 == 0 {
@@ -66,7 +97,7 @@ func (p *part) tileWords(rows int, fixed bool) {
 	}
 	// place is where a sum lies in memory.
 	place := func(row, vector int) operand.Mem {
-		return at(sums, row*panelColumns*4+vector*32)
+		return at(sums, row*panelColumns*4+vector*vectorBytes)
 	}
 	p.MOVQ(operand.NewParamAddr("t", 0), argument)
 	p.MOVQ(at(argument, tileSums), sums)
@@ -95,7 +126,7 @@ func (p *part) tileWords(rows int, fixed bool) {
 			p.SUBQ(steps, left)
 			for row := range rows {
 				for v := range vectors {
-					p.VPXOR(sum(row, v), sum(row, v), sum(row, v))
+					p.VXORPS(sum(row, v), sum(row, v), sum(row, v))
 				}
 			}
 		} else {
@@ -103,7 +134,7 @@ func (p *part) tileWords(rows int, fixed bool) {
 			p.MOVQ(at(argument, tileStart), source)
 			for row := range rows {
 				for v := range vectors {
-					p.VMOVDQU(at(source, pass*panelColumns/2*4+v*32), sum(row, v))
+					p.VMOVUPS(at(source, pass*panelColumns/2*4+v*vectorBytes), sum(row, v))
 				}
 				p.ADDQ(at(argument, tileStartStride), source)
 			}
@@ -113,14 +144,13 @@ func (p *part) tileWords(rows int, fixed bool) {
 		p.Label(label("next"))
 		for step := range wordSteps {
 			for v := range vectors {
-				p.VPMOVSXBW(at(b, step*wordStepBytes+v*16), right[v])
+				p.VPMOVSXBW(at(b, step*wordStepBytes+v*vectorBytes/2), right[v])
 			}
 			for row := range rows {
 				factor := factors[row%len(factors)]
 				p.VPBROADCASTD(line(row, step), factor)
 				for v := range vectors {
-					p.VPMADDWD(right[v], factor, product)
-					p.VPADDD(product, sum(row, v), sum(row, v))
+					p.addPairs(l, right[v], factor, product, sum(row, v))
 				}
 			}
 		}
@@ -138,7 +168,7 @@ func (p *part) tileWords(rows int, fixed bool) {
 		if !fixed {
 			for row := range rows {
 				for v := range vectors {
-					p.VMOVDQU(sum(row, v), place(row, v))
+					p.VMOVUPS(sum(row, v), place(row, v))
 				}
 			}
 			continue
