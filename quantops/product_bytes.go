@@ -13,8 +13,8 @@ type bytePanels struct {
 	bytes             []int8
 }
 
-func packBytes(w *Int8Weights, kernels *productKernels) bytePanels {
-	p := bytePanels{k: w.K, n: w.N, step: kernels.step(), depth: kernels.dotDepth}
+func packBytes(w *Int8Weights, layout integerLayout) bytePanels {
+	p := bytePanels{k: w.K, n: w.N, step: layout.step, depth: layout.depth}
 	p.bytes = make([]int8, p.width()/panelColumns*p.stride())
 	if w.Transposed {
 		for column := range w.N {

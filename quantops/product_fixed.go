@@ -37,9 +37,9 @@ func packFixed(kernels *productKernels, w *Int8Weights) *PackedFixed {
 			return nil
 		}
 	}
-	p := &PackedFixed{kernels: kernels, bytes: packBytes(w, kernels)}
+	p := &PackedFixed{kernels: kernels, bytes: packBytes(w, kernels.fixedLayout)}
 	p.scales = spread(w.Scales, 1, w.N, p.bytes.width(), func(v float32) float32 { return v })
-	if kernels.words {
+	if kernels.fixedLayout.words() {
 		return p
 	}
 	p.corrections = p.bytes.sums(fixedLength)
@@ -97,8 +97,7 @@ var fixedOperands = sync.Pool{New: func() any { return new(fixedRows) }}
 
 // fix makes the rows of p.a fixed point.
 func (f *fixedRows) fix(p *floatProduct, w *PackedFixed, workers *Workers) {
-	words := p.kernels.words
-	size := p.kernels.integerBytes()
+	words, size := p.kernels.fixedLayout.words(), p.kernels.fixedLayout.size()
 	f.weights, f.lines = w, 2/size // of words one, of bytes two
 	f.blocks = (p.k + fixedLength - 1) / fixedLength
 	f.stride = spacedStride(f.blocks * fixedLength * size)
@@ -169,11 +168,11 @@ func (s *productScratch) sumFixedTiles(p *floatProduct, row, rows, panel, panels
 	f, t := p.fixed, &s.tile
 	t.sums, t.sumsPanel = unsafe.Pointer(&s.sums), rows*int(unsafe.Sizeof(panelRow{}))
 	t.rows, t.k = f.lines*rows, (p.k+dotStep-1)/dotStep
-	if p.kernels.words {
+	if p.kernels.fixedLayout.words() {
 		t.k = roundUp(p.k, wordDepth) / wordStep
 	}
 	t.a, t.aStride = unsafe.Pointer(&f.bytes[f.lines*row*f.stride]), f.stride
-	if !p.kernels.words {
+	if !p.kernels.fixedLayout.words() {
 		t.correction, t.correctionStride = &f.weights.corrections[panel*panelColumns], 4*f.weights.bytes.width()
 	}
 	t.scales, t.scaleStride = &f.scales[row*f.blocks], 4*f.blocks

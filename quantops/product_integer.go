@@ -36,7 +36,7 @@ func packInteger[B int8 | uint8](kernels *productKernels, b []B, k, n int, zeros
 			q[i] = int8(int(v) - 128)
 		}
 	}
-	p := &PackedInteger{kernels: kernels, bytes: packBytes(&Int8Weights{K: k, N: n, Q: q}, kernels)}
+	p := &PackedInteger{kernels: kernels, bytes: packBytes(&Int8Weights{K: k, N: n, Q: q}, kernels.dotLayout)}
 	p.sums = p.bytes.sums(max(dotStep, roundUp(k, dotStep)))
 	if len(p.sums) == 0 {
 		p.sums = make([]int32, p.bytes.width())
@@ -141,7 +141,7 @@ func integerProduct[A int8 | uint8](a []A, m int, zeros []A, b *PackedInteger, w
 	r.alike = len(zeros) <= 1 && b.zeros == nil
 	kernels := b.kernels
 	r.depth = roundUp(k, b.bytes.depth)
-	size := kernels.integerBytes()
+	size, words := kernels.dotLayout.size(), kernels.dotLayout.words()
 	r.stride = r.depth * size
 	if m > aliasRows {
 		r.stride = spacedStride(r.stride)
@@ -149,7 +149,7 @@ func integerProduct[A int8 | uint8](a []A, m int, zeros []A, b *PackedInteger, w
 	r.zeros = atLeast(r.zeros, m)
 	r.sums = atLeast(r.sums, m)
 	_, signed := any(a).([]int8)
-	inPlace := !signed && !kernels.words && r.stride == k && len(a) > 0
+	inPlace := !signed && !words && r.stride == k && len(a) > 0
 	if inPlace {
 		r.bytes = unsafe.Slice((*uint8)(unsafe.Pointer(unsafe.SliceData(a))), len(a))
 	} else {
@@ -186,7 +186,7 @@ func integerProduct[A int8 | uint8](a []A, m int, zeros []A, b *PackedInteger, w
 			}
 			switch {
 			case inPlace:
-			case kernels.words:
+			case words:
 				kernels.widenWords(unsafe.Slice((*int16)(unsafe.Pointer(unsafe.SliceData(row))), k), line, signed)
 			case signed:
 				zero += 128
@@ -217,11 +217,11 @@ func (s *productScratch) sumIntegers(p *floatProduct, row, rows, panel, panels i
 	first := func(panel, row int) *panelRow { return &s.sums[panel*rows+row] }
 	each := rows // of which the sums begin differently
 	switch {
-	case r.alike && (p.kernels.words || p.tiles == p.kernels.tallDot):
+	case r.alike && (p.kernels.dotLayout.words() || p.tiles == p.kernels.tallDot):
 		// A row for each panel, with which all rows of the tiles begin.
 		each, first = 1, func(panel, _ int) *panelRow { return &s.block[panel] }
 		t.start, t.startStride, t.startPanel, t.resume = unsafe.Pointer(&s.block), 0, int(unsafe.Sizeof(panelRow{})), 0
-	case p.kernels.words:
+	case p.kernels.dotLayout.words():
 		t.start, t.startStride = t.sums, int(unsafe.Sizeof(panelRow{}))
 	}
 	if p.k > 0 {

@@ -24,19 +24,16 @@ type productKernels struct {
 	float32, int8, shiftedInt8 *tileSet
 	dot                        *tileSet // of integers
 	fixed                      *tileSet // of lines of fixed point
-	// words says that the left operands of dot and fixed are integers of 16 bits and
-	// that two k of a panel lie together; else they are bytes, and four.
-	words bool
-	// widenUnsigned and widenSigned make such of bytes; nil: that is done in Go.
+	// dotLayout and fixedLayout say how the operands of dot and of fixed lie.
+	dotLayout, fixedLayout integerLayout
+	// widenUnsigned and widenSigned make words of bytes; nil: that is done in Go.
 	widenUnsigned, widenSigned func(*wordRow)
-	// tallDot, if not nil, is for so many rows of bytes or more, and takes k in
-	// steps of dotDepth.
+	// tallDot, if not nil, is for so many rows of bytes or more.
 	tallDot *tileSet
 	// pieces, if not nil, are for so many rows of float32 or more: see pieceRows.
 	pieces *pieceKernels
 	// tallFixed, if not nil, is for so many rows of fixed point.
 	tallFixed func(*fixedTiles)
-	dotDepth  int // what k is rounded up to in operands of bytes
 	// blockBytes is how much of a left operand passes over a panel before the next
 	// panel's turn: both are in the second-level cache then, which has 1 MiB and more
 	// where there is AVX-512, else a half or a quarter of that.
@@ -57,7 +54,7 @@ type productKernels struct {
 
 var genericProduct = &productKernels{
 	float32: genericTiles(tileFloat32), int8: genericTiles(tileInt8), shiftedInt8: genericTiles(tileShiftedInt8),
-	dot: genericTiles(tileDot), dotDepth: dotStep, fixed: genericTiles(tileFixed), fixBlock: fixBlockGeneric,
+	dot: genericTiles(tileDot), dotLayout: inBytes, fixed: genericTiles(tileFixed), fixedLayout: inBytes, fixBlock: fixBlockGeneric,
 	finish: finishGeneric, addScaled: addScaledGeneric, finishColumns: 1, blockBytes: 256 << 10, fewestAhead: 1,
 }
 
@@ -77,17 +74,23 @@ func fastestProduct() productLevel {
 	return levels[len(levels)-1]
 }
 
-// step is how many k of a column lie together in panels of bytes.
-func (k *productKernels) step() int {
-	if k.words {
-		return wordStep
-	}
-	return dotStep
+// integerLayout is how the operands of products of integers lie: the left one in
+// bytes, or in words of 16 bits, and the right one in panels of bytes.
+type integerLayout struct {
+	step  int // of a column of a panel, so many k lie together: dotStep for bytes, wordStep for words
+	depth int // k is rounded up to a multiple of this
 }
 
-// integerBytes is how many bytes an integer of a left operand takes.
-func (k *productKernels) integerBytes() int {
-	if k.words {
+var (
+	inBytes = integerLayout{dotStep, dotStep}
+	inWords = integerLayout{wordStep, wordDepth}
+)
+
+func (l integerLayout) words() bool { return l.step == wordStep }
+
+// size is how many bytes an integer of the left operand takes.
+func (l integerLayout) size() int {
+	if l.words() {
 		return 2
 	}
 	return 1

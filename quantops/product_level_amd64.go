@@ -35,12 +35,13 @@ var (
 		k.float32, k.int8, k.shiftedInt8 = newTileSet(tilesFloat32AVX2), newTileSet(tilesInt8AVX2), newTileSet(tilesShiftedInt8AVX2)
 		k.finish, k.addScaled, k.finishColumns = finishAVX2, addScaledAVX2, panelColumns
 		k.transpose = transpose8AVX2
-		k.words, k.dotDepth, k.widenUnsigned, k.widenSigned = true, wordDepth, widenUnsignedAVX2, widenSignedAVX2
+		k.dotLayout, k.fixedLayout, k.widenUnsigned, k.widenSigned = inWords, inWords, widenUnsignedAVX2, widenSignedAVX2
 		k.dot, k.fixed, k.fixBlock = newTileSet(tilesWordsAVX2), newTileSet(tilesFixedWordsAVX2), fixWordsAVX2
 		k.dynamicRange, k.dynamicBytes = dynamicRangeAVX2, dynamicBytesAVX2
 	})
 	avxVNNIProduct = avx2Product.but(func(k *productKernels) {
-		k.dot, k.fixed = newTileSet(tilesWordsAVXVNNI), newTileSet(tilesFixedWordsAVXVNNI)
+		k.dot, k.dotLayout = newTileSet(tilesDotAVXVNNI), inBytes
+		k.fixed = newTileSet(tilesFixedWordsAVXVNNI)
 	})
 	avx512Product = avx2Product.but(func(k *productKernels) {
 		k.float32, k.int8, k.shiftedInt8 = newTileSet(tilesFloat32AVX512), newTileSet(tilesInt8AVX512), newTileSet(tilesShiftedInt8AVX512)
@@ -50,11 +51,12 @@ var (
 		k.dynamicRange, k.dynamicBytes = dynamicRangeAVX512, dynamicBytesAVX512
 	})
 	vnniProduct = avx512Product.but(func(k *productKernels) {
-		k.words, k.dotDepth = false, dotStep
+		k.dotLayout, k.fixedLayout = inBytes, inBytes
 		k.dot, k.fixed, k.fixBlock = newTileSet(tilesDotVNNI), newTileSet(tilesFixedVNNI), fixBlockAVX512
 	})
 	amxProduct = vnniProduct.but(func(k *productKernels) {
-		k.tallDot, k.dotDepth = dotTilesAMX(tile16x32DotAMX, tile16x64DotAMX, tile32x32DotAMX), amxDepth
+		k.dotLayout.depth, k.fixedLayout.depth = amxDepth, amxDepth
+		k.tallDot = dotTilesAMX(tile16x32DotAMX, tile16x64DotAMX, tile32x32DotAMX)
 		k.tallFixed, k.pieces = fixedTilesAMX, amxPieces
 	})
 )

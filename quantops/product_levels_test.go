@@ -12,14 +12,14 @@ func eachLevel(t *testing.T, test func(t *testing.T, level productLevel)) {
 // wordsInGo are kernels whose left operands of integers are 16 bits wide, in plain Go.
 var wordsInGo = func() *productKernels {
 	k := *genericProduct
-	k.words, k.dotDepth, k.dot, k.fixed, k.fixBlock = true, wordDepth, genericTiles(tileWords), genericTiles(tileFixedWords), fixWordsGeneric
+	k.dotLayout, k.fixedLayout, k.dot, k.fixed, k.fixBlock = inWords, inWords, genericTiles(tileWords), genericTiles(tileFixedWords), fixWordsGeneric
 	return &k
 }()
 
 // tallInGo are kernels that compute many rows of fixed point as AMX's do, in plain Go.
 var tallInGo = func() *productKernels {
 	k := *genericProduct
-	k.dotDepth, k.tallFixed = amxDepth, fixedTilesGeneric
+	k.dotLayout.depth, k.fixedLayout.depth, k.tallFixed = amxDepth, amxDepth, fixedTilesGeneric
 	return &k
 }()
 

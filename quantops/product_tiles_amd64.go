@@ -291,6 +291,30 @@ func tile11x32DotVNNI(t *tile)
 func tile12x32DotVNNI(t *tile)
 
 //go:noescape
+func tile1x32DotAVXVNNI(t *tile)
+
+//go:noescape
+func tile1x64DotAVXVNNI(t *tile)
+
+//go:noescape
+func tile2x32DotAVXVNNI(t *tile)
+
+//go:noescape
+func tile3x32DotAVXVNNI(t *tile)
+
+//go:noescape
+func tile4x32DotAVXVNNI(t *tile)
+
+//go:noescape
+func tile5x32DotAVXVNNI(t *tile)
+
+//go:noescape
+func tile6x32DotAVXVNNI(t *tile)
+
+//go:noescape
+func tallTile6x32DotAVXVNNI(t *tile)
+
+//go:noescape
 func widenPanelAVX512(t *tile)
 
 // tilesFloat32AVX512 are the tiles of weights in float32.
@@ -415,4 +439,16 @@ var tilesDotVNNI = []tileKernel{
 	{rows: 10, panels: 1, tall: false, fetches: 0, run: tile10x32DotVNNI},
 	{rows: 11, panels: 1, tall: false, fetches: 0, run: tile11x32DotVNNI},
 	{rows: 12, panels: 1, tall: false, fetches: 0, run: tile12x32DotVNNI},
+}
+
+// tilesDotAVXVNNI are the tiles of weights in int8, four k at a time, for a left operand of uint8.
+var tilesDotAVXVNNI = []tileKernel{
+	{rows: 1, panels: 1, tall: false, fetches: 0, run: tile1x32DotAVXVNNI},
+	{rows: 1, panels: 2, tall: false, fetches: 0, run: tile1x64DotAVXVNNI},
+	{rows: 2, panels: 1, tall: false, fetches: 0, run: tile2x32DotAVXVNNI},
+	{rows: 3, panels: 1, tall: false, fetches: 4, run: tile3x32DotAVXVNNI},
+	{rows: 4, panels: 1, tall: false, fetches: 4, run: tile4x32DotAVXVNNI},
+	{rows: 5, panels: 1, tall: false, fetches: 4, run: tile5x32DotAVXVNNI},
+	{rows: 6, panels: 1, tall: false, fetches: 4, run: tile6x32DotAVXVNNI},
+	{rows: 6, panels: 1, tall: true, fetches: 1, run: tallTile6x32DotAVXVNNI},
 }

@@ -39,24 +39,6 @@ func tile5x32FixedWordsAVX2(t *tile)
 func tile6x32FixedWordsAVX2(t *tile)
 
 //go:noescape
-func tile1x32WordsAVXVNNI(t *tile)
-
-//go:noescape
-func tile2x32WordsAVXVNNI(t *tile)
-
-//go:noescape
-func tile3x32WordsAVXVNNI(t *tile)
-
-//go:noescape
-func tile4x32WordsAVXVNNI(t *tile)
-
-//go:noescape
-func tile5x32WordsAVXVNNI(t *tile)
-
-//go:noescape
-func tile6x32WordsAVXVNNI(t *tile)
-
-//go:noescape
 func tile1x32FixedWordsAVXVNNI(t *tile)
 
 //go:noescape
@@ -164,16 +146,6 @@ var tilesFixedWordsAVX2 = []tileKernel{
 	{rows: 4, panels: 1, fetches: 4, run: tile4x32FixedWordsAVX2},
 	{rows: 5, panels: 1, fetches: 4, run: tile5x32FixedWordsAVX2},
 	{rows: 6, panels: 1, fetches: 4, run: tile6x32FixedWordsAVX2},
-}
-
-// tilesWordsAVXVNNI are the tiles of rows in 16-bit integers, and weights in int8, two k at a time.
-var tilesWordsAVXVNNI = []tileKernel{
-	{rows: 1, panels: 1, fetches: 4, run: tile1x32WordsAVXVNNI},
-	{rows: 2, panels: 1, fetches: 4, run: tile2x32WordsAVXVNNI},
-	{rows: 3, panels: 1, fetches: 4, run: tile3x32WordsAVXVNNI},
-	{rows: 4, panels: 1, fetches: 4, run: tile4x32WordsAVXVNNI},
-	{rows: 5, panels: 1, fetches: 4, run: tile5x32WordsAVXVNNI},
-	{rows: 6, panels: 1, fetches: 4, run: tile6x32WordsAVXVNNI},
 }
 
 // tilesFixedWordsAVXVNNI are the tiles of rows in fixed point, and weights in int8, two k at a time.

@@ -26,10 +26,15 @@ func fixedPoint() *part {
 	return p
 }
 
-// VPDPBUSD adds to each int32 of the third operand the products of four bytes,
-// signed ones of the first and unsigned ones of the second. avo's tables do not
-// have it.
-func (p *part) VPDPBUSD(operands ...operand.Op) {
+// addFours adds to each int32 of sum the products of four bytes, signed ones of
+// right and unsigned ones of left, by VPDPBUSD, which avo's tables do not have.
+func (p *part) addFours(l level, right, left, sum reg.VecPhysical) {
+	if l.lanes == 8 {
+		p.Comment("VPDPBUSD")
+		p.code(vexVectors(implies66, opcodeAddFours, sum, left, right))
+		return
+	}
+	operands := []operand.Op{right, left, sum}
 	p.Instruction(&ir.Instruction{
 		Opcode: "VPDPBUSD", Operands: operands, Inputs: operands, Outputs: operands[2:], ISA: []string{"AVX512F", "AVX512VNNI"},
 	})

@@ -37,7 +37,15 @@ var weights = []weight{
 	{"Float32", 4, false, false, "float32", []level{avx512, avx2}},
 	{"Int8", 1, false, false, "int8", []level{avx512, avx2}},
 	{"ShiftedInt8", 1, true, false, "int8 with zero points", []level{avx512, avx2}},
-	{"Dot", 4, false, true, "int8, four k at a time, for a left operand of uint8", []level{vnni}},
+	{"Dot", 4, false, true, "int8, four k at a time, for a left operand of uint8", []level{vnni, avxVNNI}},
+}
+
+// steps is how many k a step takes.
+func (w weight) steps() int {
+	if w.dot {
+		return 4
+	}
+	return 1
 }
 
 // shape is a tile of sums that are kept in registers.
@@ -76,7 +84,7 @@ const fetchDepth = 8
 // a few tiles do.
 func (s shape) fetches(l level, w weight) []int {
 	switch lines := (s.panels*panelColumns*w.size*s.turn(l) + 63) / 64; {
-	case w.dot || l.lanes == 16 && s.panels > 1:
+	case l.lanes == 16 && (w.dot || s.panels > 1):
 		return []int{0}
 	case l.lanes == 16:
 		return []int{1}
@@ -91,7 +99,7 @@ func (s shape) fetches(l level, w weight) []int {
 	}
 }
 
-// turn is how many k a turn of the loop takes. With AVX2 what else it does than to
+// turn is how many steps a turn of the loop takes. With AVX2 what else it does than to
 // multiply and add would be a fifth of its instructions.
 func (s shape) turn(l level) int {
 	if l.lanes == 8 && s.panels == 1 {
@@ -119,8 +127,9 @@ func tiles() *part {
 			for _, s := range l.shapes() {
 				fetches := 0
 				for _, lines := range s.fetches(l, w) {
-					fetches += lines * fetchDepth / s.turn(l)
+					fetches += lines
 				}
+				fetches = fetches * fetchDepth / (s.turn(l) * w.steps())
 				fmt.Fprintf(&p.tables, "{rows: %d, panels: %d, tall: %t, fetches: %d, run: %s},\n", s.rows, s.panels, s.tall, fetches, p.tile(l, w, s))
 			}
 			fmt.Fprintf(&p.tables, "}\n\n")
@@ -265,9 +274,6 @@ func (p *part) tile(l level, w weight, s shape) string {
 			r := right[(panelIndex*vectors+vector)%len(right)]
 			m := source(panelIndex, step, vector)
 			switch {
-			case w.dot:
-				p.VMOVDQU32(m, r)
-				return r
 			case w.size == 4:
 				p.VMOVUPS(m, r)
 				return r
@@ -279,9 +285,13 @@ func (p *part) tile(l level, w weight, s shape) string {
 			p.VCVTDQ2PS(r, r)
 			return r
 		}
-		broadcast, add := p.VBROADCASTSS, p.VFMADD231PS
-		if w.dot {
-			broadcast, add = p.VPBROADCASTD, p.VPDPBUSD
+		broadcast := p.VBROADCASTSS
+		add := func(right, factor, sum reg.VecPhysical) {
+			if w.dot {
+				p.addFours(l, right, factor, sum)
+			} else {
+				p.VFMADD231PS(right, factor, sum)
+			}
 		}
 		step := func(step int) {
 			if s.panels > 1 {

@@ -133,7 +133,7 @@ func (p *part) tileFixed(s shape) string {
 				r := right[(j*vectors+v)%len(right)]
 				p.VMOVDQU32(source(j, 64*v), r)
 				for i := range s.rows {
-					p.VPDPBUSD(r, factors[i], sum(i, j, v))
+					p.addFours(vnni, r, factors[i], sum(i, j, v))
 				}
 			}
 		}
@@ -145,7 +145,7 @@ func (p *part) tileFixed(s shape) string {
 			factor := factors[i%len(factors)]
 			p.VPBROADCASTD(line(i), factor)
 			for v := range vectors {
-				p.VPDPBUSD(right[v], factor, sum(i, 0, v))
+				p.addFours(vnni, right[v], factor, sum(i, 0, v))
 			}
 		}
 		for range 2 {

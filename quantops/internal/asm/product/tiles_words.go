@@ -29,7 +29,7 @@ type wordLevel struct {
 
 var wordLevels = []wordLevel{
 	{level: avx2, mostRows: 6, halves: true},
-	{level: level{"AVXVNNI", avx2.lanes, avx2.vectors}, mostRows: 6, halves: true, fused: true},
+	{level: avxVNNI, mostRows: 6, halves: true, fused: true},
 	{level: avx512, mostRows: 12},
 }
 
@@ -40,6 +40,9 @@ func tilesWords() *part {
 	p := newPart("product_tiles_words")
 	for _, l := range wordLevels {
 		for _, fixed := range []bool{false, true} {
+			if l.fused && !fixed {
+				continue // such processors multiply bytes as they are
+			}
 			kind, doc := "Words", "16-bit integers"
 			if fixed {
 				kind, doc = "FixedWords", "fixed point"

@@ -23,7 +23,10 @@ const (
 	impliesF2
 )
 
-const opcodeAddPairs = 0x52 // VPDPWSSD
+const (
+	opcodeAddFours = 0x50 // VPDPBUSD
+	opcodeAddPairs = 0x52 // VPDPWSSD
+)
 
 // vex is the prefix for an instruction whose operands are the register to, the
 // second one in vvvv, and memory at an index and a base, or a register as base; 0

@@ -24,6 +24,7 @@ func TestEncodings(t *testing.T) {
 		{"tilestored %tmm2, 0x1080(%rdi,%r11,1)", memory(impliesF3, opcodeMove, 2, reg.RDI, reg.R11, 0x1080), "c4a27a4b941f80100000"},
 		{"tdpbusd %tmm6, %tmm4, %tmm1", registers(implies66, opcodeDotInt8, 1, 4, 6), "c4e2495ecc"},
 		{"tdpbf16ps %tmm7, %tmm5, %tmm3", registers(impliesF3, opcodeDotBF16, 3, 5, 7), "c4e2425cdd"},
+		{"{vex} vpdpbusd %ymm13, %ymm14, %ymm3", vexVectors(implies66, opcodeAddFours, reg.Y3, reg.Y14, reg.Y13), "c4c20d50dd"},
 		{"{vex} vpdpwssd %ymm13, %ymm14, %ymm3", vexVectors(implies66, opcodeAddPairs, reg.Y3, reg.Y14, reg.Y13), "c4c20d52dd"},
 		{"{vex} vpdpwssd %ymm2, %ymm5, %ymm11", vexVectors(implies66, opcodeAddPairs, reg.Y11, reg.Y5, reg.Y2), "c4625552da"},
 		{"{vex} vpdpwssd %ymm12, %ymm15, %ymm0", vexVectors(implies66, opcodeAddPairs, reg.Y0, reg.Y15, reg.Y12), "c4c20552c4"},
