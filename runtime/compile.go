@@ -158,6 +158,9 @@ func (c *compiler) graph(g *onnx.Graph, parent *scope) (*scope, error) {
 		s.fuse()
 	}
 	s.findMemos()
+	if parent == nil {
+		s.plan.forks = forksOf(s.plan.steps)
+	}
 	s.finish()
 	return s, nil
 }

@@ -95,7 +95,7 @@ func (f *fuser) laneChain(steps []*step) {
 	for _, st := range steps {
 		st.packed = true
 	}
-	last.in = in
+	last.in, last.accounts = in, true
 	last.run = func(c *ops.Call, in []tensor.Value) ([]tensor.Value, error) {
 		x, ok := in[0].(*tensor.Tensor)
 		if !ok {

@@ -1,6 +1,7 @@
 package runtime
 
 import (
+	"sync"
 	"testing"
 
 	"github.com/onnx-tinyq/onnx-tinyq/onnx"
@@ -21,10 +22,13 @@ func TestShapesAreComputedOnce(t *testing.T) {
 	in := []*onnx.Value{value("x", floatType(-1, -1, -1)), value("counts", typed(onnx.Int64, 1))}
 	s := overwriting(t, modelOf(17, graphOf(in, "minusx,mask,size,data,target", nodes, initializers...)))
 	calls := map[string]int{}
+	var counting sync.Mutex // of branches that run side by side
 	for _, st := range s.plan.steps {
 		run := st.run
 		st.run = func(c *ops.Call, in []tensor.Value) ([]tensor.Value, error) {
+			counting.Lock()
 			calls[st.node.OpType]++
+			counting.Unlock()
 			return run(c, in)
 		}
 	}

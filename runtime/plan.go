@@ -18,6 +18,7 @@ type plan struct {
 	inputs   []int          // slots of the graph's inputs, absent: not used
 	captures []capture
 	steps    []*step
+	forks    []fork // of the steps; of a body none, as its frame is new in every run
 	outputs  []int
 	names    []string // of the outputs
 	memos    int      // how many steps have one
@@ -40,6 +41,8 @@ type step struct {
 	laid    *ops.LaidProduct
 	softmax *maskedSoftmax
 	packed  bool // another step does the step's work as well, or this one that of others
+	// accounts says that the kernel itself keeps account of what it takes of memory.
+	accounts bool
 }
 
 // frame holds the values of one run of a plan, by slot.
@@ -49,6 +52,8 @@ type frame struct {
 	operands []tensor.Value // of the step at hand
 	charged  []int64        // bytes that the values of steps count for; nil: none yet
 	memos    []memo         // of the runs before; nil in a body
+	forks    []forkState    // of the runs before; nil where steps run one by one
+	made     int            // bytes of all steps' results
 }
 
 func (p *plan) newFrame() *frame {
@@ -85,11 +90,20 @@ func (p *plan) run(c *ops.Call, in []tensor.Value, f *frame) ([]tensor.Value, er
 		}
 	}
 	call := &ops.Call{Context: c.Context, Workers: c.Workers, Memory: c.Memory, Left: c.Left, Frame: f}
-	for _, st := range p.steps {
+	for i, forks := 0, 0; i < len(p.steps); {
 		if c.Context.Err() != nil {
 			return nil, context.Cause(c.Context)
 		}
-		if err := p.step(st, call, f); err != nil {
+		var err error
+		if forks < len(f.forks) && p.forks[forks].first == i {
+			fork := &p.forks[forks]
+			err = p.fork(fork, &f.forks[forks], call, f)
+			i, forks = fork.end, forks+1
+		} else {
+			err = p.step(p.steps[i], call, f)
+			i++
+		}
+		if err != nil {
 			return nil, err
 		}
 	}
@@ -103,14 +117,7 @@ func (p *plan) run(c *ops.Call, in []tensor.Value, f *frame) ([]tensor.Value, er
 }
 
 func (p *plan) step(st *step, call *ops.Call, f *frame) error {
-	operands := f.operands[:0]
-	for _, slot := range st.in {
-		if slot == absent {
-			operands = append(operands, nil)
-			continue
-		}
-		operands = append(operands, f.values[slot])
-	}
+	operands := f.gather(st, f.operands)
 	f.operands = operands
 	taken := call.Memory.Begin()
 	results, known := f.recall(st, operands)
@@ -122,29 +129,61 @@ func (p *plan) step(st *step, call *ops.Call, f *frame) error {
 		f.remember(st, operands, results, call.Memory)
 	}
 	for i, slot := range st.out {
-		if slot == absent {
-			continue
+		if slot != absent {
+			f.values[slot] = results[i]
 		}
-		f.values[slot] = results[i]
-		if err := f.charge(call.Left, slot, results[i]); err != nil {
-			return &NodeError{Node: st.node, Operands: describeAll(operands), Err: err}
-		}
-		f.blocks[slot] = call.Memory.Hold(results[i])
-		if p.session.observe != nil {
-			p.session.observe(st.node, st.node.Outputs[i], results[i])
-		}
+	}
+	if err := p.hold(st, call, f); err != nil {
+		return err
 	}
 	if p.session.trace != nil {
 		p.session.trace(st.node, slices.Clone(operands), results) // which it may keep
 	}
 	call.Memory.End(taken)
+	f.release(st, call)
+	return nil
+}
+
+// gather brings a step's operands together, in the place of those of another.
+func (f *frame) gather(st *step, operands []tensor.Value) []tensor.Value {
+	operands = operands[:0]
+	for _, slot := range st.in {
+		if slot == absent {
+			operands = append(operands, nil)
+			continue
+		}
+		operands = append(operands, f.values[slot])
+	}
+	return operands
+}
+
+// hold keeps a step's results, which are in their slots, for those who read them.
+func (p *plan) hold(st *step, call *ops.Call, f *frame) error {
+	for i, slot := range st.out {
+		if slot == absent {
+			continue
+		}
+		v := f.values[slot]
+		if err := f.charge(call.Left, slot, v); err != nil {
+			return &NodeError{Node: st.node, Operands: describeAll(f.operands), Err: err}
+		}
+		f.made += bytesOf(v)
+		f.blocks[slot] = call.Memory.Hold(v)
+		if p.session.observe != nil {
+			p.session.observe(st.node, st.node.Outputs[i], v)
+		}
+	}
+	return nil
+}
+
+// release lets go of what no later step reads.
+func (f *frame) release(st *step, call *ops.Call) {
 	for _, slot := range st.free {
 		f.values[slot] = nil
 		f.refund(call.Left, slot)
 		call.Memory.Release(f.blocks[slot])
 		f.blocks[slot] = nil
 	}
-	return nil
 }
 
 // call runs a step's kernel. Shapes that no kernel thought of can make one run

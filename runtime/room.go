@@ -30,6 +30,9 @@ func (s *Session) enter() *room {
 		r = &room{frame: s.plan.newFrame(), workers: quantops.NewWorkers(s.threads)}
 		r.frame.memos = make([]memo, s.plan.memos)
 		if s.observe == nil && s.trace == nil {
+			if s.threads > 1 {
+				r.frame.forks = s.plan.newForkStates()
+			}
 			r.memory = &ops.Memory{Overwrite: s.overwrite}
 		}
 	}
@@ -54,6 +57,9 @@ func (s *Session) leave(r *room) {
 	clear(r.frame.blocks)
 	clear(r.frame.charged)
 	clear(r.frame.operands[:cap(r.frame.operands)])
+	for i := range r.frame.forks {
+		r.frame.forks[i].rest()
+	}
 	r.memory.Rest()
 	s.resting.Lock()
 	defer s.resting.Unlock()
