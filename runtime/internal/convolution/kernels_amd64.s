@@ -2852,6 +2852,41 @@ row:
 	JNZ          gated
 
 plain:
+	CMPQ        R8, $0x40
+	JL          plainRest
+	VMOVUPS     (R9), Z3
+	VMOVAPS     Z10, Z7
+	VFMADD213PS Z11, Z3, Z7
+	VMAXPS      Z7, Z12, Z7
+	VMINPS      Z7, Z13, Z7
+	VFMADD213PS Z15, Z14, Z7
+	VMOVUPS     Z7, (R9)
+	VMOVUPS     64(R9), Z4
+	VMOVAPS     Z10, Z8
+	VFMADD213PS Z11, Z4, Z8
+	VMAXPS      Z8, Z12, Z8
+	VMINPS      Z8, Z13, Z8
+	VFMADD213PS Z15, Z14, Z8
+	VMOVUPS     Z8, 64(R9)
+	VMOVUPS     128(R9), Z5
+	VMOVAPS     Z10, Z9
+	VFMADD213PS Z11, Z5, Z9
+	VMAXPS      Z9, Z12, Z9
+	VMINPS      Z9, Z13, Z9
+	VFMADD213PS Z15, Z14, Z9
+	VMOVUPS     Z9, 128(R9)
+	VMOVUPS     192(R9), Z6
+	VMOVAPS     Z10, Z0
+	VFMADD213PS Z11, Z6, Z0
+	VMAXPS      Z0, Z12, Z0
+	VMINPS      Z0, Z13, Z0
+	VFMADD213PS Z15, Z14, Z0
+	VMOVUPS     Z0, 192(R9)
+	ADDQ        $0x00000100, R9
+	SUBQ        $0x40, R8
+	JMP         plain
+
+plainRest:
 	CMPQ  R8, $0x10
 	JGE   plainVector
 	TESTQ R8, R8
@@ -2870,9 +2905,48 @@ plainVector:
 	VMOVUPS     Z1, K1, (R9)
 	ADDQ        $0x40, R9
 	SUBQ        $0x10, R8
-	JMP         plain
+	JMP         plainRest
 
 gated:
+	CMPQ        R8, $0x40
+	JL          gatedRest
+	VMOVUPS     (R9), Z3
+	VMOVAPS     Z10, Z7
+	VFMADD213PS Z11, Z3, Z7
+	VMAXPS      Z7, Z12, Z7
+	VMINPS      Z7, Z13, Z7
+	VMULPS      Z3, Z7, Z7
+	VFMADD213PS Z15, Z14, Z7
+	VMOVUPS     Z7, (R9)
+	VMOVUPS     64(R9), Z4
+	VMOVAPS     Z10, Z8
+	VFMADD213PS Z11, Z4, Z8
+	VMAXPS      Z8, Z12, Z8
+	VMINPS      Z8, Z13, Z8
+	VMULPS      Z4, Z8, Z8
+	VFMADD213PS Z15, Z14, Z8
+	VMOVUPS     Z8, 64(R9)
+	VMOVUPS     128(R9), Z5
+	VMOVAPS     Z10, Z9
+	VFMADD213PS Z11, Z5, Z9
+	VMAXPS      Z9, Z12, Z9
+	VMINPS      Z9, Z13, Z9
+	VMULPS      Z5, Z9, Z9
+	VFMADD213PS Z15, Z14, Z9
+	VMOVUPS     Z9, 128(R9)
+	VMOVUPS     192(R9), Z6
+	VMOVAPS     Z10, Z0
+	VFMADD213PS Z11, Z6, Z0
+	VMAXPS      Z0, Z12, Z0
+	VMINPS      Z0, Z13, Z0
+	VMULPS      Z6, Z0, Z0
+	VFMADD213PS Z15, Z14, Z0
+	VMOVUPS     Z0, 192(R9)
+	ADDQ        $0x00000100, R9
+	SUBQ        $0x40, R8
+	JMP         gated
+
+gatedRest:
 	CMPQ  R8, $0x10
 	JGE   gatedVector
 	TESTQ R8, R8
@@ -2892,7 +2966,7 @@ gatedVector:
 	VMOVUPS     Z1, K1, (R9)
 	ADDQ        $0x40, R9
 	SUBQ        $0x10, R8
-	JMP         gated
+	JMP         gatedRest
 
 next:
 	LEAQ (AX)(SI*4), AX
@@ -2926,6 +3000,41 @@ row:
 	JNZ          gated
 
 plain:
+	CMPQ        R8, $0x20
+	JL          plainRest
+	VMOVUPS     (R9), Y3
+	VMOVAPS     Y10, Y7
+	VFMADD213PS Y11, Y3, Y7
+	VMAXPS      Y7, Y12, Y7
+	VMINPS      Y7, Y13, Y7
+	VFMADD213PS Y15, Y14, Y7
+	VMOVUPS     Y7, (R9)
+	VMOVUPS     32(R9), Y4
+	VMOVAPS     Y10, Y8
+	VFMADD213PS Y11, Y4, Y8
+	VMAXPS      Y8, Y12, Y8
+	VMINPS      Y8, Y13, Y8
+	VFMADD213PS Y15, Y14, Y8
+	VMOVUPS     Y8, 32(R9)
+	VMOVUPS     64(R9), Y5
+	VMOVAPS     Y10, Y9
+	VFMADD213PS Y11, Y5, Y9
+	VMAXPS      Y9, Y12, Y9
+	VMINPS      Y9, Y13, Y9
+	VFMADD213PS Y15, Y14, Y9
+	VMOVUPS     Y9, 64(R9)
+	VMOVUPS     96(R9), Y6
+	VMOVAPS     Y10, Y0
+	VFMADD213PS Y11, Y6, Y0
+	VMAXPS      Y0, Y12, Y0
+	VMINPS      Y0, Y13, Y0
+	VFMADD213PS Y15, Y14, Y0
+	VMOVUPS     Y0, 96(R9)
+	ADDQ        $0x00000080, R9
+	SUBQ        $0x20, R8
+	JMP         plain
+
+plainRest:
 	CMPQ         R8, $0x08
 	JGE          plainVector
 	TESTQ        R8, R8
@@ -2971,9 +3080,48 @@ plainRest1:
 plainStored:
 	ADDQ $0x20, R9
 	SUBQ $0x08, R8
-	JMP  plain
+	JMP  plainRest
 
 gated:
+	CMPQ        R8, $0x20
+	JL          gatedRest
+	VMOVUPS     (R9), Y3
+	VMOVAPS     Y10, Y7
+	VFMADD213PS Y11, Y3, Y7
+	VMAXPS      Y7, Y12, Y7
+	VMINPS      Y7, Y13, Y7
+	VMULPS      Y3, Y7, Y7
+	VFMADD213PS Y15, Y14, Y7
+	VMOVUPS     Y7, (R9)
+	VMOVUPS     32(R9), Y4
+	VMOVAPS     Y10, Y8
+	VFMADD213PS Y11, Y4, Y8
+	VMAXPS      Y8, Y12, Y8
+	VMINPS      Y8, Y13, Y8
+	VMULPS      Y4, Y8, Y8
+	VFMADD213PS Y15, Y14, Y8
+	VMOVUPS     Y8, 32(R9)
+	VMOVUPS     64(R9), Y5
+	VMOVAPS     Y10, Y9
+	VFMADD213PS Y11, Y5, Y9
+	VMAXPS      Y9, Y12, Y9
+	VMINPS      Y9, Y13, Y9
+	VMULPS      Y5, Y9, Y9
+	VFMADD213PS Y15, Y14, Y9
+	VMOVUPS     Y9, 64(R9)
+	VMOVUPS     96(R9), Y6
+	VMOVAPS     Y10, Y0
+	VFMADD213PS Y11, Y6, Y0
+	VMAXPS      Y0, Y12, Y0
+	VMINPS      Y0, Y13, Y0
+	VMULPS      Y6, Y0, Y0
+	VFMADD213PS Y15, Y14, Y0
+	VMOVUPS     Y0, 96(R9)
+	ADDQ        $0x00000080, R9
+	SUBQ        $0x20, R8
+	JMP         gated
+
+gatedRest:
 	CMPQ         R8, $0x08
 	JGE          gatedVector
 	TESTQ        R8, R8
@@ -3020,7 +3168,7 @@ gatedRest1:
 gatedStored:
 	ADDQ $0x20, R9
 	SUBQ $0x08, R8
-	JMP  gated
+	JMP  gatedRest
 
 next:
 	LEAQ (AX)(SI*4), AX

@@ -272,7 +272,7 @@ func TestRamp(t *testing.T) {
 	}
 	eachKernels(t, func(t *testing.T, k *kernels, r *rand.Rand) {
 		for name, function := range functions {
-			for n := 1; n < 70; n++ {
+			for n := 1; n < 150; n++ {
 				rows, stride := 1+r.IntN(4), n+r.IntN(3)
 				all, data := guarded(r, (rows-1)*stride+n)
 				for i := range data {

@@ -203,7 +203,18 @@ func intoLanes(to []float32, images *[lanes][]float32) {
 // outOfLanes writes images of n elements after each other, as many as to has room
 // for.
 func outOfLanes(to, from []float32, n int) {
-	for i := range len(to) / n {
+	images := len(to) / n
+	i := 0
+	for ; i+8 <= images; i += 8 { // which are read where they lie together
+		image := func(j int) []float32 { return to[(i+j)*n:][:n] }
+		a, b, c, d, e, f, g, h := image(0), image(1), image(2), image(3), image(4), image(5), image(6), image(7)
+		for k := range n {
+			line := from[k*lanes+i:][:8]
+			a[k], b[k], c[k], d[k] = line[0], line[1], line[2], line[3]
+			e[k], f[k], g[k], h[k] = line[4], line[5], line[6], line[7]
+		}
+	}
+	for ; i < images; i++ {
 		image := to[i*n:][:n]
 		for k := range image {
 			image[k] = from[k*lanes+i]

@@ -115,6 +115,9 @@ func gatherPatternAVX512() {
 
 const rampSignature = "func(dst *float32, stride int, rows int, n int, numbers *[6]float32, step int, gate int)"
 
+// rampAtOnce is how many vectors of a row a turn of ramp's loop takes.
+const rampAtOnce = 4
+
 // ramp writes the loop over rows; the operands of the maximum and the minimum
 // stand so that a NaN is kept.
 func ramp(registers []VecPhysical, lanes int, masked func(n GPVirtual), load func(m Mem), store func(name string, n GPVirtual, m Mem), whole func()) {
@@ -122,6 +125,16 @@ func ramp(registers []VecPhysical, lanes int, masked func(n GPVirtual), load fun
 	stride, step := loadArgument("stride"), loadArgument("step")
 	x, y := registers[0], registers[1]
 	alpha, beta, low, high, scale, offset := registers[10], registers[11], registers[12], registers[13], registers[14], registers[15]
+	apply := func(x, y VecPhysical, gated bool) {
+		VMOVAPS(alpha, y)
+		VFMADD213PS(beta, x, y)
+		VMAXPS(y, low, y)
+		VMINPS(y, high, y)
+		if gated {
+			VMULPS(x, y, y)
+		}
+		VFMADD213PS(offset, scale, y)
+	}
 	n, to := GP64(), GP64()
 	Label("row")
 	for i, r := range []VecPhysical{alpha, beta, low, high, scale, offset} {
@@ -135,6 +148,18 @@ func ramp(registers []VecPhysical, lanes int, masked func(n GPVirtual), load fun
 	for _, gated := range []bool{false, true} {
 		name := map[bool]string{false: "plain", true: "gated"}[gated]
 		Label(name)
+		CMPQ(n, U8(rampAtOnce*lanes))
+		JL(LabelRef(name + "Rest"))
+		for i := range rampAtOnce {
+			x, y, m := registers[3+i], append(registers[7:10:10], registers[0])[i], Mem{Base: to, Disp: 4 * lanes * i}
+			VMOVUPS(m, x)
+			apply(x, y, gated)
+			VMOVUPS(y, m)
+		}
+		ADDQ(U32(4*rampAtOnce*lanes), to)
+		SUBQ(U8(rampAtOnce*lanes), n)
+		JMP(LabelRef(name))
+		Label(name + "Rest")
 		CMPQ(n, U8(lanes))
 		JGE(LabelRef(name + "Vector"))
 		TESTQ(n, n)
@@ -142,18 +167,11 @@ func ramp(registers []VecPhysical, lanes int, masked func(n GPVirtual), load fun
 		masked(n)
 		Label(name + "Vector")
 		load(Mem{Base: to})
-		VMOVAPS(alpha, y)
-		VFMADD213PS(beta, x, y)
-		VMAXPS(y, low, y)
-		VMINPS(y, high, y)
-		if gated {
-			VMULPS(x, y, y)
-		}
-		VFMADD213PS(offset, scale, y)
+		apply(x, y, gated)
 		store(name, n, Mem{Base: to})
 		ADDQ(U8(4*lanes), to)
 		SUBQ(U8(lanes), n)
-		JMP(LabelRef(name))
+		JMP(LabelRef(name + "Rest"))
 	}
 	Label("next")
 	LEAQ(Mem{Base: dst, Index: stride, Scale: 4}, dst)
