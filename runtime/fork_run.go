@@ -1,6 +1,7 @@
 package runtime
 
 import (
+	"context"
 	"math"
 	"time"
 
@@ -22,11 +23,14 @@ const forkBytes = 4 << 20
 
 // forkState is what a frame knows of a fork.
 type forkState struct {
-	runs     int
-	best     [2]time.Duration // one after another, and side by side
-	bytes    int              // of the results, when they were last counted
-	branches []branchCall
+	runs            int
+	inOrder, beside time.Duration // the shortest of the trials
+	bytes           int           // of the results of the last run
+	branches        []branchCall
 }
+
+// never is how long a way takes that was not tried, or cannot be gone.
+const never = time.Duration(math.MaxInt64)
 
 // branchCall is what a branch runs in.
 type branchCall struct {
@@ -45,73 +49,71 @@ func (p *plan) newForkStates() []forkState {
 	return states
 }
 
-// fork runs the steps of a fork.
-func (p *plan) fork(fork *fork, state *forkState, call *ops.Call, f *frame) error {
-	trial := state.runs % forkPeriod
-	state.runs++
+// choose says whether the branches run side by side this time, and whether the
+// time that it takes is to be noted.
+func (s *forkState) choose() (beside, timed bool) {
+	trial := s.runs % forkPeriod
+	s.runs++
 	if trial == 0 {
-		state.best = [2]time.Duration{math.MaxInt64, math.MaxInt64}
+		s.inOrder, s.beside = never, never
 	}
-	way := trial % 2
-	if trial >= forkTrials {
-		if way = 0; state.best[1] < state.best[0] {
-			way = 1
-		}
+	if timed = trial < forkTrials; timed {
+		beside = trial%2 == 1
+	} else {
+		beside = s.beside < s.inOrder
 	}
-	if way == 1 && state.bytes > forkBytes {
-		way = 0
-	}
-	var begin time.Time
-	if trial < forkTrials {
-		begin = time.Now()
-	}
-	if way == 1 {
-		taken := call.Memory.Begin()
-		if !p.sideBySide(fork, state, call, f) {
-			call.Memory.End(taken)
-			return p.oneByOne(fork, state, call, f) // which says what is wrong, if something is
-		}
-		if err := p.settle(fork, call, f); err != nil {
-			return err
-		}
-		call.Memory.End(taken)
-	} else if err := p.oneByOne(fork, state, call, f); err != nil {
-		return err
-	}
-	if trial < forkTrials {
-		state.best[way] = min(state.best[way], time.Since(begin))
-	}
-	return nil
+	return beside && s.bytes <= forkBytes, timed
 }
 
-// oneByOne runs the steps in their order.
-func (p *plan) oneByOne(fork *fork, state *forkState, call *ops.Call, f *frame) error {
-	before := f.made
-	for _, st := range p.steps[fork.first:fork.end] {
-		if err := p.step(st, call, f); err != nil {
+// fork runs the steps of a fork.
+func (p *plan) fork(fork *fork, state *forkState, call *ops.Call, f *frame) error {
+	beside, timed := state.choose()
+	begin, before := time.Now(), f.made
+	if beside {
+		var err error
+		if beside, err = p.sideBySide(fork, state, call, f); err != nil {
+			return err
+		}
+		if !beside {
+			state.beside, timed = never, false
+		}
+	}
+	if !beside {
+		if err := p.inOrder(fork, call, f); err != nil {
 			return err
 		}
 	}
 	state.bytes = f.made - before
-	return nil
-}
-
-// settle does for the results of all branches what step does for each step's.
-func (p *plan) settle(fork *fork, call *ops.Call, f *frame) error {
-	for _, st := range p.steps[fork.first:fork.end] {
-		f.operands = f.gather(st, f.operands)
-		if err := p.hold(st, call, f); err != nil {
-			return err
-		}
-		f.release(st, call)
+	switch elapsed := time.Since(begin); {
+	case !timed:
+	case beside:
+		state.beside = min(state.beside, elapsed)
+	default:
+		state.inOrder = min(state.inOrder, elapsed)
 	}
 	return nil
 }
 
-// sideBySide has the branches' results made. It changes nothing else, so that the
-// steps may run again: which is to be if it says false, as a step has failed or is
-// one whose remembered results are those of other shapes.
-func (p *plan) sideBySide(fork *fork, state *forkState, call *ops.Call, f *frame) bool {
+// inOrder runs the steps one after another.
+func (p *plan) inOrder(fork *fork, call *ops.Call, f *frame) error {
+	for _, st := range p.steps[fork.first:fork.end] {
+		if call.Context.Err() != nil {
+			return context.Cause(call.Context)
+		}
+		if err := p.step(st, call, f); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// sideBySide runs the branches side by side. It says false, and has changed
+// nothing but what the steps give, where they are to run again in order: because
+// one has failed, of which that gives the error, or is one whose remembered results
+// are those of other shapes.
+func (p *plan) sideBySide(fork *fork, state *forkState, call *ops.Call, f *frame) (bool, error) {
+	taken := call.Memory.Begin()
+	defer call.Memory.End(taken)
 	for i := range state.branches {
 		b := &state.branches[i]
 		b.failed = false
@@ -124,17 +126,29 @@ func (p *plan) sideBySide(fork *fork, state *forkState, call *ops.Call, f *frame
 	call.Workers.Each(len(fork.branches), func(i int) {
 		b := &state.branches[i]
 		for _, st := range fork.branches[i] {
-			if b.failed = b.failed || !b.run(st, f); b.failed {
+			if b.failed = !b.run(st, f); b.failed {
 				return
 			}
 		}
 	})
 	for i := range state.branches {
 		if state.branches[i].failed {
-			return false
+			return false, nil
 		}
 	}
-	return true
+	return true, p.settle(fork, call, f)
+}
+
+// settle does for the results of all branches what step does for each step's.
+func (p *plan) settle(fork *fork, call *ops.Call, f *frame) error {
+	for _, st := range p.steps[fork.first:fork.end] {
+		f.operands = f.gather(st, f.operands)
+		if err := p.hold(st, call, f); err != nil {
+			return err
+		}
+		f.release(st, call)
+	}
+	return nil
 }
 
 // run runs one step of a branch.

@@ -2,7 +2,6 @@ package runtime
 
 import (
 	"fmt"
-	"math"
 	"math/rand/v2"
 	"strings"
 	"testing"
@@ -151,7 +150,7 @@ func branching(t testing.TB, branches, length, width int) *onnx.Model {
 func besides(s *Session) (count int) {
 	for _, r := range s.rooms {
 		for _, f := range r.frame.forks {
-			if f.best[1] < math.MaxInt64 {
+			if f.runs > 0 && f.beside < never {
 				count++
 			}
 		}
