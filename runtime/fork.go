@@ -69,7 +69,7 @@ func (f *forkFinder) working() (count int) {
 // at its beginning or is a new one, so that it is to be tried again.
 func (f *forkFinder) take(i int) bool {
 	st := f.steps[i]
-	if !st.forks() {
+	if !st.branchable() {
 		f.emit(i)
 		f.restart(i + 1)
 		return true
@@ -168,9 +168,9 @@ func (f *forkFinder) emit(end int) {
 	f.forks = append(f.forks, made)
 }
 
-// forks says whether a step may be one of a branch: not if it runs graphs of its
+// branchable says whether a step may be one of a branch: not if it runs graphs of its
 // own, keeps account of memory itself, or draws random numbers, which come in the
 // order of the steps.
-func (st *step) forks() bool {
+func (st *step) branchable() bool {
 	return len(st.node.Bodies()) == 0 && len(st.captured) == 0 && !st.accounts && deterministic(st.node)
 }

@@ -77,7 +77,7 @@ func main() {
 	if len(os.Args) != 2 {
 		log.Fatal("usage: product FOLDER")
 	}
-	for _, p := range []*part{tiles(), finishes(), transposes(), fixedPoint(), tilesFixed(), tilesWords(), dynamics(), amx(), pieces()} {
+	for _, p := range []*part{floatTiles(), byteTiles(), finishes(), transposes(), fixedPoint(), tilesFixed(), tilesWords(), dynamics(), amx(), pieces()} {
 		if err := p.write(os.Args[1]); err != nil {
 			log.Fatalf("%s: %v", p.name, err)
 		}

@@ -33,10 +33,13 @@ type weight struct {
 	levels []level
 }
 
-var weights = []weight{
+var floatWeights = []weight{
 	{"Float32", 4, false, false, "float32", []level{avx512, avx2}},
 	{"Int8", 1, false, false, "int8", []level{avx512, avx2}},
 	{"ShiftedInt8", 1, true, false, "int8 with zero points", []level{avx512, avx2}},
+}
+
+var byteWeights = []weight{
 	{"Dot", 4, false, true, "int8, four k at a time, for a left operand of uint8", []level{vnni, avxVNNI}},
 }
 
@@ -117,9 +120,23 @@ func (s shape) passes(l level) int {
 	return 1
 }
 
-// tiles makes the inner loops of the products.
-func tiles() *part {
+// floatTiles makes the inner loops of the products of floats.
+func floatTiles() *part {
 	p := newPart("product_tiles")
+	p.tiles(floatWeights)
+	p.widenPanel()
+	return p
+}
+
+// byteTiles makes the inner loops of the products of bytes.
+func byteTiles() *part {
+	p := newPart("product_tiles_bytes")
+	p.tiles(byteWeights)
+	return p
+}
+
+// tiles makes the inner loops of products, and tables of them.
+func (p *part) tiles(weights []weight) {
 	for _, w := range weights {
 		for _, l := range w.levels {
 			table := fmt.Sprintf("tiles%s%s", w.name, l.name)
@@ -135,8 +152,6 @@ func tiles() *part {
 			fmt.Fprintf(&p.tables, "}\n\n")
 		}
 	}
-	p.widenPanel()
-	return p
 }
 
 // widenPanel makes what converts a panel of int8 for the tiles of float32.
