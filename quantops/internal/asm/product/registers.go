@@ -31,6 +31,15 @@ var (
 	}}
 )
 
+// mostRows is of how many rows the registers hold the sums with a panel, or with
+// AVX2 with half of one.
+func (l level) mostRows() int {
+	if l.lanes == 8 {
+		return 6
+	}
+	return 12
+}
+
 // low is a vector register's low 128 bits.
 func low(i int) reg.VecPhysical {
 	return []reg.VecPhysical{

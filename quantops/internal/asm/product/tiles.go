@@ -62,9 +62,9 @@ type shape struct {
 // there are few rows several panels are gone through at once.
 func (l level) shapes() []shape {
 	var list []shape
-	most, wide := 12, map[int]int{1: 4, 2: 4, 3: 2, 4: 2, 5: 2, 6: 2}
+	most, wide := l.mostRows(), map[int]int{1: 4, 2: 4, 3: 2, 4: 2, 5: 2, 6: 2}
 	if l.lanes == 8 {
-		most, wide = 6, map[int]int{1: 2}
+		wide = map[int]int{1: 2}
 	}
 	for rows := 1; rows <= most; rows++ {
 		list = append(list, shape{rows: rows, panels: 1})
@@ -152,32 +152,6 @@ func (p *part) tiles(weights []weight) {
 			fmt.Fprintf(&p.tables, "}\n\n")
 		}
 	}
-}
-
-// widenPanel makes what converts a panel of int8 for the tiles of float32.
-func (p *part) widenPanel() {
-	name := "widenPanelAVX512"
-	p.function(name, "tile", name+" converts k rows of a panel of int8 to float32.")
-	dst, src, k := reg.RDI, reg.RSI, reg.RCX
-	p.MOVQ(operand.NewParamAddr("t", 0), reg.RAX)
-	p.MOVQ(at(reg.RAX, tileSums), dst)
-	p.MOVQ(at(reg.RAX, tileB), src)
-	p.MOVQ(at(reg.RAX, tileK), k)
-	p.TESTQ(k, k)
-	p.JZ(operand.LabelRef("done"))
-	p.Label("next")
-	for i, z := range avx512.vectors[:2] {
-		p.VPMOVSXBD(at(src, 16*i), z)
-		p.VCVTDQ2PS(z, z)
-		p.VMOVUPS(z, at(dst, 64*i))
-	}
-	p.ADDQ(operand.Imm(panelColumns), src)
-	p.ADDQ(operand.U32(4*panelColumns), dst)
-	p.DECQ(k)
-	p.JNZ(operand.LabelRef("next"))
-	p.Label("done")
-	p.VZEROUPPER()
-	p.RET()
 }
 
 // tile makes the loop over k for some rows of the left operand and some panels

@@ -22,16 +22,10 @@ const (
 // wordLevel is an instruction set with which 16-bit integers are multiplied.
 type wordLevel struct {
 	level
-	mostRows int
-	halves   bool // more than two rows take half a panel after the other
-	fused    bool // a product of pairs and its addition are one instruction
+	fused bool // a product of pairs and its addition are one instruction
 }
 
-var wordLevels = []wordLevel{
-	{level: avx2, mostRows: 6, halves: true},
-	{level: avxVNNI, mostRows: 6, halves: true, fused: true},
-	{level: avx512, mostRows: 12},
-}
+var wordLevels = []wordLevel{{avx2, false}, {avxVNNI, true}, {avx512, false}}
 
 // tilesWords makes the inner loops for left operands of 16 bits, for processors
 // whose products of bytes, if they have them in vectors as long, have sums of 16
@@ -49,7 +43,7 @@ func tilesWords() *part {
 			}
 			kind += l.name
 			fmt.Fprintf(&p.tables, "// tiles%s are the tiles of rows in %s, and weights in int8, two k at a time.\nvar tiles%s = []tileKernel{\n", kind, doc, kind)
-			for rows := 1; rows <= l.mostRows; rows++ {
+			for rows := 1; rows <= l.mostRows(); rows++ {
 				name := fmt.Sprintf("tile%dx%d%s", rows, panelColumns, kind)
 				p.function(name, "tile", fmt.Sprintf("%s sums %d rows in %s times %d columns of int8.", name, rows, doc, panelColumns))
 				p.tileWords(l, rows, fixed)
@@ -78,10 +72,7 @@ func (p *part) addPairs(l wordLevel, a, b, product, sum reg.VecPhysical) {
 // are of one block at a time, become float32 at its end, times the block's scale,
 // and are added to the sums in memory.
 func (p *part) tileWords(l wordLevel, rows int, fixed bool) {
-	passes := 1
-	if l.halves && rows > 2 {
-		passes = 2
-	}
+	passes := shape{rows: rows, panels: 1}.passes(l.level)
 	vectors := panelColumns / l.lanes / passes // of a panel's row that are in hand at once
 	vectorBytes := 4 * l.lanes
 	sum := func(row, vector int) reg.VecPhysical { return l.vectors[row*vectors+vector] }
