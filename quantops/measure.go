@@ -36,10 +36,11 @@ type Measurement struct {
 	claimed  atomic.Int64  // bands that somebody has begun
 	finished chan struct{} // closed when scales and err are there
 
-	mu        sync.Mutex
-	low, high []int32 // keys, of each scale: [blocks][columns] or [rows][blocks]
-	swept     int64   // bands
-	closed    bool
+	mu     sync.Mutex
+	low    []extremeLow // of each scale: [blocks][columns] or [rows][blocks]
+	high   []extremeHigh
+	swept  int64 // bands
+	closed bool
 
 	scales *Scales
 	err    error
@@ -70,7 +71,8 @@ var errAbandoned = errors.New("the weights could not be read to their end")
 func (m *Measurement) work() {
 	bands := m.units.bands()
 	s := &sweep{}
-	var low, high []int32
+	var low []extremeLow
+	var high []extremeHigh
 	swept := int64(0)
 	completed := false
 	defer func() {
@@ -95,7 +97,7 @@ func (m *Measurement) work() {
 		if swept == 0 {
 			low, high = m.extremes()
 			if m.units.shared {
-				low, high = make([]int32, len(low)), make([]int32, len(high))
+				low, high = make([]extremeLow, len(low)), make([]extremeHigh, len(high))
 			}
 		}
 		bytes := m.units.sweep(s, m.level, band, low, high)
@@ -111,22 +113,22 @@ func (m *Measurement) work() {
 }
 
 // extremes are those that all goroutines widen.
-func (m *Measurement) extremes() (low, high []int32) {
+func (m *Measurement) extremes() ([]extremeLow, []extremeHigh) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.low == nil {
 		channels, blocks := m.w.shape()
-		m.low, m.high = make([]int32, channels*blocks), make([]int32, channels*blocks)
+		m.low, m.high = make([]extremeLow, channels*blocks), make([]extremeHigh, channels*blocks)
 	}
 	return m.low, m.high
 }
 
 // fold widens the extremes by those that one goroutine has found.
-func (m *Measurement) fold(low, high []int32) {
+func (m *Measurement) fold(low []extremeLow, high []extremeHigh) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for i := range low {
-		m.low[i] = min(m.low[i], low[i])
+		m.low[i] = max(m.low[i], low[i])
 		m.high[i] = max(m.high[i], high[i])
 	}
 }
@@ -135,7 +137,7 @@ func (m *Measurement) fold(low, high []int32) {
 func (m *Measurement) conclude() {
 	w := m.w
 	for i := range m.low {
-		if !finiteKeys(m.low[i], m.high[i]) {
+		if !m.low[i].finite() || !m.high[i].finite() {
 			m.err = w.findNonfinite()
 			return
 		}
@@ -157,18 +159,18 @@ func (m *Measurement) conclude() {
 			if w.Axis == AlongColumns {
 				at = block*channels + channel
 			}
-			s.set(channel*channelStep+block*blockStep, unkey(m.low[at]), unkey(m.high[at]))
+			s.set(channel*channelStep+block*blockStep, m.low[at].float(), m.high[at].float())
 		}
 	}
 	if m.level != sweepGeneric {
-		s.reciprocals = reciprocalsOf(s.Values, asFloats(m.high))
+		s.over, s.under = around(s.Values, asFloats(m.high), make([]float32, len(m.high)))
 	}
 	m.scales, m.low, m.high = s, nil, nil
 }
 
-// asFloats is the memory of keys, for floats.
-func asFloats(keys []int32) []float32 {
-	return unsafe.Slice((*float32)(unsafe.Pointer(unsafe.SliceData(keys))), len(keys))
+// asFloats is the memory of extremes, for floats.
+func asFloats[E extremeLow | extremeHigh](extremes []E) []float32 {
+	return unsafe.Slice((*float32)(unsafe.Pointer(unsafe.SliceData(extremes))), len(extremes))
 }
 
 // findNonfinite names the first weight that is NaN or infinite as float32.

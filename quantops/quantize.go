@@ -1,14 +1,13 @@
 package quantops
 
+import "unsafe"
+
 // Quantize writes the quantized weights, one a byte, in the order of Data, or
 // with Flip transposed. dst is as long as there are weights, and s was measured
 // on them.
 //
 //	q = clamp(roundHalfEven(w / scale) + zero)
-func Quantize(dst []byte, w *Weights, s *Scales) {
-	rows, _ := w.Stored()
-	QuantizeRows(dst, w, s, 0, rows)
-}
+func Quantize(dst []byte, w *Weights, s *Scales) { NewQuantization(dst, w, s).Help() }
 
 // Stored is the shape of the quantized weights as a matrix: how many rows, over
 // all batches, of what length.
@@ -19,28 +18,23 @@ func (w *Weights) Stored() (rows, length int) {
 	return w.Batch * w.Rows, w.Columns
 }
 
-// QuantizeRows is Quantize for the rows from…to−1 of the result alone, so that
-// a large weight can be written piece by piece, or by several goroutines. Each
-// reads only what becomes these rows.
-func QuantizeRows(dst []byte, w *Weights, s *Scales, from, to int) {
-	rows, length := w.Stored()
-	if from < 0 || to > rows || from > to || len(dst) != (to-from)*length {
-		panic("quantops: the destination is not as long as the rows asked for")
-	}
-	QuantizeFrom(dst, w, s, from*length)
-}
-
 // QuantizeFrom is Quantize for as many quantized weights as dst has room for,
-// from the one at first on, in the order of the result.
+// from the one at first on, in the order of the result: for a large weight that is
+// written piece by piece. Only what becomes the piece is read.
 func QuantizeFrom(dst []byte, w *Weights, s *Scales, first int) {
 	w.check()
 	if first < 0 || first > w.len() || len(dst) > w.len()-first {
 		panic("quantops: there are not as many quantized weights as asked for")
 	}
+	s.checkFor(w)
+	newQuantizer(w, s).from(dst, first)
+}
+
+// checkFor panics on scales of other weights.
+func (s *Scales) checkFor(w *Weights) {
 	if channels, blocks := w.shape(); len(s.Values) != channels*blocks || s.Underflow > 0 {
 		panic("quantops: these are not scales that the weights can be quantized with")
 	}
-	newQuantizer(w, s).from(dst, first)
 }
 
 // quantizer holds what the loops over weights share.
@@ -51,15 +45,15 @@ type quantizer struct {
 	sweep
 	// Scales of neighbours that do not lie beside each other, brought together:
 	// of so many columns, from one on, in a block of rows.
-	gathered, gatheredReciprocals []float32
-	gatheredZeros                 []int8
-	column, block                 int
-	columns                       int
+	gathered      Scales
+	column, block int
+	columns       int
 
+	past bool   // the caches, wherever the result's place allows
 	tile []byte // what is being transposed
 }
 
-// scaleRun is how many scales are handled at once.
+// scaleRun is how many scales are brought together at once.
 const scaleRun = 1024
 
 func newQuantizer(w *Weights, s *Scales) *quantizer {
@@ -103,63 +97,73 @@ func (q *quantizer) from(dst []byte, first int) {
 func (q *quantizer) row(dst []byte, row, column int) {
 	for len(dst) > 0 {
 		scale, until := q.w.scaleAt(row, column)
-		q.data, q.dst = q.w.from(row*q.w.Columns+column), dst
+		q.data, q.dst, q.count = q.w.from(row*q.w.Columns+column), dst, len(dst)
+		q.passCaches()
+		quantize := q.level.quantizeEach
 		if q.w.Axis == AlongColumns {
-			q.count = min(len(dst), scaleRun)
 			q.each(row, column, scale)
-			q.level.quantizeEach(&q.sweep, q.w.Type)
-			column, dst = column+min(len(dst), scaleRun), dst[min(len(dst), scaleRun):]
-			continue
+		} else {
+			q.count = min(q.count, until-column)
+			q.take(q.s, scale)
+			quantize = q.level.quantizeShared
 		}
-		n := min(len(dst), until-column)
-		q.count = n
-		q.at(scale)
-		q.level.quantizeShared(&q.sweep, q.w.Type)
+		n := q.count
+		quantize(&q.sweep, q.w.Type)
 		column, dst = column+n, dst[n:]
 	}
 }
 
+// passCaches chooses the way of what is written next.
+func (q *quantizer) passCaches() {
+	q.pastCaches = 0
+	if q.past && uintptr(unsafe.Pointer(&q.dst[0]))%32 == 0 {
+		q.pastCaches = 1
+	}
+}
+
 // each finds the scales of neighbours that have scales of their own, of which
-// the first is known.
+// the first is known: of all, or of as many as are brought together.
 func (q *quantizer) each(row, column, first int) {
 	step, _ := q.w.steps()
 	if step == 1 {
-		q.at(first)
+		q.take(q.s, first)
 		return
 	}
+	q.count = min(q.count, scaleRun)
 	block := row / max(1, q.w.Block)
-	if q.gathered == nil {
-		q.gathered, q.gatheredReciprocals, q.gatheredZeros = make([]float32, scaleRun), make([]float32, scaleRun), make([]int8, scaleRun)
+	if q.gathered.Values == nil {
+		q.gathered.Values = make([]float32, scaleRun)
+		if q.s.over != nil {
+			q.gathered.over, q.gathered.under = make([]float32, scaleRun), make([]float32, scaleRun)
+		}
+		if q.s.Zeros != nil {
+			q.gathered.Zeros = make([]int8, scaleRun)
+		}
 	}
 	if q.columns < q.count || q.column != column || q.block != block {
 		for i := range q.count {
-			q.gathered[i] = q.s.Values[first+i*step]
-			if q.s.reciprocals != nil {
-				q.gatheredReciprocals[i] = q.s.reciprocals[first+i*step]
+			at := first + i*step
+			q.gathered.Values[i] = q.s.Values[at]
+			if q.s.over != nil {
+				q.gathered.over[i], q.gathered.under[i] = q.s.over[at], q.s.under[at]
 			}
 			if q.s.Zeros != nil {
-				q.gatheredZeros[i] = q.s.Zeros[first+i*step]
+				q.gathered.Zeros[i] = q.s.Zeros[at]
 			}
 		}
 		q.column, q.block, q.columns = column, block, q.count
 	}
-	q.scales, q.reciprocals, q.zeros = q.gathered, nil, nil
-	if q.s.reciprocals != nil {
-		q.reciprocals = q.gatheredReciprocals
-	}
-	if q.s.Zeros != nil {
-		q.zeros = q.gatheredZeros
-	}
+	q.take(&q.gathered, 0)
 }
 
-// at takes the scales as they lie, from one on.
-func (q *quantizer) at(scale int) {
-	q.scales, q.reciprocals, q.zeros = q.s.Values[scale:], nil, nil
-	if q.s.reciprocals != nil {
-		q.reciprocals = q.s.reciprocals[scale:]
+// take takes the scales as they lie, from one on.
+func (q *quantizer) take(s *Scales, first int) {
+	q.scales, q.over, q.under, q.zeros = s.Values[first:], nil, nil, nil
+	if s.over != nil {
+		q.over, q.under = s.over[first:], s.under[first:]
 	}
-	if q.s.Zeros != nil {
-		q.zeros = q.s.Zeros[scale:]
+	if s.Zeros != nil {
+		q.zeros = s.Zeros[first:]
 	}
 }
 
@@ -171,7 +175,7 @@ const (
 
 	// How far ahead floats are asked for: of rows that are quantized whole, and
 	// of those that a tile is made of.
-	neighboursAhead = 8 << 10
+	neighboursAhead = 4 << 10
 	rowsAhead       = 2
 )
 

@@ -310,7 +310,7 @@ func checkView(t *testing.T, w *Weights, scheme Scheme, values []float64) {
 	for from := 0; from < rows; {
 		to := min(rows, from+1+len(piecewise)%3)
 		piece := make([]byte, (to-from)*length)
-		QuantizeRows(piece, w, s, from, to)
+		QuantizeFrom(piece, w, s, from*length)
 		piecewise = append(piecewise, piece...)
 		from = to
 	}
@@ -334,7 +334,7 @@ func TestBrokenContractsPanic(t *testing.T) {
 		"nine bits":           func() { Measure(good(), Scheme{Bits: 9}) },
 		"float64 scales":      func() { Measure(good(), Scheme{Scale: Float64Type}) },
 		"short destination":   func() { w := good(); Quantize(make([]byte, 5), w, scales(w)) },
-		"rows that are not":   func() { w := good(); QuantizeRows(make([]byte, 9), w, scales(w), 0, 3) },
+		"a piece beyond":      func() { w := good(); QuantizeFrom(make([]byte, 3), w, scales(w), 4) },
 		"scales of another":   func() { w := good(); s := scales(w); w.Axis = AlongColumns; Quantize(make([]byte, 6), w, s) },
 		"dequantize, too few": func() { Dequantize(make([]float32, 4), make([]int8, 4), Grid{1, 4, 1, 0}, make([]float32, 3), nil) },
 		"scales of no use":    func() { w := good(); s := scales(w); s.Underflow = 1; Quantize(make([]byte, 6), w, s) },

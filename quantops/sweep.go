@@ -11,13 +11,13 @@ type sweep struct {
 	data   []byte    // floats, little-endian; for transpose bytes
 	dst    []byte    // quantized weights; for transpose the columns
 	scales []float32 // of each float, or one for all
-	// reciprocals are the scales' own: the assembly divides with their help, and
-	// its quotients are those of a division. nil: leave it to the loops in Go,
-	// which can with any scale.
-	reciprocals []float32
-	zeros       []int8  // zero points, as many as scales; nil: all are 0
-	low         []int32 // the keys of the least weights, of each column, or one for all
-	high        []int32 // the keys of the largest
+	// over and under are numbers between which the scales' reciprocals lie: the
+	// assembly multiplies by them, and divides only what it must. nil: leave it to
+	// the loops in Go, which can with any scale.
+	over, under []float32
+	zeros       []int8        // zero points, as many as scales; nil: all are 0
+	low         []extremeLow  // of each column, or one for all
+	high        []extremeHigh // of the same
 
 	stride, rows, count int
 	dstStride           int
@@ -27,6 +27,9 @@ type sweep struct {
 	// ahead is how many bytes after those that are quantized lie the floats that
 	// are quantized soon: caches are asked for them.
 	ahead int
+	// pastCaches, if not 0, writes dst, which begins at a multiple of 32 bytes,
+	// past the caches: fence orders that before what others are told.
+	pastCaches int
 }
 
 // sweepKernels are the inner loops of a level, by float type. Those in assembly
@@ -40,6 +43,8 @@ type sweepKernels struct {
 	quantizeEach, quantizeShared [4]func(*sweep)
 	// transpose writes eight rows of bytes as columns, dstStride bytes apart.
 	transpose func(*sweep)
+	// fence has all that was written past the caches be there for everybody.
+	fence func()
 }
 
 // sweepStep is how many floats the assembly takes at a time.
@@ -52,6 +57,7 @@ var genericSweeps = &sweepKernels{
 	quantizeEach:   forEachType(quantizeEach),
 	quantizeShared: forEachType(quantizeShared),
 	transpose:      transposeSweep,
+	fence:          func() {},
 }
 
 func forEachType(f func(*sweep, FloatType)) [4]func(*sweep) {
@@ -62,21 +68,34 @@ func forEachType(f func(*sweep, FloatType)) [4]func(*sweep) {
 	return all
 }
 
-// key turns a float into an integer that is ordered as floats are: the bits of
-// positive floats are already, those of negative ones are turned around. A NaN
-// lies beyond the infinity of its sign, so the extremes of weights tell whether
-// all of them are finite.
-func key(f float32) int32 { return turned(int32(math.Float32bits(f))) }
+// extremeLow holds the bits of the least of 0 and some floats: the largest bits
+// as an unsigned number, so those of the most negative float, or if there is none
+// of a positive one, which count for nothing. With extremeHigh, which holds bits
+// that are the largest as a signed number, it takes two instructions for a vector
+// of floats to widen a range. The bits of a NaN lie beyond those of the infinity of
+// its sign, so both tell whether all floats are finite. 0 is the range of nothing.
+type (
+	extremeLow  uint32
+	extremeHigh int32
+)
 
-// unkey is the float with a key.
-func unkey(k int32) float32 { return math.Float32frombits(uint32(turned(k))) }
+const largestBits = 0x7f7fffff // of a finite float
 
-func turned(bits int32) int32 { return bits ^ bits>>31&math.MaxInt32 }
+func (l extremeLow) finite() bool  { return l&math.MaxInt32 <= largestBits }
+func (h extremeHigh) finite() bool { return h <= largestBits }
 
-// finiteKeys says whether all weights between two extremes are finite.
-func finiteKeys(low, high int32) bool {
-	return low >= key(-math.MaxFloat32) && high <= key(math.MaxFloat32)
+func (l extremeLow) float() float32 {
+	if l <= math.MaxInt32 {
+		return 0
+	}
+	return math.Float32frombits(uint32(l))
 }
+
+func (h extremeHigh) float() float32 { return math.Float32frombits(uint32(h)) }
+
+// widen makes room for one more float.
+func (l *extremeLow) widen(f float32)  { *l = max(*l, extremeLow(math.Float32bits(f))) }
+func (h *extremeHigh) widen(f float32) { *h = max(*h, extremeHigh(math.Float32bits(f))) }
 
 // runs calls f for stretches of neighbouring floats, as float32: they stay in
 // the nearest cache between the two steps.
@@ -93,8 +112,8 @@ func extremesEach(s *sweep, t FloatType) {
 	for row := range s.rows {
 		s.runs(s.data[row*s.stride:], t, func(at int, values []float32) {
 			for i, v := range values {
-				s.low[at+i] = min(s.low[at+i], key(v))
-				s.high[at+i] = max(s.high[at+i], key(v))
+				s.low[at+i].widen(v)
+				s.high[at+i].widen(v)
 			}
 		})
 	}
@@ -103,8 +122,8 @@ func extremesEach(s *sweep, t FloatType) {
 func extremesShared(s *sweep, t FloatType) {
 	s.runs(s.data, t, func(_ int, values []float32) {
 		for _, v := range values {
-			s.low[0] = min(s.low[0], key(v))
-			s.high[0] = max(s.high[0], key(v))
+			s.low[0].widen(v)
+			s.high[0].widen(v)
 		}
 	})
 }
@@ -143,23 +162,25 @@ func transposeSweep(s *sweep) {
 	}
 }
 
-// Between these scales, and the weights that belong to them, no remainder of a
-// division is too small for float32.
+// The assembly takes scales between these, whose reciprocals and the products
+// with them are far from the ends of float32.
 const (
 	leastFastScale = 0x1p-64
 	mostFastScale  = 0x1p64
 )
 
-// reciprocalsOf are the reciprocals of scales, written where there is room for
-// them; nil if one is outside what the assembly divides by.
-func reciprocalsOf(scales, reciprocals []float32) []float32 {
+// around finds numbers that are over and under the reciprocals of scales by 2⁻²⁰
+// of them, which is more than what rounding takes from them, from a product and
+// from a division. It writes them where there is room for them, and gives up with
+// nil for a scale that the assembly does not take.
+func around(scales, over, under []float32) (_, _ []float32) {
 	for i, scale := range scales {
 		if !(scale >= leastFastScale && scale <= mostFastScale) {
-			return nil
+			return nil, nil
 		}
-		reciprocals[i] = 1 / scale
+		over[i], under[i] = (1+0x1p-20)/scale, (1-0x1p-20)/scale
 	}
-	return reciprocals
+	return over, under
 }
 
 // split is how many of a sweep's floats the assembly takes.
@@ -197,13 +218,13 @@ func (l sweepLevel) extremesShared(s *sweep, t FloatType) {
 // quantizeEach quantizes neighbours that have scales of their own.
 func (l sweepLevel) quantizeEach(s *sweep, t FloatType) {
 	count := s.count
-	if s.count = l.split(count); s.reciprocals == nil {
+	if s.count = l.split(count); s.over == nil {
 		s.count = 0
 	}
 	if s.count > 0 {
 		l.kernels().quantizeEach[t](s)
 		s.data, s.dst = s.data[s.count*t.Size():], s.dst[s.count:]
-		s.scales, s.reciprocals = s.scales[s.count:], s.reciprocals[s.count:]
+		s.scales, s.over, s.under = s.scales[s.count:], s.over[s.count:], s.under[s.count:]
 		if s.zeros != nil {
 			s.zeros = s.zeros[s.count:]
 		}
@@ -216,7 +237,7 @@ func (l sweepLevel) quantizeEach(s *sweep, t FloatType) {
 // quantizeShared quantizes neighbours that share a scale.
 func (l sweepLevel) quantizeShared(s *sweep, t FloatType) {
 	count := s.count
-	if s.count = l.split(count); s.reciprocals == nil {
+	if s.count = l.split(count); s.over == nil {
 		s.count = 0
 	}
 	if s.count > 0 {

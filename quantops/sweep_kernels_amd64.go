@@ -101,6 +101,8 @@ func quantizeSharedBFloat16AVX2(s *sweep)
 //go:noescape
 func transposeSweepAVX2(s *sweep)
 
+func storeFence()
+
 // sweepAVX512 are the sweeps in AVX-512.
 var sweepAVX512 = &sweepKernels{
 	extremesEach: [...]func(*sweep){
@@ -128,6 +130,7 @@ var sweepAVX512 = &sweepKernels{
 		BFloat16Type: quantizeSharedBFloat16AVX512,
 	},
 	transpose: transposeSweepAVX2,
+	fence:     storeFence,
 }
 
 // sweepAVX2 are the sweeps in AVX2.
@@ -157,4 +160,5 @@ var sweepAVX2 = &sweepKernels{
 		BFloat16Type: quantizeSharedBFloat16AVX2,
 	},
 	transpose: transposeSweepAVX2,
+	fence:     storeFence,
 }

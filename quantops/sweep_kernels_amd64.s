@@ -5,38 +5,32 @@
 // func extremesEachFloat32AVX512(s *sweep)
 // Requires: AVX, AVX512F, MMX+
 TEXT ·extremesEachFloat32AVX512(SB), NOSPLIT, $0-8
-	MOVL         $0x7fffffff, DX
-	VMOVD        DX, X0
-	VPBROADCASTD X0, Z0
-	MOVQ         s+0(FP), AX
-	MOVQ         (AX), SI
-	MOVQ         120(AX), R8
-	MOVQ         144(AX), R9
-	MOVQ         168(AX), R10
-	MOVQ         176(AX), R11
-	MOVQ         184(AX), CX
-	MOVQ         R10, BX
-	IMULQ        R11, BX
+	MOVQ  s+0(FP), AX
+	MOVQ  (AX), SI
+	MOVQ  144(AX), R8
+	MOVQ  168(AX), R9
+	MOVQ  192(AX), R10
+	MOVQ  200(AX), R11
+	MOVQ  208(AX), CX
+	MOVQ  R10, BX
+	IMULQ R11, BX
 
 columns:
-	VMOVDQU32 (R8), Z1
-	VMOVDQU32 (R9), Z3
+	VMOVDQU32 (R8), Z0
+	VMOVDQU32 (R9), Z1
 	MOVQ      SI, DI
 	MOVQ      R11, DX
 
 rows:
 	PREFETCHT1 (DI)(BX*1)
-	VMOVUPS    (DI), Z5
-	VPSRAD     $0x1f, Z5, Z6
-	VPANDD     Z0, Z6, Z6
-	VPXORD     Z6, Z5, Z5
-	VPMINSD    Z5, Z1, Z1
-	VPMAXSD    Z5, Z3, Z3
+	VMOVUPS    (DI), Z2
+	VPMAXUD    Z2, Z0, Z0
+	VPMAXSD    Z2, Z1, Z1
 	ADDQ       R10, DI
 	DECQ       DX
 	JNZ        rows
-	VMOVDQU32  Z1, (R8)
-	VMOVDQU32  Z3, (R9)
+	VMOVDQU32  Z0, (R8)
+	VMOVDQU32  Z1, (R9)
 	ADDQ       $0x00000040, SI
 	ADDQ       $0x40, R8
 	ADDQ       $0x40, R9
@@ -48,41 +42,35 @@ rows:
 // func extremesEachFloat64AVX512(s *sweep)
 // Requires: AVX, AVX512F, MMX+
 TEXT ·extremesEachFloat64AVX512(SB), NOSPLIT, $0-8
-	MOVL         $0x7fffffff, DX
-	VMOVD        DX, X0
-	VPBROADCASTD X0, Z0
-	MOVQ         s+0(FP), AX
-	MOVQ         (AX), SI
-	MOVQ         120(AX), R8
-	MOVQ         144(AX), R9
-	MOVQ         168(AX), R10
-	MOVQ         176(AX), R11
-	MOVQ         184(AX), CX
-	MOVQ         R10, BX
-	IMULQ        R11, BX
+	MOVQ  s+0(FP), AX
+	MOVQ  (AX), SI
+	MOVQ  144(AX), R8
+	MOVQ  168(AX), R9
+	MOVQ  192(AX), R10
+	MOVQ  200(AX), R11
+	MOVQ  208(AX), CX
+	MOVQ  R10, BX
+	IMULQ R11, BX
 
 columns:
-	VMOVDQU32 (R8), Z1
-	VMOVDQU32 (R9), Z3
+	VMOVDQU32 (R8), Z0
+	VMOVDQU32 (R9), Z1
 	MOVQ      SI, DI
 	MOVQ      R11, DX
 
 rows:
 	PREFETCHT1   (DI)(BX*1)
 	PREFETCHT1   64(DI)(BX*1)
-	VCVTPD2PS    (DI), Y5
-	VCVTPD2PS    64(DI), Y6
-	VINSERTF64X4 $0x01, Y6, Z5, Z5
-	VPSRAD       $0x1f, Z5, Z6
-	VPANDD       Z0, Z6, Z6
-	VPXORD       Z6, Z5, Z5
-	VPMINSD      Z5, Z1, Z1
-	VPMAXSD      Z5, Z3, Z3
+	VCVTPD2PS    (DI), Y2
+	VCVTPD2PS    64(DI), Y3
+	VINSERTF64X4 $0x01, Y3, Z2, Z2
+	VPMAXUD      Z2, Z0, Z0
+	VPMAXSD      Z2, Z1, Z1
 	ADDQ         R10, DI
 	DECQ         DX
 	JNZ          rows
-	VMOVDQU32    Z1, (R8)
-	VMOVDQU32    Z3, (R9)
+	VMOVDQU32    Z0, (R8)
+	VMOVDQU32    Z1, (R9)
 	ADDQ         $0x00000080, SI
 	ADDQ         $0x40, R8
 	ADDQ         $0x40, R9
@@ -94,38 +82,32 @@ rows:
 // func extremesEachFloat16AVX512(s *sweep)
 // Requires: AVX, AVX512F, MMX+
 TEXT ·extremesEachFloat16AVX512(SB), NOSPLIT, $0-8
-	MOVL         $0x7fffffff, DX
-	VMOVD        DX, X0
-	VPBROADCASTD X0, Z0
-	MOVQ         s+0(FP), AX
-	MOVQ         (AX), SI
-	MOVQ         120(AX), R8
-	MOVQ         144(AX), R9
-	MOVQ         168(AX), R10
-	MOVQ         176(AX), R11
-	MOVQ         184(AX), CX
-	MOVQ         R10, BX
-	IMULQ        R11, BX
+	MOVQ  s+0(FP), AX
+	MOVQ  (AX), SI
+	MOVQ  144(AX), R8
+	MOVQ  168(AX), R9
+	MOVQ  192(AX), R10
+	MOVQ  200(AX), R11
+	MOVQ  208(AX), CX
+	MOVQ  R10, BX
+	IMULQ R11, BX
 
 columns:
-	VMOVDQU32 (R8), Z1
-	VMOVDQU32 (R9), Z3
+	VMOVDQU32 (R8), Z0
+	VMOVDQU32 (R9), Z1
 	MOVQ      SI, DI
 	MOVQ      R11, DX
 
 rows:
 	PREFETCHT1 (DI)(BX*1)
-	VCVTPH2PS  (DI), Z5
-	VPSRAD     $0x1f, Z5, Z6
-	VPANDD     Z0, Z6, Z6
-	VPXORD     Z6, Z5, Z5
-	VPMINSD    Z5, Z1, Z1
-	VPMAXSD    Z5, Z3, Z3
+	VCVTPH2PS  (DI), Z2
+	VPMAXUD    Z2, Z0, Z0
+	VPMAXSD    Z2, Z1, Z1
 	ADDQ       R10, DI
 	DECQ       DX
 	JNZ        rows
-	VMOVDQU32  Z1, (R8)
-	VMOVDQU32  Z3, (R9)
+	VMOVDQU32  Z0, (R8)
+	VMOVDQU32  Z1, (R9)
 	ADDQ       $0x00000020, SI
 	ADDQ       $0x40, R8
 	ADDQ       $0x40, R9
@@ -137,39 +119,33 @@ rows:
 // func extremesEachBFloat16AVX512(s *sweep)
 // Requires: AVX, AVX512F, MMX+
 TEXT ·extremesEachBFloat16AVX512(SB), NOSPLIT, $0-8
-	MOVL         $0x7fffffff, DX
-	VMOVD        DX, X0
-	VPBROADCASTD X0, Z0
-	MOVQ         s+0(FP), AX
-	MOVQ         (AX), SI
-	MOVQ         120(AX), R8
-	MOVQ         144(AX), R9
-	MOVQ         168(AX), R10
-	MOVQ         176(AX), R11
-	MOVQ         184(AX), CX
-	MOVQ         R10, BX
-	IMULQ        R11, BX
+	MOVQ  s+0(FP), AX
+	MOVQ  (AX), SI
+	MOVQ  144(AX), R8
+	MOVQ  168(AX), R9
+	MOVQ  192(AX), R10
+	MOVQ  200(AX), R11
+	MOVQ  208(AX), CX
+	MOVQ  R10, BX
+	IMULQ R11, BX
 
 columns:
-	VMOVDQU32 (R8), Z1
-	VMOVDQU32 (R9), Z3
+	VMOVDQU32 (R8), Z0
+	VMOVDQU32 (R9), Z1
 	MOVQ      SI, DI
 	MOVQ      R11, DX
 
 rows:
 	PREFETCHT1 (DI)(BX*1)
-	VPMOVZXWD  (DI), Z5
-	VPSLLD     $0x10, Z5, Z5
-	VPSRAD     $0x1f, Z5, Z6
-	VPANDD     Z0, Z6, Z6
-	VPXORD     Z6, Z5, Z5
-	VPMINSD    Z5, Z1, Z1
-	VPMAXSD    Z5, Z3, Z3
+	VPMOVZXWD  (DI), Z2
+	VPSLLD     $0x10, Z2, Z2
+	VPMAXUD    Z2, Z0, Z0
+	VPMAXSD    Z2, Z1, Z1
 	ADDQ       R10, DI
 	DECQ       DX
 	JNZ        rows
-	VMOVDQU32  Z1, (R8)
-	VMOVDQU32  Z3, (R9)
+	VMOVDQU32  Z0, (R8)
+	VMOVDQU32  Z1, (R9)
 	ADDQ       $0x00000020, SI
 	ADDQ       $0x40, R8
 	ADDQ       $0x40, R9
@@ -181,43 +157,37 @@ rows:
 // func extremesSharedFloat32AVX512(s *sweep)
 // Requires: AVX, AVX2, AVX512F, MMX+
 TEXT ·extremesSharedFloat32AVX512(SB), NOSPLIT, $0-8
-	MOVL         $0x7fffffff, DX
-	VMOVD        DX, X0
-	VPBROADCASTD X0, Z0
 	MOVQ         s+0(FP), AX
 	MOVQ         (AX), SI
-	MOVQ         120(AX), R8
-	MOVQ         144(AX), R9
-	MOVQ         184(AX), CX
+	MOVQ         144(AX), R8
+	MOVQ         168(AX), R9
+	MOVQ         208(AX), CX
 	VPBROADCASTD (R8), Z1
 	VPBROADCASTD (R9), Z2
 
 next:
 	PREFETCHT0    1024(SI)
 	VMOVUPS       (SI), Z3
-	VPSRAD        $0x1f, Z3, Z4
-	VPANDD        Z0, Z4, Z4
-	VPXORD        Z4, Z3, Z3
-	VPMINSD       Z3, Z1, Z1
+	VPMAXUD       Z3, Z1, Z1
 	VPMAXSD       Z3, Z2, Z2
 	ADDQ          $0x00000040, SI
 	SUBQ          $0x10, CX
 	JNZ           next
 	VEXTRACTI64X4 $0x01, Z1, Y3
 	VEXTRACTI64X4 $0x01, Z2, Y4
-	VPMINSD       Y3, Y1, Y1
+	VPMAXUD       Y3, Y1, Y1
 	VPMAXSD       Y4, Y2, Y2
 	VEXTRACTI128  $0x01, Y1, X3
 	VEXTRACTI128  $0x01, Y2, X4
-	VPMINSD       X3, X1, X1
+	VPMAXUD       X3, X1, X1
 	VPMAXSD       X4, X2, X2
 	VPSHUFD       $0x4e, X1, X3
 	VPSHUFD       $0x4e, X2, X4
-	VPMINSD       X3, X1, X1
+	VPMAXUD       X3, X1, X1
 	VPMAXSD       X4, X2, X2
 	VPSHUFD       $0xb1, X1, X3
 	VPSHUFD       $0xb1, X2, X4
-	VPMINSD       X3, X1, X1
+	VPMAXUD       X3, X1, X1
 	VPMAXSD       X4, X2, X2
 	VMOVD         X1, (R8)
 	VMOVD         X2, (R9)
@@ -227,14 +197,11 @@ next:
 // func extremesSharedFloat64AVX512(s *sweep)
 // Requires: AVX, AVX2, AVX512F, MMX+
 TEXT ·extremesSharedFloat64AVX512(SB), NOSPLIT, $0-8
-	MOVL         $0x7fffffff, DX
-	VMOVD        DX, X0
-	VPBROADCASTD X0, Z0
 	MOVQ         s+0(FP), AX
 	MOVQ         (AX), SI
-	MOVQ         120(AX), R8
-	MOVQ         144(AX), R9
-	MOVQ         184(AX), CX
+	MOVQ         144(AX), R8
+	MOVQ         168(AX), R9
+	MOVQ         208(AX), CX
 	VPBROADCASTD (R8), Z1
 	VPBROADCASTD (R9), Z2
 
@@ -244,29 +211,26 @@ next:
 	VCVTPD2PS     (SI), Y3
 	VCVTPD2PS     64(SI), Y4
 	VINSERTF64X4  $0x01, Y4, Z3, Z3
-	VPSRAD        $0x1f, Z3, Z4
-	VPANDD        Z0, Z4, Z4
-	VPXORD        Z4, Z3, Z3
-	VPMINSD       Z3, Z1, Z1
+	VPMAXUD       Z3, Z1, Z1
 	VPMAXSD       Z3, Z2, Z2
 	ADDQ          $0x00000080, SI
 	SUBQ          $0x10, CX
 	JNZ           next
 	VEXTRACTI64X4 $0x01, Z1, Y3
 	VEXTRACTI64X4 $0x01, Z2, Y4
-	VPMINSD       Y3, Y1, Y1
+	VPMAXUD       Y3, Y1, Y1
 	VPMAXSD       Y4, Y2, Y2
 	VEXTRACTI128  $0x01, Y1, X3
 	VEXTRACTI128  $0x01, Y2, X4
-	VPMINSD       X3, X1, X1
+	VPMAXUD       X3, X1, X1
 	VPMAXSD       X4, X2, X2
 	VPSHUFD       $0x4e, X1, X3
 	VPSHUFD       $0x4e, X2, X4
-	VPMINSD       X3, X1, X1
+	VPMAXUD       X3, X1, X1
 	VPMAXSD       X4, X2, X2
 	VPSHUFD       $0xb1, X1, X3
 	VPSHUFD       $0xb1, X2, X4
-	VPMINSD       X3, X1, X1
+	VPMAXUD       X3, X1, X1
 	VPMAXSD       X4, X2, X2
 	VMOVD         X1, (R8)
 	VMOVD         X2, (R9)
@@ -276,43 +240,37 @@ next:
 // func extremesSharedFloat16AVX512(s *sweep)
 // Requires: AVX, AVX2, AVX512F, MMX+
 TEXT ·extremesSharedFloat16AVX512(SB), NOSPLIT, $0-8
-	MOVL         $0x7fffffff, DX
-	VMOVD        DX, X0
-	VPBROADCASTD X0, Z0
 	MOVQ         s+0(FP), AX
 	MOVQ         (AX), SI
-	MOVQ         120(AX), R8
-	MOVQ         144(AX), R9
-	MOVQ         184(AX), CX
+	MOVQ         144(AX), R8
+	MOVQ         168(AX), R9
+	MOVQ         208(AX), CX
 	VPBROADCASTD (R8), Z1
 	VPBROADCASTD (R9), Z2
 
 next:
 	PREFETCHT0    1024(SI)
 	VCVTPH2PS     (SI), Z3
-	VPSRAD        $0x1f, Z3, Z4
-	VPANDD        Z0, Z4, Z4
-	VPXORD        Z4, Z3, Z3
-	VPMINSD       Z3, Z1, Z1
+	VPMAXUD       Z3, Z1, Z1
 	VPMAXSD       Z3, Z2, Z2
 	ADDQ          $0x00000020, SI
 	SUBQ          $0x10, CX
 	JNZ           next
 	VEXTRACTI64X4 $0x01, Z1, Y3
 	VEXTRACTI64X4 $0x01, Z2, Y4
-	VPMINSD       Y3, Y1, Y1
+	VPMAXUD       Y3, Y1, Y1
 	VPMAXSD       Y4, Y2, Y2
 	VEXTRACTI128  $0x01, Y1, X3
 	VEXTRACTI128  $0x01, Y2, X4
-	VPMINSD       X3, X1, X1
+	VPMAXUD       X3, X1, X1
 	VPMAXSD       X4, X2, X2
 	VPSHUFD       $0x4e, X1, X3
 	VPSHUFD       $0x4e, X2, X4
-	VPMINSD       X3, X1, X1
+	VPMAXUD       X3, X1, X1
 	VPMAXSD       X4, X2, X2
 	VPSHUFD       $0xb1, X1, X3
 	VPSHUFD       $0xb1, X2, X4
-	VPMINSD       X3, X1, X1
+	VPMAXUD       X3, X1, X1
 	VPMAXSD       X4, X2, X2
 	VMOVD         X1, (R8)
 	VMOVD         X2, (R9)
@@ -322,14 +280,11 @@ next:
 // func extremesSharedBFloat16AVX512(s *sweep)
 // Requires: AVX, AVX2, AVX512F, MMX+
 TEXT ·extremesSharedBFloat16AVX512(SB), NOSPLIT, $0-8
-	MOVL         $0x7fffffff, DX
-	VMOVD        DX, X0
-	VPBROADCASTD X0, Z0
 	MOVQ         s+0(FP), AX
 	MOVQ         (AX), SI
-	MOVQ         120(AX), R8
-	MOVQ         144(AX), R9
-	MOVQ         184(AX), CX
+	MOVQ         144(AX), R8
+	MOVQ         168(AX), R9
+	MOVQ         208(AX), CX
 	VPBROADCASTD (R8), Z1
 	VPBROADCASTD (R9), Z2
 
@@ -337,29 +292,26 @@ next:
 	PREFETCHT0    1024(SI)
 	VPMOVZXWD     (SI), Z3
 	VPSLLD        $0x10, Z3, Z3
-	VPSRAD        $0x1f, Z3, Z4
-	VPANDD        Z0, Z4, Z4
-	VPXORD        Z4, Z3, Z3
-	VPMINSD       Z3, Z1, Z1
+	VPMAXUD       Z3, Z1, Z1
 	VPMAXSD       Z3, Z2, Z2
 	ADDQ          $0x00000020, SI
 	SUBQ          $0x10, CX
 	JNZ           next
 	VEXTRACTI64X4 $0x01, Z1, Y3
 	VEXTRACTI64X4 $0x01, Z2, Y4
-	VPMINSD       Y3, Y1, Y1
+	VPMAXUD       Y3, Y1, Y1
 	VPMAXSD       Y4, Y2, Y2
 	VEXTRACTI128  $0x01, Y1, X3
 	VEXTRACTI128  $0x01, Y2, X4
-	VPMINSD       X3, X1, X1
+	VPMAXUD       X3, X1, X1
 	VPMAXSD       X4, X2, X2
 	VPSHUFD       $0x4e, X1, X3
 	VPSHUFD       $0x4e, X2, X4
-	VPMINSD       X3, X1, X1
+	VPMAXUD       X3, X1, X1
 	VPMAXSD       X4, X2, X2
 	VPSHUFD       $0xb1, X1, X3
 	VPSHUFD       $0xb1, X2, X4
-	VPMINSD       X3, X1, X1
+	VPMAXUD       X3, X1, X1
 	VPMAXSD       X4, X2, X2
 	VMOVD         X1, (R8)
 	VMOVD         X2, (R9)
@@ -367,70 +319,80 @@ next:
 	RET
 
 // func quantizeEachFloat32AVX512(s *sweep)
-// Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, MMX+
+// Requires: AVX, AVX2, AVX512BW, AVX512F, MMX+
 TEXT ·quantizeEachFloat32AVX512(SB), NOSPLIT, $0-8
 	MOVQ  s+0(FP), AX
 	MOVQ  (AX), SI
 	MOVQ  24(AX), DI
 	MOVQ  48(AX), R8
 	MOVQ  72(AX), R10
-	MOVQ  96(AX), R9
-	MOVQ  184(AX), CX
-	MOVQ  208(AX), R11
+	MOVQ  96(AX), R12
+	MOVQ  120(AX), R9
+	MOVQ  208(AX), CX
+	MOVQ  232(AX), R11
+	MOVQ  240(AX), R13
 	TESTQ R9, R9
 	JNZ   shifted
 
 constants:
-	MOVL         $0x4a800000, DX
+	MOVL         $0x4b400000, DX
 	VMOVD        DX, X0
 	VPBROADCASTD X0, Z0
-	MOVL         $0x3efff800, DX
-	VMOVD        DX, X1
-	VPBROADCASTD X1, Z1
-	MOVL         $0x80000000, DX
-	VMOVD        DX, X2
-	VPBROADCASTD X2, Z2
-	VPBROADCASTB 200(AX), Y3
-	VPBROADCASTB 204(AX), Y4
+	VPBROADCASTB 224(AX), Y1
+	VPBROADCASTB 228(AX), Y2
 	MOVQ         $0x0d0905010c080400, DX
-	VMOVQ        DX, X5
-	VPMOVZXBD    X5, Y5
+	VMOVQ        DX, X3
+	VPMOVZXBD    X3, Y3
 
 groups:
-	CMPQ       CX, $0x20
-	JB         rest
-	PREFETCHT0 (SI)(R11*1)
-	PREFETCHT0 64(SI)(R11*1)
-	VMOVUPS    (SI), Z10
-	VMULPS     (R10), Z10, Z10
-	VMINPS     Z0, Z10, Z10
-	VCVTPS2DQ  Z10, Z8
-	VREDUCEPS  $0x08, Z10, Z10
-	VMOVAPS    Z10, Z11
-	VMOVUPS    64(SI), Z10
-	VMULPS     64(R10), Z10, Z10
-	VMINPS     Z0, Z10, Z10
-	VCVTPS2DQ  Z10, Z9
-	VREDUCEPS  $0x08, Z10, Z10
-	VRANGEPS   $0x0b, Z10, Z11, Z11
-	VPACKSSDW  Z9, Z8, Z8
-	VPACKSSWB  Z8, Z8, Z8
-	VPERMD     Z8, Z5, Z8
-	VPMAXSB    Y3, Y8, Y8
-	VPMINSB    Y4, Y8, Y8
-	VCMPPS     $0x1e, Z1, Z11, K1
-	KORTESTW   K1, K1
-	JNZ        divide
-	VMOVDQU    Y8, (DI)
-	ADDQ       $0x00000080, SI
-	ADDQ       $0x20, DI
-	ADDQ       $0x00000080, R8
-	ADDQ       $0x00000080, R10
-	SUBQ       $0x20, CX
-	JMP        groups
+	CMPQ        CX, $0x20
+	JB          rest
+	PREFETCHT0  (SI)(R11*1)
+	PREFETCHT0  64(SI)(R11*1)
+	VMOVUPS     (SI), Z10
+	VMOVUPS     (R10), Z8
+	VMOVUPS     (R12), Z11
+	VFMADD213PS Z0, Z10, Z8
+	VFMADD213PS Z0, Z10, Z11
+	VCMPPS      $0x04, Z11, Z8, K1
+	VPSUBD      Z0, Z8, Z8
+	VMOVUPS     64(SI), Z10
+	VMOVUPS     64(R10), Z9
+	VMOVUPS     64(R12), Z11
+	VFMADD213PS Z0, Z10, Z9
+	VFMADD213PS Z0, Z10, Z11
+	VCMPPS      $0x04, Z11, Z9, K2
+	VPSUBD      Z0, Z9, Z9
+	VPACKSSDW   Z9, Z8, Z8
+	VPACKSSWB   Z8, Z8, Z8
+	VPERMD      Z8, Z3, Z8
+	VPMAXSB     Y1, Y8, Y8
+	VPMINSB     Y2, Y8, Y8
+	KORTESTW    K1, K2
+	JNZ         divide
+	TESTQ       R13, R13
+	JNZ         past
+	VMOVDQU     Y8, (DI)
+	ADDQ        $0x00000080, SI
+	ADDQ        $0x20, DI
+	ADDQ        $0x00000080, R8
+	ADDQ        $0x00000080, R10
+	ADDQ        $0x00000080, R12
+	SUBQ        $0x20, CX
+	JMP         groups
+
+past:
+	VMOVNTDQ Y8, (DI)
+	ADDQ     $0x00000080, SI
+	ADDQ     $0x20, DI
+	ADDQ     $0x00000080, R8
+	ADDQ     $0x00000080, R10
+	ADDQ     $0x00000080, R12
+	SUBQ     $0x20, CX
+	JMP      groups
 
 divide:
-	MOVQ $0x00000002, BX
+	MOVQ $0x0000000000000002, BX
 	JMP  divided
 
 rest:
@@ -442,40 +404,30 @@ divided:
 	MOVL         $0x4a800000, DX
 	VMOVD        DX, X0
 	VPBROADCASTD X0, Z0
-	MOVL         $0x80000000, DX
+	MOVL         $0xca800000, DX
 	VMOVD        DX, X1
 	VPBROADCASTD X1, Z1
-	VPBROADCASTD 200(AX), Z2
-	VPBROADCASTD 204(AX), Z3
+	VPBROADCASTD 224(AX), Z2
+	VPBROADCASTD 228(AX), Z3
 
 steps:
-	PREFETCHT0   (SI)(R11*1)
-	VMOVUPS      (SI), Z9
-	VMOVUPS      (R8), Z4
-	VMOVUPS      (R10), Z5
-	VMULPS       Z0, Z4, Z6
-	VPXORD       Z1, Z6, Z7
-	VMINPS       Z6, Z9, Z9
-	VMAXPS       Z7, Z9, Z9
-	VMULPS       Z5, Z9, Z10
-	VMOVAPS      Z9, Z12
-	VFNMADD231PS Z4, Z10, Z12
-	VFMADD231PS  Z5, Z12, Z10
-	VMOVAPS      Z9, Z12
-	VFNMADD231PS Z4, Z10, Z12
-	VFMADD231PS  Z5, Z12, Z10
-	VCVTPS2DQ    Z10, Z10
-	VPMAXSD      Z2, Z10, Z10
-	VPMINSD      Z3, Z10, Z10
-	VPMOVDB      Z10, (DI)
-	ADDQ         $0x00000040, SI
-	ADDQ         $0x10, DI
-	ADDQ         $0x00000040, R8
-	ADDQ         $0x00000040, R10
-	SUBQ         $0x10, CX
-	DECQ         BX
-	JNZ          steps
-	JMP          constants
+	VMOVUPS   (SI), Z6
+	VDIVPS    (R8), Z6, Z6
+	VMINPS    Z0, Z6, Z6
+	VMAXPS    Z1, Z6, Z6
+	VCVTPS2DQ Z6, Z6
+	VPMAXSD   Z2, Z6, Z6
+	VPMINSD   Z3, Z6, Z6
+	VPMOVDB   Z6, (DI)
+	ADDQ      $0x00000040, SI
+	ADDQ      $0x10, DI
+	ADDQ      $0x00000040, R8
+	ADDQ      $0x00000040, R10
+	ADDQ      $0x00000040, R12
+	SUBQ      $0x10, CX
+	DECQ      BX
+	JNZ       steps
+	JMP       constants
 
 end:
 	VZEROUPPER
@@ -483,63 +435,70 @@ end:
 
 shifted:
 shiftedconstants:
-	MOVL         $0x4a800000, DX
+	MOVL         $0x4b400000, DX
 	VMOVD        DX, X0
 	VPBROADCASTD X0, Z0
-	MOVL         $0x3efff800, DX
-	VMOVD        DX, X1
-	VPBROADCASTD X1, Z1
-	MOVL         $0xca800000, DX
-	VMOVD        DX, X2
-	VPBROADCASTD X2, Z2
-	VPBROADCASTB 200(AX), Y3
-	VPBROADCASTB 204(AX), Y4
+	VPBROADCASTB 224(AX), Y1
+	VPBROADCASTB 228(AX), Y2
 	MOVQ         $0x0d0905010c080400, DX
-	VMOVQ        DX, X5
-	VPMOVZXBD    X5, Y5
+	VMOVQ        DX, X3
+	VPMOVZXBD    X3, Y3
 
 shiftedgroups:
-	CMPQ       CX, $0x20
-	JB         shiftedrest
-	PREFETCHT0 (SI)(R11*1)
-	PREFETCHT0 64(SI)(R11*1)
-	VMOVUPS    (SI), Z10
-	VMULPS     (R10), Z10, Z10
-	VMINPS     Z0, Z10, Z10
-	VMAXPS     Z2, Z10, Z10
-	VCVTPS2DQ  Z10, Z8
-	VREDUCEPS  $0x08, Z10, Z10
-	VMOVAPS    Z10, Z11
-	VPMOVSXBD  (R9), Z7
-	VPADDD     Z7, Z8, Z8
-	VMOVUPS    64(SI), Z10
-	VMULPS     64(R10), Z10, Z10
-	VMINPS     Z0, Z10, Z10
-	VMAXPS     Z2, Z10, Z10
-	VCVTPS2DQ  Z10, Z9
-	VREDUCEPS  $0x08, Z10, Z10
-	VRANGEPS   $0x0b, Z10, Z11, Z11
-	VPMOVSXBD  16(R9), Z7
-	VPADDD     Z7, Z9, Z9
-	VPACKSSDW  Z9, Z8, Z8
-	VPACKSSWB  Z8, Z8, Z8
-	VPERMD     Z8, Z5, Z8
-	VPMAXSB    Y3, Y8, Y8
-	VPMINSB    Y4, Y8, Y8
-	VCMPPS     $0x1e, Z1, Z11, K1
-	KORTESTW   K1, K1
-	JNZ        shifteddivide
-	VMOVDQU    Y8, (DI)
-	ADDQ       $0x00000080, SI
-	ADDQ       $0x20, DI
-	ADDQ       $0x00000080, R8
-	ADDQ       $0x00000080, R10
-	ADDQ       $0x20, R9
-	SUBQ       $0x20, CX
-	JMP        shiftedgroups
+	CMPQ        CX, $0x20
+	JB          shiftedrest
+	PREFETCHT0  (SI)(R11*1)
+	PREFETCHT0  64(SI)(R11*1)
+	VMOVUPS     (SI), Z10
+	VMOVUPS     (R10), Z8
+	VMOVUPS     (R12), Z11
+	VFMADD213PS Z0, Z10, Z8
+	VFMADD213PS Z0, Z10, Z11
+	VCMPPS      $0x04, Z11, Z8, K1
+	VPSUBD      Z0, Z8, Z8
+	VPMOVSXBD   (R9), Z6
+	VPADDD      Z6, Z8, Z8
+	VMOVUPS     64(SI), Z10
+	VMOVUPS     64(R10), Z9
+	VMOVUPS     64(R12), Z11
+	VFMADD213PS Z0, Z10, Z9
+	VFMADD213PS Z0, Z10, Z11
+	VCMPPS      $0x04, Z11, Z9, K2
+	VPSUBD      Z0, Z9, Z9
+	VPMOVSXBD   16(R9), Z6
+	VPADDD      Z6, Z9, Z9
+	VPACKSSDW   Z9, Z8, Z8
+	VPACKSSWB   Z8, Z8, Z8
+	VPERMD      Z8, Z3, Z8
+	VPMAXSB     Y1, Y8, Y8
+	VPMINSB     Y2, Y8, Y8
+	KORTESTW    K1, K2
+	JNZ         shifteddivide
+	TESTQ       R13, R13
+	JNZ         shiftedpast
+	VMOVDQU     Y8, (DI)
+	ADDQ        $0x00000080, SI
+	ADDQ        $0x20, DI
+	ADDQ        $0x00000080, R8
+	ADDQ        $0x00000080, R10
+	ADDQ        $0x00000080, R12
+	ADDQ        $0x20, R9
+	SUBQ        $0x20, CX
+	JMP         shiftedgroups
+
+shiftedpast:
+	VMOVNTDQ Y8, (DI)
+	ADDQ     $0x00000080, SI
+	ADDQ     $0x20, DI
+	ADDQ     $0x00000080, R8
+	ADDQ     $0x00000080, R10
+	ADDQ     $0x00000080, R12
+	ADDQ     $0x20, R9
+	SUBQ     $0x20, CX
+	JMP      shiftedgroups
 
 shifteddivide:
-	MOVQ $0x00000002, BX
+	MOVQ $0x0000000000000002, BX
 	JMP  shifteddivided
 
 shiftedrest:
@@ -551,77 +510,63 @@ shifteddivided:
 	MOVL         $0x4a800000, DX
 	VMOVD        DX, X0
 	VPBROADCASTD X0, Z0
-	MOVL         $0x80000000, DX
+	MOVL         $0xca800000, DX
 	VMOVD        DX, X1
 	VPBROADCASTD X1, Z1
-	VPBROADCASTD 200(AX), Z2
-	VPBROADCASTD 204(AX), Z3
+	VPBROADCASTD 224(AX), Z2
+	VPBROADCASTD 228(AX), Z3
 
 shiftedsteps:
-	PREFETCHT0   (SI)(R11*1)
-	VMOVUPS      (SI), Z9
-	VMOVUPS      (R8), Z4
-	VMOVUPS      (R10), Z5
-	VMULPS       Z0, Z4, Z6
-	VPXORD       Z1, Z6, Z7
-	VMINPS       Z6, Z9, Z9
-	VMAXPS       Z7, Z9, Z9
-	VMULPS       Z5, Z9, Z10
-	VMOVAPS      Z9, Z12
-	VFNMADD231PS Z4, Z10, Z12
-	VFMADD231PS  Z5, Z12, Z10
-	VMOVAPS      Z9, Z12
-	VFNMADD231PS Z4, Z10, Z12
-	VFMADD231PS  Z5, Z12, Z10
-	VCVTPS2DQ    Z10, Z10
-	VPMOVSXBD    (R9), Z8
-	VPADDD       Z8, Z10, Z10
-	VPMAXSD      Z2, Z10, Z10
-	VPMINSD      Z3, Z10, Z10
-	VPMOVDB      Z10, (DI)
-	ADDQ         $0x00000040, SI
-	ADDQ         $0x10, DI
-	ADDQ         $0x00000040, R8
-	ADDQ         $0x00000040, R10
-	ADDQ         $0x10, R9
-	SUBQ         $0x10, CX
-	DECQ         BX
-	JNZ          shiftedsteps
-	JMP          shiftedconstants
+	VMOVUPS   (SI), Z6
+	VDIVPS    (R8), Z6, Z6
+	VMINPS    Z0, Z6, Z6
+	VMAXPS    Z1, Z6, Z6
+	VCVTPS2DQ Z6, Z6
+	VPMOVSXBD (R9), Z5
+	VPADDD    Z5, Z6, Z6
+	VPMAXSD   Z2, Z6, Z6
+	VPMINSD   Z3, Z6, Z6
+	VPMOVDB   Z6, (DI)
+	ADDQ      $0x00000040, SI
+	ADDQ      $0x10, DI
+	ADDQ      $0x00000040, R8
+	ADDQ      $0x00000040, R10
+	ADDQ      $0x00000040, R12
+	ADDQ      $0x10, R9
+	SUBQ      $0x10, CX
+	DECQ      BX
+	JNZ       shiftedsteps
+	JMP       shiftedconstants
 
 shiftedend:
 	VZEROUPPER
 	RET
 
 // func quantizeEachFloat64AVX512(s *sweep)
-// Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, MMX+
+// Requires: AVX, AVX2, AVX512BW, AVX512F, MMX+
 TEXT ·quantizeEachFloat64AVX512(SB), NOSPLIT, $0-8
 	MOVQ  s+0(FP), AX
 	MOVQ  (AX), SI
 	MOVQ  24(AX), DI
 	MOVQ  48(AX), R8
 	MOVQ  72(AX), R10
-	MOVQ  96(AX), R9
-	MOVQ  184(AX), CX
-	MOVQ  208(AX), R11
+	MOVQ  96(AX), R12
+	MOVQ  120(AX), R9
+	MOVQ  208(AX), CX
+	MOVQ  232(AX), R11
+	MOVQ  240(AX), R13
 	TESTQ R9, R9
 	JNZ   shifted
 
 constants:
-	MOVL         $0x4a800000, DX
+	MOVL         $0x4b400000, DX
 	VMOVD        DX, X0
 	VPBROADCASTD X0, Z0
-	MOVL         $0x3efff800, DX
-	VMOVD        DX, X1
-	VPBROADCASTD X1, Z1
-	MOVL         $0x80000000, DX
-	VMOVD        DX, X2
-	VPBROADCASTD X2, Z2
-	VPBROADCASTB 200(AX), Y3
-	VPBROADCASTB 204(AX), Y4
+	VPBROADCASTB 224(AX), Y1
+	VPBROADCASTB 228(AX), Y2
 	MOVQ         $0x0d0905010c080400, DX
-	VMOVQ        DX, X5
-	VPMOVZXBD    X5, Y5
+	VMOVQ        DX, X3
+	VPMOVZXBD    X3, Y3
 
 groups:
 	CMPQ         CX, $0x20
@@ -633,37 +578,51 @@ groups:
 	VCVTPD2PS    (SI), Y10
 	VCVTPD2PS    64(SI), Y12
 	VINSERTF64X4 $0x01, Y12, Z10, Z10
-	VMULPS       (R10), Z10, Z10
-	VMINPS       Z0, Z10, Z10
-	VCVTPS2DQ    Z10, Z8
-	VREDUCEPS    $0x08, Z10, Z10
-	VMOVAPS      Z10, Z11
+	VMOVUPS      (R10), Z8
+	VMOVUPS      (R12), Z11
+	VFMADD213PS  Z0, Z10, Z8
+	VFMADD213PS  Z0, Z10, Z11
+	VCMPPS       $0x04, Z11, Z8, K1
+	VPSUBD       Z0, Z8, Z8
 	VCVTPD2PS    128(SI), Y10
 	VCVTPD2PS    192(SI), Y12
 	VINSERTF64X4 $0x01, Y12, Z10, Z10
-	VMULPS       64(R10), Z10, Z10
-	VMINPS       Z0, Z10, Z10
-	VCVTPS2DQ    Z10, Z9
-	VREDUCEPS    $0x08, Z10, Z10
-	VRANGEPS     $0x0b, Z10, Z11, Z11
+	VMOVUPS      64(R10), Z9
+	VMOVUPS      64(R12), Z11
+	VFMADD213PS  Z0, Z10, Z9
+	VFMADD213PS  Z0, Z10, Z11
+	VCMPPS       $0x04, Z11, Z9, K2
+	VPSUBD       Z0, Z9, Z9
 	VPACKSSDW    Z9, Z8, Z8
 	VPACKSSWB    Z8, Z8, Z8
-	VPERMD       Z8, Z5, Z8
-	VPMAXSB      Y3, Y8, Y8
-	VPMINSB      Y4, Y8, Y8
-	VCMPPS       $0x1e, Z1, Z11, K1
-	KORTESTW     K1, K1
+	VPERMD       Z8, Z3, Z8
+	VPMAXSB      Y1, Y8, Y8
+	VPMINSB      Y2, Y8, Y8
+	KORTESTW     K1, K2
 	JNZ          divide
+	TESTQ        R13, R13
+	JNZ          past
 	VMOVDQU      Y8, (DI)
 	ADDQ         $0x00000100, SI
 	ADDQ         $0x20, DI
 	ADDQ         $0x00000080, R8
 	ADDQ         $0x00000080, R10
+	ADDQ         $0x00000080, R12
 	SUBQ         $0x20, CX
 	JMP          groups
 
+past:
+	VMOVNTDQ Y8, (DI)
+	ADDQ     $0x00000100, SI
+	ADDQ     $0x20, DI
+	ADDQ     $0x00000080, R8
+	ADDQ     $0x00000080, R10
+	ADDQ     $0x00000080, R12
+	SUBQ     $0x20, CX
+	JMP      groups
+
 divide:
-	MOVQ $0x00000002, BX
+	MOVQ $0x0000000000000002, BX
 	JMP  divided
 
 rest:
@@ -675,39 +634,28 @@ divided:
 	MOVL         $0x4a800000, DX
 	VMOVD        DX, X0
 	VPBROADCASTD X0, Z0
-	MOVL         $0x80000000, DX
+	MOVL         $0xca800000, DX
 	VMOVD        DX, X1
 	VPBROADCASTD X1, Z1
-	VPBROADCASTD 200(AX), Z2
-	VPBROADCASTD 204(AX), Z3
+	VPBROADCASTD 224(AX), Z2
+	VPBROADCASTD 228(AX), Z3
 
 steps:
-	PREFETCHT0   (SI)(R11*1)
-	PREFETCHT0   64(SI)(R11*1)
-	VCVTPD2PS    (SI), Y9
-	VCVTPD2PS    64(SI), Y12
-	VINSERTF64X4 $0x01, Y12, Z9, Z9
-	VMOVUPS      (R8), Z4
-	VMOVUPS      (R10), Z5
-	VMULPS       Z0, Z4, Z6
-	VPXORD       Z1, Z6, Z7
-	VMINPS       Z6, Z9, Z9
-	VMAXPS       Z7, Z9, Z9
-	VMULPS       Z5, Z9, Z10
-	VMOVAPS      Z9, Z12
-	VFNMADD231PS Z4, Z10, Z12
-	VFMADD231PS  Z5, Z12, Z10
-	VMOVAPS      Z9, Z12
-	VFNMADD231PS Z4, Z10, Z12
-	VFMADD231PS  Z5, Z12, Z10
-	VCVTPS2DQ    Z10, Z10
-	VPMAXSD      Z2, Z10, Z10
-	VPMINSD      Z3, Z10, Z10
-	VPMOVDB      Z10, (DI)
+	VCVTPD2PS    (SI), Y6
+	VCVTPD2PS    64(SI), Y8
+	VINSERTF64X4 $0x01, Y8, Z6, Z6
+	VDIVPS       (R8), Z6, Z6
+	VMINPS       Z0, Z6, Z6
+	VMAXPS       Z1, Z6, Z6
+	VCVTPS2DQ    Z6, Z6
+	VPMAXSD      Z2, Z6, Z6
+	VPMINSD      Z3, Z6, Z6
+	VPMOVDB      Z6, (DI)
 	ADDQ         $0x00000080, SI
 	ADDQ         $0x10, DI
 	ADDQ         $0x00000040, R8
 	ADDQ         $0x00000040, R10
+	ADDQ         $0x00000040, R12
 	SUBQ         $0x10, CX
 	DECQ         BX
 	JNZ          steps
@@ -719,20 +667,14 @@ end:
 
 shifted:
 shiftedconstants:
-	MOVL         $0x4a800000, DX
+	MOVL         $0x4b400000, DX
 	VMOVD        DX, X0
 	VPBROADCASTD X0, Z0
-	MOVL         $0x3efff800, DX
-	VMOVD        DX, X1
-	VPBROADCASTD X1, Z1
-	MOVL         $0xca800000, DX
-	VMOVD        DX, X2
-	VPBROADCASTD X2, Z2
-	VPBROADCASTB 200(AX), Y3
-	VPBROADCASTB 204(AX), Y4
+	VPBROADCASTB 224(AX), Y1
+	VPBROADCASTB 228(AX), Y2
 	MOVQ         $0x0d0905010c080400, DX
-	VMOVQ        DX, X5
-	VPMOVZXBD    X5, Y5
+	VMOVQ        DX, X3
+	VPMOVZXBD    X3, Y3
 
 shiftedgroups:
 	CMPQ         CX, $0x20
@@ -744,44 +686,57 @@ shiftedgroups:
 	VCVTPD2PS    (SI), Y10
 	VCVTPD2PS    64(SI), Y12
 	VINSERTF64X4 $0x01, Y12, Z10, Z10
-	VMULPS       (R10), Z10, Z10
-	VMINPS       Z0, Z10, Z10
-	VMAXPS       Z2, Z10, Z10
-	VCVTPS2DQ    Z10, Z8
-	VREDUCEPS    $0x08, Z10, Z10
-	VMOVAPS      Z10, Z11
-	VPMOVSXBD    (R9), Z7
-	VPADDD       Z7, Z8, Z8
+	VMOVUPS      (R10), Z8
+	VMOVUPS      (R12), Z11
+	VFMADD213PS  Z0, Z10, Z8
+	VFMADD213PS  Z0, Z10, Z11
+	VCMPPS       $0x04, Z11, Z8, K1
+	VPSUBD       Z0, Z8, Z8
+	VPMOVSXBD    (R9), Z6
+	VPADDD       Z6, Z8, Z8
 	VCVTPD2PS    128(SI), Y10
 	VCVTPD2PS    192(SI), Y12
 	VINSERTF64X4 $0x01, Y12, Z10, Z10
-	VMULPS       64(R10), Z10, Z10
-	VMINPS       Z0, Z10, Z10
-	VMAXPS       Z2, Z10, Z10
-	VCVTPS2DQ    Z10, Z9
-	VREDUCEPS    $0x08, Z10, Z10
-	VRANGEPS     $0x0b, Z10, Z11, Z11
-	VPMOVSXBD    16(R9), Z7
-	VPADDD       Z7, Z9, Z9
+	VMOVUPS      64(R10), Z9
+	VMOVUPS      64(R12), Z11
+	VFMADD213PS  Z0, Z10, Z9
+	VFMADD213PS  Z0, Z10, Z11
+	VCMPPS       $0x04, Z11, Z9, K2
+	VPSUBD       Z0, Z9, Z9
+	VPMOVSXBD    16(R9), Z6
+	VPADDD       Z6, Z9, Z9
 	VPACKSSDW    Z9, Z8, Z8
 	VPACKSSWB    Z8, Z8, Z8
-	VPERMD       Z8, Z5, Z8
-	VPMAXSB      Y3, Y8, Y8
-	VPMINSB      Y4, Y8, Y8
-	VCMPPS       $0x1e, Z1, Z11, K1
-	KORTESTW     K1, K1
+	VPERMD       Z8, Z3, Z8
+	VPMAXSB      Y1, Y8, Y8
+	VPMINSB      Y2, Y8, Y8
+	KORTESTW     K1, K2
 	JNZ          shifteddivide
+	TESTQ        R13, R13
+	JNZ          shiftedpast
 	VMOVDQU      Y8, (DI)
 	ADDQ         $0x00000100, SI
 	ADDQ         $0x20, DI
 	ADDQ         $0x00000080, R8
 	ADDQ         $0x00000080, R10
+	ADDQ         $0x00000080, R12
 	ADDQ         $0x20, R9
 	SUBQ         $0x20, CX
 	JMP          shiftedgroups
 
+shiftedpast:
+	VMOVNTDQ Y8, (DI)
+	ADDQ     $0x00000100, SI
+	ADDQ     $0x20, DI
+	ADDQ     $0x00000080, R8
+	ADDQ     $0x00000080, R10
+	ADDQ     $0x00000080, R12
+	ADDQ     $0x20, R9
+	SUBQ     $0x20, CX
+	JMP      shiftedgroups
+
 shifteddivide:
-	MOVQ $0x00000002, BX
+	MOVQ $0x0000000000000002, BX
 	JMP  shifteddivided
 
 shiftedrest:
@@ -793,41 +748,30 @@ shifteddivided:
 	MOVL         $0x4a800000, DX
 	VMOVD        DX, X0
 	VPBROADCASTD X0, Z0
-	MOVL         $0x80000000, DX
+	MOVL         $0xca800000, DX
 	VMOVD        DX, X1
 	VPBROADCASTD X1, Z1
-	VPBROADCASTD 200(AX), Z2
-	VPBROADCASTD 204(AX), Z3
+	VPBROADCASTD 224(AX), Z2
+	VPBROADCASTD 228(AX), Z3
 
 shiftedsteps:
-	PREFETCHT0   (SI)(R11*1)
-	PREFETCHT0   64(SI)(R11*1)
-	VCVTPD2PS    (SI), Y9
-	VCVTPD2PS    64(SI), Y12
-	VINSERTF64X4 $0x01, Y12, Z9, Z9
-	VMOVUPS      (R8), Z4
-	VMOVUPS      (R10), Z5
-	VMULPS       Z0, Z4, Z6
-	VPXORD       Z1, Z6, Z7
-	VMINPS       Z6, Z9, Z9
-	VMAXPS       Z7, Z9, Z9
-	VMULPS       Z5, Z9, Z10
-	VMOVAPS      Z9, Z12
-	VFNMADD231PS Z4, Z10, Z12
-	VFMADD231PS  Z5, Z12, Z10
-	VMOVAPS      Z9, Z12
-	VFNMADD231PS Z4, Z10, Z12
-	VFMADD231PS  Z5, Z12, Z10
-	VCVTPS2DQ    Z10, Z10
-	VPMOVSXBD    (R9), Z8
-	VPADDD       Z8, Z10, Z10
-	VPMAXSD      Z2, Z10, Z10
-	VPMINSD      Z3, Z10, Z10
-	VPMOVDB      Z10, (DI)
+	VCVTPD2PS    (SI), Y6
+	VCVTPD2PS    64(SI), Y8
+	VINSERTF64X4 $0x01, Y8, Z6, Z6
+	VDIVPS       (R8), Z6, Z6
+	VMINPS       Z0, Z6, Z6
+	VMAXPS       Z1, Z6, Z6
+	VCVTPS2DQ    Z6, Z6
+	VPMOVSXBD    (R9), Z5
+	VPADDD       Z5, Z6, Z6
+	VPMAXSD      Z2, Z6, Z6
+	VPMINSD      Z3, Z6, Z6
+	VPMOVDB      Z6, (DI)
 	ADDQ         $0x00000080, SI
 	ADDQ         $0x10, DI
 	ADDQ         $0x00000040, R8
 	ADDQ         $0x00000040, R10
+	ADDQ         $0x00000040, R12
 	ADDQ         $0x10, R9
 	SUBQ         $0x10, CX
 	DECQ         BX
@@ -839,69 +783,79 @@ shiftedend:
 	RET
 
 // func quantizeEachFloat16AVX512(s *sweep)
-// Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, MMX+
+// Requires: AVX, AVX2, AVX512BW, AVX512F, MMX+
 TEXT ·quantizeEachFloat16AVX512(SB), NOSPLIT, $0-8
 	MOVQ  s+0(FP), AX
 	MOVQ  (AX), SI
 	MOVQ  24(AX), DI
 	MOVQ  48(AX), R8
 	MOVQ  72(AX), R10
-	MOVQ  96(AX), R9
-	MOVQ  184(AX), CX
-	MOVQ  208(AX), R11
+	MOVQ  96(AX), R12
+	MOVQ  120(AX), R9
+	MOVQ  208(AX), CX
+	MOVQ  232(AX), R11
+	MOVQ  240(AX), R13
 	TESTQ R9, R9
 	JNZ   shifted
 
 constants:
-	MOVL         $0x4a800000, DX
+	MOVL         $0x4b400000, DX
 	VMOVD        DX, X0
 	VPBROADCASTD X0, Z0
-	MOVL         $0x3efff800, DX
-	VMOVD        DX, X1
-	VPBROADCASTD X1, Z1
-	MOVL         $0x80000000, DX
-	VMOVD        DX, X2
-	VPBROADCASTD X2, Z2
-	VPBROADCASTB 200(AX), Y3
-	VPBROADCASTB 204(AX), Y4
+	VPBROADCASTB 224(AX), Y1
+	VPBROADCASTB 228(AX), Y2
 	MOVQ         $0x0d0905010c080400, DX
-	VMOVQ        DX, X5
-	VPMOVZXBD    X5, Y5
+	VMOVQ        DX, X3
+	VPMOVZXBD    X3, Y3
 
 groups:
-	CMPQ       CX, $0x20
-	JB         rest
-	PREFETCHT0 (SI)(R11*1)
-	VCVTPH2PS  (SI), Z10
-	VMULPS     (R10), Z10, Z10
-	VMINPS     Z0, Z10, Z10
-	VCVTPS2DQ  Z10, Z8
-	VREDUCEPS  $0x08, Z10, Z10
-	VMOVAPS    Z10, Z11
-	VCVTPH2PS  32(SI), Z10
-	VMULPS     64(R10), Z10, Z10
-	VMINPS     Z0, Z10, Z10
-	VCVTPS2DQ  Z10, Z9
-	VREDUCEPS  $0x08, Z10, Z10
-	VRANGEPS   $0x0b, Z10, Z11, Z11
-	VPACKSSDW  Z9, Z8, Z8
-	VPACKSSWB  Z8, Z8, Z8
-	VPERMD     Z8, Z5, Z8
-	VPMAXSB    Y3, Y8, Y8
-	VPMINSB    Y4, Y8, Y8
-	VCMPPS     $0x1e, Z1, Z11, K1
-	KORTESTW   K1, K1
-	JNZ        divide
-	VMOVDQU    Y8, (DI)
-	ADDQ       $0x00000040, SI
-	ADDQ       $0x20, DI
-	ADDQ       $0x00000080, R8
-	ADDQ       $0x00000080, R10
-	SUBQ       $0x20, CX
-	JMP        groups
+	CMPQ        CX, $0x20
+	JB          rest
+	PREFETCHT0  (SI)(R11*1)
+	VCVTPH2PS   (SI), Z10
+	VMOVUPS     (R10), Z8
+	VMOVUPS     (R12), Z11
+	VFMADD213PS Z0, Z10, Z8
+	VFMADD213PS Z0, Z10, Z11
+	VCMPPS      $0x04, Z11, Z8, K1
+	VPSUBD      Z0, Z8, Z8
+	VCVTPH2PS   32(SI), Z10
+	VMOVUPS     64(R10), Z9
+	VMOVUPS     64(R12), Z11
+	VFMADD213PS Z0, Z10, Z9
+	VFMADD213PS Z0, Z10, Z11
+	VCMPPS      $0x04, Z11, Z9, K2
+	VPSUBD      Z0, Z9, Z9
+	VPACKSSDW   Z9, Z8, Z8
+	VPACKSSWB   Z8, Z8, Z8
+	VPERMD      Z8, Z3, Z8
+	VPMAXSB     Y1, Y8, Y8
+	VPMINSB     Y2, Y8, Y8
+	KORTESTW    K1, K2
+	JNZ         divide
+	TESTQ       R13, R13
+	JNZ         past
+	VMOVDQU     Y8, (DI)
+	ADDQ        $0x00000040, SI
+	ADDQ        $0x20, DI
+	ADDQ        $0x00000080, R8
+	ADDQ        $0x00000080, R10
+	ADDQ        $0x00000080, R12
+	SUBQ        $0x20, CX
+	JMP         groups
+
+past:
+	VMOVNTDQ Y8, (DI)
+	ADDQ     $0x00000040, SI
+	ADDQ     $0x20, DI
+	ADDQ     $0x00000080, R8
+	ADDQ     $0x00000080, R10
+	ADDQ     $0x00000080, R12
+	SUBQ     $0x20, CX
+	JMP      groups
 
 divide:
-	MOVQ $0x00000002, BX
+	MOVQ $0x0000000000000002, BX
 	JMP  divided
 
 rest:
@@ -913,40 +867,30 @@ divided:
 	MOVL         $0x4a800000, DX
 	VMOVD        DX, X0
 	VPBROADCASTD X0, Z0
-	MOVL         $0x80000000, DX
+	MOVL         $0xca800000, DX
 	VMOVD        DX, X1
 	VPBROADCASTD X1, Z1
-	VPBROADCASTD 200(AX), Z2
-	VPBROADCASTD 204(AX), Z3
+	VPBROADCASTD 224(AX), Z2
+	VPBROADCASTD 228(AX), Z3
 
 steps:
-	PREFETCHT0   (SI)(R11*1)
-	VCVTPH2PS    (SI), Z9
-	VMOVUPS      (R8), Z4
-	VMOVUPS      (R10), Z5
-	VMULPS       Z0, Z4, Z6
-	VPXORD       Z1, Z6, Z7
-	VMINPS       Z6, Z9, Z9
-	VMAXPS       Z7, Z9, Z9
-	VMULPS       Z5, Z9, Z10
-	VMOVAPS      Z9, Z12
-	VFNMADD231PS Z4, Z10, Z12
-	VFMADD231PS  Z5, Z12, Z10
-	VMOVAPS      Z9, Z12
-	VFNMADD231PS Z4, Z10, Z12
-	VFMADD231PS  Z5, Z12, Z10
-	VCVTPS2DQ    Z10, Z10
-	VPMAXSD      Z2, Z10, Z10
-	VPMINSD      Z3, Z10, Z10
-	VPMOVDB      Z10, (DI)
-	ADDQ         $0x00000020, SI
-	ADDQ         $0x10, DI
-	ADDQ         $0x00000040, R8
-	ADDQ         $0x00000040, R10
-	SUBQ         $0x10, CX
-	DECQ         BX
-	JNZ          steps
-	JMP          constants
+	VCVTPH2PS (SI), Z6
+	VDIVPS    (R8), Z6, Z6
+	VMINPS    Z0, Z6, Z6
+	VMAXPS    Z1, Z6, Z6
+	VCVTPS2DQ Z6, Z6
+	VPMAXSD   Z2, Z6, Z6
+	VPMINSD   Z3, Z6, Z6
+	VPMOVDB   Z6, (DI)
+	ADDQ      $0x00000020, SI
+	ADDQ      $0x10, DI
+	ADDQ      $0x00000040, R8
+	ADDQ      $0x00000040, R10
+	ADDQ      $0x00000040, R12
+	SUBQ      $0x10, CX
+	DECQ      BX
+	JNZ       steps
+	JMP       constants
 
 end:
 	VZEROUPPER
@@ -954,62 +898,69 @@ end:
 
 shifted:
 shiftedconstants:
-	MOVL         $0x4a800000, DX
+	MOVL         $0x4b400000, DX
 	VMOVD        DX, X0
 	VPBROADCASTD X0, Z0
-	MOVL         $0x3efff800, DX
-	VMOVD        DX, X1
-	VPBROADCASTD X1, Z1
-	MOVL         $0xca800000, DX
-	VMOVD        DX, X2
-	VPBROADCASTD X2, Z2
-	VPBROADCASTB 200(AX), Y3
-	VPBROADCASTB 204(AX), Y4
+	VPBROADCASTB 224(AX), Y1
+	VPBROADCASTB 228(AX), Y2
 	MOVQ         $0x0d0905010c080400, DX
-	VMOVQ        DX, X5
-	VPMOVZXBD    X5, Y5
+	VMOVQ        DX, X3
+	VPMOVZXBD    X3, Y3
 
 shiftedgroups:
-	CMPQ       CX, $0x20
-	JB         shiftedrest
-	PREFETCHT0 (SI)(R11*1)
-	VCVTPH2PS  (SI), Z10
-	VMULPS     (R10), Z10, Z10
-	VMINPS     Z0, Z10, Z10
-	VMAXPS     Z2, Z10, Z10
-	VCVTPS2DQ  Z10, Z8
-	VREDUCEPS  $0x08, Z10, Z10
-	VMOVAPS    Z10, Z11
-	VPMOVSXBD  (R9), Z7
-	VPADDD     Z7, Z8, Z8
-	VCVTPH2PS  32(SI), Z10
-	VMULPS     64(R10), Z10, Z10
-	VMINPS     Z0, Z10, Z10
-	VMAXPS     Z2, Z10, Z10
-	VCVTPS2DQ  Z10, Z9
-	VREDUCEPS  $0x08, Z10, Z10
-	VRANGEPS   $0x0b, Z10, Z11, Z11
-	VPMOVSXBD  16(R9), Z7
-	VPADDD     Z7, Z9, Z9
-	VPACKSSDW  Z9, Z8, Z8
-	VPACKSSWB  Z8, Z8, Z8
-	VPERMD     Z8, Z5, Z8
-	VPMAXSB    Y3, Y8, Y8
-	VPMINSB    Y4, Y8, Y8
-	VCMPPS     $0x1e, Z1, Z11, K1
-	KORTESTW   K1, K1
-	JNZ        shifteddivide
-	VMOVDQU    Y8, (DI)
-	ADDQ       $0x00000040, SI
-	ADDQ       $0x20, DI
-	ADDQ       $0x00000080, R8
-	ADDQ       $0x00000080, R10
-	ADDQ       $0x20, R9
-	SUBQ       $0x20, CX
-	JMP        shiftedgroups
+	CMPQ        CX, $0x20
+	JB          shiftedrest
+	PREFETCHT0  (SI)(R11*1)
+	VCVTPH2PS   (SI), Z10
+	VMOVUPS     (R10), Z8
+	VMOVUPS     (R12), Z11
+	VFMADD213PS Z0, Z10, Z8
+	VFMADD213PS Z0, Z10, Z11
+	VCMPPS      $0x04, Z11, Z8, K1
+	VPSUBD      Z0, Z8, Z8
+	VPMOVSXBD   (R9), Z6
+	VPADDD      Z6, Z8, Z8
+	VCVTPH2PS   32(SI), Z10
+	VMOVUPS     64(R10), Z9
+	VMOVUPS     64(R12), Z11
+	VFMADD213PS Z0, Z10, Z9
+	VFMADD213PS Z0, Z10, Z11
+	VCMPPS      $0x04, Z11, Z9, K2
+	VPSUBD      Z0, Z9, Z9
+	VPMOVSXBD   16(R9), Z6
+	VPADDD      Z6, Z9, Z9
+	VPACKSSDW   Z9, Z8, Z8
+	VPACKSSWB   Z8, Z8, Z8
+	VPERMD      Z8, Z3, Z8
+	VPMAXSB     Y1, Y8, Y8
+	VPMINSB     Y2, Y8, Y8
+	KORTESTW    K1, K2
+	JNZ         shifteddivide
+	TESTQ       R13, R13
+	JNZ         shiftedpast
+	VMOVDQU     Y8, (DI)
+	ADDQ        $0x00000040, SI
+	ADDQ        $0x20, DI
+	ADDQ        $0x00000080, R8
+	ADDQ        $0x00000080, R10
+	ADDQ        $0x00000080, R12
+	ADDQ        $0x20, R9
+	SUBQ        $0x20, CX
+	JMP         shiftedgroups
+
+shiftedpast:
+	VMOVNTDQ Y8, (DI)
+	ADDQ     $0x00000040, SI
+	ADDQ     $0x20, DI
+	ADDQ     $0x00000080, R8
+	ADDQ     $0x00000080, R10
+	ADDQ     $0x00000080, R12
+	ADDQ     $0x20, R9
+	SUBQ     $0x20, CX
+	JMP      shiftedgroups
 
 shifteddivide:
-	MOVQ $0x00000002, BX
+	MOVQ $0x0000000000000002, BX
 	JMP  shifteddivided
 
 shiftedrest:
@@ -1021,114 +972,114 @@ shifteddivided:
 	MOVL         $0x4a800000, DX
 	VMOVD        DX, X0
 	VPBROADCASTD X0, Z0
-	MOVL         $0x80000000, DX
+	MOVL         $0xca800000, DX
 	VMOVD        DX, X1
 	VPBROADCASTD X1, Z1
-	VPBROADCASTD 200(AX), Z2
-	VPBROADCASTD 204(AX), Z3
+	VPBROADCASTD 224(AX), Z2
+	VPBROADCASTD 228(AX), Z3
 
 shiftedsteps:
-	PREFETCHT0   (SI)(R11*1)
-	VCVTPH2PS    (SI), Z9
-	VMOVUPS      (R8), Z4
-	VMOVUPS      (R10), Z5
-	VMULPS       Z0, Z4, Z6
-	VPXORD       Z1, Z6, Z7
-	VMINPS       Z6, Z9, Z9
-	VMAXPS       Z7, Z9, Z9
-	VMULPS       Z5, Z9, Z10
-	VMOVAPS      Z9, Z12
-	VFNMADD231PS Z4, Z10, Z12
-	VFMADD231PS  Z5, Z12, Z10
-	VMOVAPS      Z9, Z12
-	VFNMADD231PS Z4, Z10, Z12
-	VFMADD231PS  Z5, Z12, Z10
-	VCVTPS2DQ    Z10, Z10
-	VPMOVSXBD    (R9), Z8
-	VPADDD       Z8, Z10, Z10
-	VPMAXSD      Z2, Z10, Z10
-	VPMINSD      Z3, Z10, Z10
-	VPMOVDB      Z10, (DI)
-	ADDQ         $0x00000020, SI
-	ADDQ         $0x10, DI
-	ADDQ         $0x00000040, R8
-	ADDQ         $0x00000040, R10
-	ADDQ         $0x10, R9
-	SUBQ         $0x10, CX
-	DECQ         BX
-	JNZ          shiftedsteps
-	JMP          shiftedconstants
+	VCVTPH2PS (SI), Z6
+	VDIVPS    (R8), Z6, Z6
+	VMINPS    Z0, Z6, Z6
+	VMAXPS    Z1, Z6, Z6
+	VCVTPS2DQ Z6, Z6
+	VPMOVSXBD (R9), Z5
+	VPADDD    Z5, Z6, Z6
+	VPMAXSD   Z2, Z6, Z6
+	VPMINSD   Z3, Z6, Z6
+	VPMOVDB   Z6, (DI)
+	ADDQ      $0x00000020, SI
+	ADDQ      $0x10, DI
+	ADDQ      $0x00000040, R8
+	ADDQ      $0x00000040, R10
+	ADDQ      $0x00000040, R12
+	ADDQ      $0x10, R9
+	SUBQ      $0x10, CX
+	DECQ      BX
+	JNZ       shiftedsteps
+	JMP       shiftedconstants
 
 shiftedend:
 	VZEROUPPER
 	RET
 
 // func quantizeEachBFloat16AVX512(s *sweep)
-// Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, MMX+
+// Requires: AVX, AVX2, AVX512BW, AVX512F, MMX+
 TEXT ·quantizeEachBFloat16AVX512(SB), NOSPLIT, $0-8
 	MOVQ  s+0(FP), AX
 	MOVQ  (AX), SI
 	MOVQ  24(AX), DI
 	MOVQ  48(AX), R8
 	MOVQ  72(AX), R10
-	MOVQ  96(AX), R9
-	MOVQ  184(AX), CX
-	MOVQ  208(AX), R11
+	MOVQ  96(AX), R12
+	MOVQ  120(AX), R9
+	MOVQ  208(AX), CX
+	MOVQ  232(AX), R11
+	MOVQ  240(AX), R13
 	TESTQ R9, R9
 	JNZ   shifted
 
 constants:
-	MOVL         $0x4a800000, DX
+	MOVL         $0x4b400000, DX
 	VMOVD        DX, X0
 	VPBROADCASTD X0, Z0
-	MOVL         $0x3efff800, DX
-	VMOVD        DX, X1
-	VPBROADCASTD X1, Z1
-	MOVL         $0x80000000, DX
-	VMOVD        DX, X2
-	VPBROADCASTD X2, Z2
-	VPBROADCASTB 200(AX), Y3
-	VPBROADCASTB 204(AX), Y4
+	VPBROADCASTB 224(AX), Y1
+	VPBROADCASTB 228(AX), Y2
 	MOVQ         $0x0d0905010c080400, DX
-	VMOVQ        DX, X5
-	VPMOVZXBD    X5, Y5
+	VMOVQ        DX, X3
+	VPMOVZXBD    X3, Y3
 
 groups:
-	CMPQ       CX, $0x20
-	JB         rest
-	PREFETCHT0 (SI)(R11*1)
-	VPMOVZXWD  (SI), Z10
-	VPSLLD     $0x10, Z10, Z10
-	VMULPS     (R10), Z10, Z10
-	VMINPS     Z0, Z10, Z10
-	VCVTPS2DQ  Z10, Z8
-	VREDUCEPS  $0x08, Z10, Z10
-	VMOVAPS    Z10, Z11
-	VPMOVZXWD  32(SI), Z10
-	VPSLLD     $0x10, Z10, Z10
-	VMULPS     64(R10), Z10, Z10
-	VMINPS     Z0, Z10, Z10
-	VCVTPS2DQ  Z10, Z9
-	VREDUCEPS  $0x08, Z10, Z10
-	VRANGEPS   $0x0b, Z10, Z11, Z11
-	VPACKSSDW  Z9, Z8, Z8
-	VPACKSSWB  Z8, Z8, Z8
-	VPERMD     Z8, Z5, Z8
-	VPMAXSB    Y3, Y8, Y8
-	VPMINSB    Y4, Y8, Y8
-	VCMPPS     $0x1e, Z1, Z11, K1
-	KORTESTW   K1, K1
-	JNZ        divide
-	VMOVDQU    Y8, (DI)
-	ADDQ       $0x00000040, SI
-	ADDQ       $0x20, DI
-	ADDQ       $0x00000080, R8
-	ADDQ       $0x00000080, R10
-	SUBQ       $0x20, CX
-	JMP        groups
+	CMPQ        CX, $0x20
+	JB          rest
+	PREFETCHT0  (SI)(R11*1)
+	VPMOVZXWD   (SI), Z10
+	VPSLLD      $0x10, Z10, Z10
+	VMOVUPS     (R10), Z8
+	VMOVUPS     (R12), Z11
+	VFMADD213PS Z0, Z10, Z8
+	VFMADD213PS Z0, Z10, Z11
+	VCMPPS      $0x04, Z11, Z8, K1
+	VPSUBD      Z0, Z8, Z8
+	VPMOVZXWD   32(SI), Z10
+	VPSLLD      $0x10, Z10, Z10
+	VMOVUPS     64(R10), Z9
+	VMOVUPS     64(R12), Z11
+	VFMADD213PS Z0, Z10, Z9
+	VFMADD213PS Z0, Z10, Z11
+	VCMPPS      $0x04, Z11, Z9, K2
+	VPSUBD      Z0, Z9, Z9
+	VPACKSSDW   Z9, Z8, Z8
+	VPACKSSWB   Z8, Z8, Z8
+	VPERMD      Z8, Z3, Z8
+	VPMAXSB     Y1, Y8, Y8
+	VPMINSB     Y2, Y8, Y8
+	KORTESTW    K1, K2
+	JNZ         divide
+	TESTQ       R13, R13
+	JNZ         past
+	VMOVDQU     Y8, (DI)
+	ADDQ        $0x00000040, SI
+	ADDQ        $0x20, DI
+	ADDQ        $0x00000080, R8
+	ADDQ        $0x00000080, R10
+	ADDQ        $0x00000080, R12
+	SUBQ        $0x20, CX
+	JMP         groups
+
+past:
+	VMOVNTDQ Y8, (DI)
+	ADDQ     $0x00000040, SI
+	ADDQ     $0x20, DI
+	ADDQ     $0x00000080, R8
+	ADDQ     $0x00000080, R10
+	ADDQ     $0x00000080, R12
+	SUBQ     $0x20, CX
+	JMP      groups
 
 divide:
-	MOVQ $0x00000002, BX
+	MOVQ $0x0000000000000002, BX
 	JMP  divided
 
 rest:
@@ -1140,41 +1091,31 @@ divided:
 	MOVL         $0x4a800000, DX
 	VMOVD        DX, X0
 	VPBROADCASTD X0, Z0
-	MOVL         $0x80000000, DX
+	MOVL         $0xca800000, DX
 	VMOVD        DX, X1
 	VPBROADCASTD X1, Z1
-	VPBROADCASTD 200(AX), Z2
-	VPBROADCASTD 204(AX), Z3
+	VPBROADCASTD 224(AX), Z2
+	VPBROADCASTD 228(AX), Z3
 
 steps:
-	PREFETCHT0   (SI)(R11*1)
-	VPMOVZXWD    (SI), Z9
-	VPSLLD       $0x10, Z9, Z9
-	VMOVUPS      (R8), Z4
-	VMOVUPS      (R10), Z5
-	VMULPS       Z0, Z4, Z6
-	VPXORD       Z1, Z6, Z7
-	VMINPS       Z6, Z9, Z9
-	VMAXPS       Z7, Z9, Z9
-	VMULPS       Z5, Z9, Z10
-	VMOVAPS      Z9, Z12
-	VFNMADD231PS Z4, Z10, Z12
-	VFMADD231PS  Z5, Z12, Z10
-	VMOVAPS      Z9, Z12
-	VFNMADD231PS Z4, Z10, Z12
-	VFMADD231PS  Z5, Z12, Z10
-	VCVTPS2DQ    Z10, Z10
-	VPMAXSD      Z2, Z10, Z10
-	VPMINSD      Z3, Z10, Z10
-	VPMOVDB      Z10, (DI)
-	ADDQ         $0x00000020, SI
-	ADDQ         $0x10, DI
-	ADDQ         $0x00000040, R8
-	ADDQ         $0x00000040, R10
-	SUBQ         $0x10, CX
-	DECQ         BX
-	JNZ          steps
-	JMP          constants
+	VPMOVZXWD (SI), Z6
+	VPSLLD    $0x10, Z6, Z6
+	VDIVPS    (R8), Z6, Z6
+	VMINPS    Z0, Z6, Z6
+	VMAXPS    Z1, Z6, Z6
+	VCVTPS2DQ Z6, Z6
+	VPMAXSD   Z2, Z6, Z6
+	VPMINSD   Z3, Z6, Z6
+	VPMOVDB   Z6, (DI)
+	ADDQ      $0x00000020, SI
+	ADDQ      $0x10, DI
+	ADDQ      $0x00000040, R8
+	ADDQ      $0x00000040, R10
+	ADDQ      $0x00000040, R12
+	SUBQ      $0x10, CX
+	DECQ      BX
+	JNZ       steps
+	JMP       constants
 
 end:
 	VZEROUPPER
@@ -1182,64 +1123,71 @@ end:
 
 shifted:
 shiftedconstants:
-	MOVL         $0x4a800000, DX
+	MOVL         $0x4b400000, DX
 	VMOVD        DX, X0
 	VPBROADCASTD X0, Z0
-	MOVL         $0x3efff800, DX
-	VMOVD        DX, X1
-	VPBROADCASTD X1, Z1
-	MOVL         $0xca800000, DX
-	VMOVD        DX, X2
-	VPBROADCASTD X2, Z2
-	VPBROADCASTB 200(AX), Y3
-	VPBROADCASTB 204(AX), Y4
+	VPBROADCASTB 224(AX), Y1
+	VPBROADCASTB 228(AX), Y2
 	MOVQ         $0x0d0905010c080400, DX
-	VMOVQ        DX, X5
-	VPMOVZXBD    X5, Y5
+	VMOVQ        DX, X3
+	VPMOVZXBD    X3, Y3
 
 shiftedgroups:
-	CMPQ       CX, $0x20
-	JB         shiftedrest
-	PREFETCHT0 (SI)(R11*1)
-	VPMOVZXWD  (SI), Z10
-	VPSLLD     $0x10, Z10, Z10
-	VMULPS     (R10), Z10, Z10
-	VMINPS     Z0, Z10, Z10
-	VMAXPS     Z2, Z10, Z10
-	VCVTPS2DQ  Z10, Z8
-	VREDUCEPS  $0x08, Z10, Z10
-	VMOVAPS    Z10, Z11
-	VPMOVSXBD  (R9), Z7
-	VPADDD     Z7, Z8, Z8
-	VPMOVZXWD  32(SI), Z10
-	VPSLLD     $0x10, Z10, Z10
-	VMULPS     64(R10), Z10, Z10
-	VMINPS     Z0, Z10, Z10
-	VMAXPS     Z2, Z10, Z10
-	VCVTPS2DQ  Z10, Z9
-	VREDUCEPS  $0x08, Z10, Z10
-	VRANGEPS   $0x0b, Z10, Z11, Z11
-	VPMOVSXBD  16(R9), Z7
-	VPADDD     Z7, Z9, Z9
-	VPACKSSDW  Z9, Z8, Z8
-	VPACKSSWB  Z8, Z8, Z8
-	VPERMD     Z8, Z5, Z8
-	VPMAXSB    Y3, Y8, Y8
-	VPMINSB    Y4, Y8, Y8
-	VCMPPS     $0x1e, Z1, Z11, K1
-	KORTESTW   K1, K1
-	JNZ        shifteddivide
-	VMOVDQU    Y8, (DI)
-	ADDQ       $0x00000040, SI
-	ADDQ       $0x20, DI
-	ADDQ       $0x00000080, R8
-	ADDQ       $0x00000080, R10
-	ADDQ       $0x20, R9
-	SUBQ       $0x20, CX
-	JMP        shiftedgroups
+	CMPQ        CX, $0x20
+	JB          shiftedrest
+	PREFETCHT0  (SI)(R11*1)
+	VPMOVZXWD   (SI), Z10
+	VPSLLD      $0x10, Z10, Z10
+	VMOVUPS     (R10), Z8
+	VMOVUPS     (R12), Z11
+	VFMADD213PS Z0, Z10, Z8
+	VFMADD213PS Z0, Z10, Z11
+	VCMPPS      $0x04, Z11, Z8, K1
+	VPSUBD      Z0, Z8, Z8
+	VPMOVSXBD   (R9), Z6
+	VPADDD      Z6, Z8, Z8
+	VPMOVZXWD   32(SI), Z10
+	VPSLLD      $0x10, Z10, Z10
+	VMOVUPS     64(R10), Z9
+	VMOVUPS     64(R12), Z11
+	VFMADD213PS Z0, Z10, Z9
+	VFMADD213PS Z0, Z10, Z11
+	VCMPPS      $0x04, Z11, Z9, K2
+	VPSUBD      Z0, Z9, Z9
+	VPMOVSXBD   16(R9), Z6
+	VPADDD      Z6, Z9, Z9
+	VPACKSSDW   Z9, Z8, Z8
+	VPACKSSWB   Z8, Z8, Z8
+	VPERMD      Z8, Z3, Z8
+	VPMAXSB     Y1, Y8, Y8
+	VPMINSB     Y2, Y8, Y8
+	KORTESTW    K1, K2
+	JNZ         shifteddivide
+	TESTQ       R13, R13
+	JNZ         shiftedpast
+	VMOVDQU     Y8, (DI)
+	ADDQ        $0x00000040, SI
+	ADDQ        $0x20, DI
+	ADDQ        $0x00000080, R8
+	ADDQ        $0x00000080, R10
+	ADDQ        $0x00000080, R12
+	ADDQ        $0x20, R9
+	SUBQ        $0x20, CX
+	JMP         shiftedgroups
+
+shiftedpast:
+	VMOVNTDQ Y8, (DI)
+	ADDQ     $0x00000040, SI
+	ADDQ     $0x20, DI
+	ADDQ     $0x00000080, R8
+	ADDQ     $0x00000080, R10
+	ADDQ     $0x00000080, R12
+	ADDQ     $0x20, R9
+	SUBQ     $0x20, CX
+	JMP      shiftedgroups
 
 shifteddivide:
-	MOVQ $0x00000002, BX
+	MOVQ $0x0000000000000002, BX
 	JMP  shifteddivided
 
 shiftedrest:
@@ -1251,113 +1199,110 @@ shifteddivided:
 	MOVL         $0x4a800000, DX
 	VMOVD        DX, X0
 	VPBROADCASTD X0, Z0
-	MOVL         $0x80000000, DX
+	MOVL         $0xca800000, DX
 	VMOVD        DX, X1
 	VPBROADCASTD X1, Z1
-	VPBROADCASTD 200(AX), Z2
-	VPBROADCASTD 204(AX), Z3
+	VPBROADCASTD 224(AX), Z2
+	VPBROADCASTD 228(AX), Z3
 
 shiftedsteps:
-	PREFETCHT0   (SI)(R11*1)
-	VPMOVZXWD    (SI), Z9
-	VPSLLD       $0x10, Z9, Z9
-	VMOVUPS      (R8), Z4
-	VMOVUPS      (R10), Z5
-	VMULPS       Z0, Z4, Z6
-	VPXORD       Z1, Z6, Z7
-	VMINPS       Z6, Z9, Z9
-	VMAXPS       Z7, Z9, Z9
-	VMULPS       Z5, Z9, Z10
-	VMOVAPS      Z9, Z12
-	VFNMADD231PS Z4, Z10, Z12
-	VFMADD231PS  Z5, Z12, Z10
-	VMOVAPS      Z9, Z12
-	VFNMADD231PS Z4, Z10, Z12
-	VFMADD231PS  Z5, Z12, Z10
-	VCVTPS2DQ    Z10, Z10
-	VPMOVSXBD    (R9), Z8
-	VPADDD       Z8, Z10, Z10
-	VPMAXSD      Z2, Z10, Z10
-	VPMINSD      Z3, Z10, Z10
-	VPMOVDB      Z10, (DI)
-	ADDQ         $0x00000020, SI
-	ADDQ         $0x10, DI
-	ADDQ         $0x00000040, R8
-	ADDQ         $0x00000040, R10
-	ADDQ         $0x10, R9
-	SUBQ         $0x10, CX
-	DECQ         BX
-	JNZ          shiftedsteps
-	JMP          shiftedconstants
+	VPMOVZXWD (SI), Z6
+	VPSLLD    $0x10, Z6, Z6
+	VDIVPS    (R8), Z6, Z6
+	VMINPS    Z0, Z6, Z6
+	VMAXPS    Z1, Z6, Z6
+	VCVTPS2DQ Z6, Z6
+	VPMOVSXBD (R9), Z5
+	VPADDD    Z5, Z6, Z6
+	VPMAXSD   Z2, Z6, Z6
+	VPMINSD   Z3, Z6, Z6
+	VPMOVDB   Z6, (DI)
+	ADDQ      $0x00000020, SI
+	ADDQ      $0x10, DI
+	ADDQ      $0x00000040, R8
+	ADDQ      $0x00000040, R10
+	ADDQ      $0x00000040, R12
+	ADDQ      $0x10, R9
+	SUBQ      $0x10, CX
+	DECQ      BX
+	JNZ       shiftedsteps
+	JMP       shiftedconstants
 
 shiftedend:
 	VZEROUPPER
 	RET
 
 // func quantizeSharedFloat32AVX512(s *sweep)
-// Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, MMX+
+// Requires: AVX, AVX2, AVX512BW, AVX512F, MMX+
 TEXT ·quantizeSharedFloat32AVX512(SB), NOSPLIT, $0-8
 	MOVQ  s+0(FP), AX
 	MOVQ  (AX), SI
 	MOVQ  24(AX), DI
 	MOVQ  48(AX), R8
 	MOVQ  72(AX), R10
-	MOVQ  96(AX), R9
-	MOVQ  184(AX), CX
-	MOVQ  208(AX), R11
+	MOVQ  96(AX), R12
+	MOVQ  120(AX), R9
+	MOVQ  208(AX), CX
+	MOVQ  232(AX), R11
+	MOVQ  240(AX), R13
 	TESTQ R9, R9
 	JNZ   shifted
 
 constants:
-	MOVL         $0x4a800000, DX
+	MOVL         $0x4b400000, DX
 	VMOVD        DX, X0
 	VPBROADCASTD X0, Z0
-	MOVL         $0x3efff800, DX
-	VMOVD        DX, X1
-	VPBROADCASTD X1, Z1
-	MOVL         $0x80000000, DX
-	VMOVD        DX, X2
-	VPBROADCASTD X2, Z2
-	VPBROADCASTB 200(AX), Y3
-	VPBROADCASTB 204(AX), Y4
+	VPBROADCASTB 224(AX), Y1
+	VPBROADCASTB 228(AX), Y2
 	MOVQ         $0x0d0905010c080400, DX
-	VMOVQ        DX, X5
-	VPMOVZXBD    X5, Y5
-	VBROADCASTSS (R10), Z6
+	VMOVQ        DX, X3
+	VPMOVZXBD    X3, Y3
+	VBROADCASTSS (R10), Z4
+	VBROADCASTSS (R12), Z5
 
 groups:
-	CMPQ       CX, $0x20
-	JB         rest
-	PREFETCHT0 (SI)(R11*1)
-	PREFETCHT0 64(SI)(R11*1)
-	VMOVUPS    (SI), Z10
-	VMULPS     Z6, Z10, Z10
-	VMINPS     Z0, Z10, Z10
-	VCVTPS2DQ  Z10, Z8
-	VREDUCEPS  $0x08, Z10, Z10
-	VMOVAPS    Z10, Z11
-	VMOVUPS    64(SI), Z10
-	VMULPS     Z6, Z10, Z10
-	VMINPS     Z0, Z10, Z10
-	VCVTPS2DQ  Z10, Z9
-	VREDUCEPS  $0x08, Z10, Z10
-	VRANGEPS   $0x0b, Z10, Z11, Z11
-	VPACKSSDW  Z9, Z8, Z8
-	VPACKSSWB  Z8, Z8, Z8
-	VPERMD     Z8, Z5, Z8
-	VPMAXSB    Y3, Y8, Y8
-	VPMINSB    Y4, Y8, Y8
-	VCMPPS     $0x1e, Z1, Z11, K1
-	KORTESTW   K1, K1
-	JNZ        divide
-	VMOVDQU    Y8, (DI)
-	ADDQ       $0x00000080, SI
-	ADDQ       $0x20, DI
-	SUBQ       $0x20, CX
-	JMP        groups
+	CMPQ        CX, $0x20
+	JB          rest
+	PREFETCHT0  (SI)(R11*1)
+	PREFETCHT0  64(SI)(R11*1)
+	VMOVUPS     (SI), Z10
+	VMOVAPS     Z4, Z8
+	VMOVAPS     Z5, Z11
+	VFMADD213PS Z0, Z10, Z8
+	VFMADD213PS Z0, Z10, Z11
+	VCMPPS      $0x04, Z11, Z8, K1
+	VPSUBD      Z0, Z8, Z8
+	VMOVUPS     64(SI), Z10
+	VMOVAPS     Z4, Z9
+	VMOVAPS     Z5, Z11
+	VFMADD213PS Z0, Z10, Z9
+	VFMADD213PS Z0, Z10, Z11
+	VCMPPS      $0x04, Z11, Z9, K2
+	VPSUBD      Z0, Z9, Z9
+	VPACKSSDW   Z9, Z8, Z8
+	VPACKSSWB   Z8, Z8, Z8
+	VPERMD      Z8, Z3, Z8
+	VPMAXSB     Y1, Y8, Y8
+	VPMINSB     Y2, Y8, Y8
+	KORTESTW    K1, K2
+	JNZ         divide
+	TESTQ       R13, R13
+	JNZ         past
+	VMOVDQU     Y8, (DI)
+	ADDQ        $0x00000080, SI
+	ADDQ        $0x20, DI
+	SUBQ        $0x20, CX
+	JMP         groups
+
+past:
+	VMOVNTDQ Y8, (DI)
+	ADDQ     $0x00000080, SI
+	ADDQ     $0x20, DI
+	SUBQ     $0x20, CX
+	JMP      groups
 
 divide:
-	MOVQ $0x00000002, BX
+	MOVQ $0x0000000000000002, BX
 	JMP  divided
 
 rest:
@@ -1369,38 +1314,28 @@ divided:
 	MOVL         $0x4a800000, DX
 	VMOVD        DX, X0
 	VPBROADCASTD X0, Z0
-	MOVL         $0x80000000, DX
+	MOVL         $0xca800000, DX
 	VMOVD        DX, X1
 	VPBROADCASTD X1, Z1
-	VPBROADCASTD 200(AX), Z2
-	VPBROADCASTD 204(AX), Z3
+	VPBROADCASTD 224(AX), Z2
+	VPBROADCASTD 228(AX), Z3
 	VBROADCASTSS (R8), Z4
-	VBROADCASTSS (R10), Z5
-	VMULPS       Z0, Z4, Z6
-	VPXORD       Z1, Z6, Z7
 
 steps:
-	PREFETCHT0   (SI)(R11*1)
-	VMOVUPS      (SI), Z9
-	VMINPS       Z6, Z9, Z9
-	VMAXPS       Z7, Z9, Z9
-	VMULPS       Z5, Z9, Z10
-	VMOVAPS      Z9, Z12
-	VFNMADD231PS Z4, Z10, Z12
-	VFMADD231PS  Z5, Z12, Z10
-	VMOVAPS      Z9, Z12
-	VFNMADD231PS Z4, Z10, Z12
-	VFMADD231PS  Z5, Z12, Z10
-	VCVTPS2DQ    Z10, Z10
-	VPMAXSD      Z2, Z10, Z10
-	VPMINSD      Z3, Z10, Z10
-	VPMOVDB      Z10, (DI)
-	ADDQ         $0x00000040, SI
-	ADDQ         $0x10, DI
-	SUBQ         $0x10, CX
-	DECQ         BX
-	JNZ          steps
-	JMP          constants
+	VMOVUPS   (SI), Z6
+	VDIVPS    Z4, Z6, Z6
+	VMINPS    Z0, Z6, Z6
+	VMAXPS    Z1, Z6, Z6
+	VCVTPS2DQ Z6, Z6
+	VPMAXSD   Z2, Z6, Z6
+	VPMINSD   Z3, Z6, Z6
+	VPMOVDB   Z6, (DI)
+	ADDQ      $0x00000040, SI
+	ADDQ      $0x10, DI
+	SUBQ      $0x10, CX
+	DECQ      BX
+	JNZ       steps
+	JMP       constants
 
 end:
 	VZEROUPPER
@@ -1408,62 +1343,65 @@ end:
 
 shifted:
 shiftedconstants:
-	MOVL         $0x4a800000, DX
+	MOVL         $0x4b400000, DX
 	VMOVD        DX, X0
 	VPBROADCASTD X0, Z0
-	MOVL         $0x3efff800, DX
-	VMOVD        DX, X1
-	VPBROADCASTD X1, Z1
-	MOVL         $0xca800000, DX
-	VMOVD        DX, X2
-	VPBROADCASTD X2, Z2
-	VPBROADCASTB 200(AX), Y3
-	VPBROADCASTB 204(AX), Y4
+	VPBROADCASTB 224(AX), Y1
+	VPBROADCASTB 228(AX), Y2
 	MOVQ         $0x0d0905010c080400, DX
-	VMOVQ        DX, X5
-	VPMOVZXBD    X5, Y5
-	VBROADCASTSS (R10), Z6
+	VMOVQ        DX, X3
+	VPMOVZXBD    X3, Y3
+	VBROADCASTSS (R10), Z4
+	VBROADCASTSS (R12), Z5
 	MOVBLSX      (R9), DX
-	VMOVD        DX, X7
-	VPBROADCASTD X7, Z7
+	VMOVD        DX, X6
+	VPBROADCASTD X6, Z6
 
 shiftedgroups:
-	CMPQ       CX, $0x20
-	JB         shiftedrest
-	PREFETCHT0 (SI)(R11*1)
-	PREFETCHT0 64(SI)(R11*1)
-	VMOVUPS    (SI), Z10
-	VMULPS     Z6, Z10, Z10
-	VMINPS     Z0, Z10, Z10
-	VMAXPS     Z2, Z10, Z10
-	VCVTPS2DQ  Z10, Z8
-	VREDUCEPS  $0x08, Z10, Z10
-	VMOVAPS    Z10, Z11
-	VPADDD     Z7, Z8, Z8
-	VMOVUPS    64(SI), Z10
-	VMULPS     Z6, Z10, Z10
-	VMINPS     Z0, Z10, Z10
-	VMAXPS     Z2, Z10, Z10
-	VCVTPS2DQ  Z10, Z9
-	VREDUCEPS  $0x08, Z10, Z10
-	VRANGEPS   $0x0b, Z10, Z11, Z11
-	VPADDD     Z7, Z9, Z9
-	VPACKSSDW  Z9, Z8, Z8
-	VPACKSSWB  Z8, Z8, Z8
-	VPERMD     Z8, Z5, Z8
-	VPMAXSB    Y3, Y8, Y8
-	VPMINSB    Y4, Y8, Y8
-	VCMPPS     $0x1e, Z1, Z11, K1
-	KORTESTW   K1, K1
-	JNZ        shifteddivide
-	VMOVDQU    Y8, (DI)
-	ADDQ       $0x00000080, SI
-	ADDQ       $0x20, DI
-	SUBQ       $0x20, CX
-	JMP        shiftedgroups
+	CMPQ        CX, $0x20
+	JB          shiftedrest
+	PREFETCHT0  (SI)(R11*1)
+	PREFETCHT0  64(SI)(R11*1)
+	VMOVUPS     (SI), Z10
+	VMOVAPS     Z4, Z8
+	VMOVAPS     Z5, Z11
+	VFMADD213PS Z0, Z10, Z8
+	VFMADD213PS Z0, Z10, Z11
+	VCMPPS      $0x04, Z11, Z8, K1
+	VPSUBD      Z0, Z8, Z8
+	VPADDD      Z6, Z8, Z8
+	VMOVUPS     64(SI), Z10
+	VMOVAPS     Z4, Z9
+	VMOVAPS     Z5, Z11
+	VFMADD213PS Z0, Z10, Z9
+	VFMADD213PS Z0, Z10, Z11
+	VCMPPS      $0x04, Z11, Z9, K2
+	VPSUBD      Z0, Z9, Z9
+	VPADDD      Z6, Z9, Z9
+	VPACKSSDW   Z9, Z8, Z8
+	VPACKSSWB   Z8, Z8, Z8
+	VPERMD      Z8, Z3, Z8
+	VPMAXSB     Y1, Y8, Y8
+	VPMINSB     Y2, Y8, Y8
+	KORTESTW    K1, K2
+	JNZ         shifteddivide
+	TESTQ       R13, R13
+	JNZ         shiftedpast
+	VMOVDQU     Y8, (DI)
+	ADDQ        $0x00000080, SI
+	ADDQ        $0x20, DI
+	SUBQ        $0x20, CX
+	JMP         shiftedgroups
+
+shiftedpast:
+	VMOVNTDQ Y8, (DI)
+	ADDQ     $0x00000080, SI
+	ADDQ     $0x20, DI
+	SUBQ     $0x20, CX
+	JMP      shiftedgroups
 
 shifteddivide:
-	MOVQ $0x00000002, BX
+	MOVQ $0x0000000000000002, BX
 	JMP  shifteddivided
 
 shiftedrest:
@@ -1475,77 +1413,64 @@ shifteddivided:
 	MOVL         $0x4a800000, DX
 	VMOVD        DX, X0
 	VPBROADCASTD X0, Z0
-	MOVL         $0x80000000, DX
+	MOVL         $0xca800000, DX
 	VMOVD        DX, X1
 	VPBROADCASTD X1, Z1
-	VPBROADCASTD 200(AX), Z2
-	VPBROADCASTD 204(AX), Z3
+	VPBROADCASTD 224(AX), Z2
+	VPBROADCASTD 228(AX), Z3
 	VBROADCASTSS (R8), Z4
-	VBROADCASTSS (R10), Z5
-	VMULPS       Z0, Z4, Z6
-	VPXORD       Z1, Z6, Z7
 	MOVBLSX      (R9), DX
-	VMOVD        DX, X8
-	VPBROADCASTD X8, Z8
+	VMOVD        DX, X5
+	VPBROADCASTD X5, Z5
 
 shiftedsteps:
-	PREFETCHT0   (SI)(R11*1)
-	VMOVUPS      (SI), Z9
-	VMINPS       Z6, Z9, Z9
-	VMAXPS       Z7, Z9, Z9
-	VMULPS       Z5, Z9, Z10
-	VMOVAPS      Z9, Z12
-	VFNMADD231PS Z4, Z10, Z12
-	VFMADD231PS  Z5, Z12, Z10
-	VMOVAPS      Z9, Z12
-	VFNMADD231PS Z4, Z10, Z12
-	VFMADD231PS  Z5, Z12, Z10
-	VCVTPS2DQ    Z10, Z10
-	VPADDD       Z8, Z10, Z10
-	VPMAXSD      Z2, Z10, Z10
-	VPMINSD      Z3, Z10, Z10
-	VPMOVDB      Z10, (DI)
-	ADDQ         $0x00000040, SI
-	ADDQ         $0x10, DI
-	SUBQ         $0x10, CX
-	DECQ         BX
-	JNZ          shiftedsteps
-	JMP          shiftedconstants
+	VMOVUPS   (SI), Z6
+	VDIVPS    Z4, Z6, Z6
+	VMINPS    Z0, Z6, Z6
+	VMAXPS    Z1, Z6, Z6
+	VCVTPS2DQ Z6, Z6
+	VPADDD    Z5, Z6, Z6
+	VPMAXSD   Z2, Z6, Z6
+	VPMINSD   Z3, Z6, Z6
+	VPMOVDB   Z6, (DI)
+	ADDQ      $0x00000040, SI
+	ADDQ      $0x10, DI
+	SUBQ      $0x10, CX
+	DECQ      BX
+	JNZ       shiftedsteps
+	JMP       shiftedconstants
 
 shiftedend:
 	VZEROUPPER
 	RET
 
 // func quantizeSharedFloat64AVX512(s *sweep)
-// Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, MMX+
+// Requires: AVX, AVX2, AVX512BW, AVX512F, MMX+
 TEXT ·quantizeSharedFloat64AVX512(SB), NOSPLIT, $0-8
 	MOVQ  s+0(FP), AX
 	MOVQ  (AX), SI
 	MOVQ  24(AX), DI
 	MOVQ  48(AX), R8
 	MOVQ  72(AX), R10
-	MOVQ  96(AX), R9
-	MOVQ  184(AX), CX
-	MOVQ  208(AX), R11
+	MOVQ  96(AX), R12
+	MOVQ  120(AX), R9
+	MOVQ  208(AX), CX
+	MOVQ  232(AX), R11
+	MOVQ  240(AX), R13
 	TESTQ R9, R9
 	JNZ   shifted
 
 constants:
-	MOVL         $0x4a800000, DX
+	MOVL         $0x4b400000, DX
 	VMOVD        DX, X0
 	VPBROADCASTD X0, Z0
-	MOVL         $0x3efff800, DX
-	VMOVD        DX, X1
-	VPBROADCASTD X1, Z1
-	MOVL         $0x80000000, DX
-	VMOVD        DX, X2
-	VPBROADCASTD X2, Z2
-	VPBROADCASTB 200(AX), Y3
-	VPBROADCASTB 204(AX), Y4
+	VPBROADCASTB 224(AX), Y1
+	VPBROADCASTB 228(AX), Y2
 	MOVQ         $0x0d0905010c080400, DX
-	VMOVQ        DX, X5
-	VPMOVZXBD    X5, Y5
-	VBROADCASTSS (R10), Z6
+	VMOVQ        DX, X3
+	VPMOVZXBD    X3, Y3
+	VBROADCASTSS (R10), Z4
+	VBROADCASTSS (R12), Z5
 
 groups:
 	CMPQ         CX, $0x20
@@ -1557,35 +1482,45 @@ groups:
 	VCVTPD2PS    (SI), Y10
 	VCVTPD2PS    64(SI), Y12
 	VINSERTF64X4 $0x01, Y12, Z10, Z10
-	VMULPS       Z6, Z10, Z10
-	VMINPS       Z0, Z10, Z10
-	VCVTPS2DQ    Z10, Z8
-	VREDUCEPS    $0x08, Z10, Z10
-	VMOVAPS      Z10, Z11
+	VMOVAPS      Z4, Z8
+	VMOVAPS      Z5, Z11
+	VFMADD213PS  Z0, Z10, Z8
+	VFMADD213PS  Z0, Z10, Z11
+	VCMPPS       $0x04, Z11, Z8, K1
+	VPSUBD       Z0, Z8, Z8
 	VCVTPD2PS    128(SI), Y10
 	VCVTPD2PS    192(SI), Y12
 	VINSERTF64X4 $0x01, Y12, Z10, Z10
-	VMULPS       Z6, Z10, Z10
-	VMINPS       Z0, Z10, Z10
-	VCVTPS2DQ    Z10, Z9
-	VREDUCEPS    $0x08, Z10, Z10
-	VRANGEPS     $0x0b, Z10, Z11, Z11
+	VMOVAPS      Z4, Z9
+	VMOVAPS      Z5, Z11
+	VFMADD213PS  Z0, Z10, Z9
+	VFMADD213PS  Z0, Z10, Z11
+	VCMPPS       $0x04, Z11, Z9, K2
+	VPSUBD       Z0, Z9, Z9
 	VPACKSSDW    Z9, Z8, Z8
 	VPACKSSWB    Z8, Z8, Z8
-	VPERMD       Z8, Z5, Z8
-	VPMAXSB      Y3, Y8, Y8
-	VPMINSB      Y4, Y8, Y8
-	VCMPPS       $0x1e, Z1, Z11, K1
-	KORTESTW     K1, K1
+	VPERMD       Z8, Z3, Z8
+	VPMAXSB      Y1, Y8, Y8
+	VPMINSB      Y2, Y8, Y8
+	KORTESTW     K1, K2
 	JNZ          divide
+	TESTQ        R13, R13
+	JNZ          past
 	VMOVDQU      Y8, (DI)
 	ADDQ         $0x00000100, SI
 	ADDQ         $0x20, DI
 	SUBQ         $0x20, CX
 	JMP          groups
 
+past:
+	VMOVNTDQ Y8, (DI)
+	ADDQ     $0x00000100, SI
+	ADDQ     $0x20, DI
+	SUBQ     $0x20, CX
+	JMP      groups
+
 divide:
-	MOVQ $0x00000002, BX
+	MOVQ $0x0000000000000002, BX
 	JMP  divided
 
 rest:
@@ -1597,35 +1532,24 @@ divided:
 	MOVL         $0x4a800000, DX
 	VMOVD        DX, X0
 	VPBROADCASTD X0, Z0
-	MOVL         $0x80000000, DX
+	MOVL         $0xca800000, DX
 	VMOVD        DX, X1
 	VPBROADCASTD X1, Z1
-	VPBROADCASTD 200(AX), Z2
-	VPBROADCASTD 204(AX), Z3
+	VPBROADCASTD 224(AX), Z2
+	VPBROADCASTD 228(AX), Z3
 	VBROADCASTSS (R8), Z4
-	VBROADCASTSS (R10), Z5
-	VMULPS       Z0, Z4, Z6
-	VPXORD       Z1, Z6, Z7
 
 steps:
-	PREFETCHT0   (SI)(R11*1)
-	PREFETCHT0   64(SI)(R11*1)
-	VCVTPD2PS    (SI), Y9
-	VCVTPD2PS    64(SI), Y12
-	VINSERTF64X4 $0x01, Y12, Z9, Z9
-	VMINPS       Z6, Z9, Z9
-	VMAXPS       Z7, Z9, Z9
-	VMULPS       Z5, Z9, Z10
-	VMOVAPS      Z9, Z12
-	VFNMADD231PS Z4, Z10, Z12
-	VFMADD231PS  Z5, Z12, Z10
-	VMOVAPS      Z9, Z12
-	VFNMADD231PS Z4, Z10, Z12
-	VFMADD231PS  Z5, Z12, Z10
-	VCVTPS2DQ    Z10, Z10
-	VPMAXSD      Z2, Z10, Z10
-	VPMINSD      Z3, Z10, Z10
-	VPMOVDB      Z10, (DI)
+	VCVTPD2PS    (SI), Y6
+	VCVTPD2PS    64(SI), Y8
+	VINSERTF64X4 $0x01, Y8, Z6, Z6
+	VDIVPS       Z4, Z6, Z6
+	VMINPS       Z0, Z6, Z6
+	VMAXPS       Z1, Z6, Z6
+	VCVTPS2DQ    Z6, Z6
+	VPMAXSD      Z2, Z6, Z6
+	VPMINSD      Z3, Z6, Z6
+	VPMOVDB      Z6, (DI)
 	ADDQ         $0x00000080, SI
 	ADDQ         $0x10, DI
 	SUBQ         $0x10, CX
@@ -1639,24 +1563,19 @@ end:
 
 shifted:
 shiftedconstants:
-	MOVL         $0x4a800000, DX
+	MOVL         $0x4b400000, DX
 	VMOVD        DX, X0
 	VPBROADCASTD X0, Z0
-	MOVL         $0x3efff800, DX
-	VMOVD        DX, X1
-	VPBROADCASTD X1, Z1
-	MOVL         $0xca800000, DX
-	VMOVD        DX, X2
-	VPBROADCASTD X2, Z2
-	VPBROADCASTB 200(AX), Y3
-	VPBROADCASTB 204(AX), Y4
+	VPBROADCASTB 224(AX), Y1
+	VPBROADCASTB 228(AX), Y2
 	MOVQ         $0x0d0905010c080400, DX
-	VMOVQ        DX, X5
-	VPMOVZXBD    X5, Y5
-	VBROADCASTSS (R10), Z6
+	VMOVQ        DX, X3
+	VPMOVZXBD    X3, Y3
+	VBROADCASTSS (R10), Z4
+	VBROADCASTSS (R12), Z5
 	MOVBLSX      (R9), DX
-	VMOVD        DX, X7
-	VPBROADCASTD X7, Z7
+	VMOVD        DX, X6
+	VPBROADCASTD X6, Z6
 
 shiftedgroups:
 	CMPQ         CX, $0x20
@@ -1668,39 +1587,47 @@ shiftedgroups:
 	VCVTPD2PS    (SI), Y10
 	VCVTPD2PS    64(SI), Y12
 	VINSERTF64X4 $0x01, Y12, Z10, Z10
-	VMULPS       Z6, Z10, Z10
-	VMINPS       Z0, Z10, Z10
-	VMAXPS       Z2, Z10, Z10
-	VCVTPS2DQ    Z10, Z8
-	VREDUCEPS    $0x08, Z10, Z10
-	VMOVAPS      Z10, Z11
-	VPADDD       Z7, Z8, Z8
+	VMOVAPS      Z4, Z8
+	VMOVAPS      Z5, Z11
+	VFMADD213PS  Z0, Z10, Z8
+	VFMADD213PS  Z0, Z10, Z11
+	VCMPPS       $0x04, Z11, Z8, K1
+	VPSUBD       Z0, Z8, Z8
+	VPADDD       Z6, Z8, Z8
 	VCVTPD2PS    128(SI), Y10
 	VCVTPD2PS    192(SI), Y12
 	VINSERTF64X4 $0x01, Y12, Z10, Z10
-	VMULPS       Z6, Z10, Z10
-	VMINPS       Z0, Z10, Z10
-	VMAXPS       Z2, Z10, Z10
-	VCVTPS2DQ    Z10, Z9
-	VREDUCEPS    $0x08, Z10, Z10
-	VRANGEPS     $0x0b, Z10, Z11, Z11
-	VPADDD       Z7, Z9, Z9
+	VMOVAPS      Z4, Z9
+	VMOVAPS      Z5, Z11
+	VFMADD213PS  Z0, Z10, Z9
+	VFMADD213PS  Z0, Z10, Z11
+	VCMPPS       $0x04, Z11, Z9, K2
+	VPSUBD       Z0, Z9, Z9
+	VPADDD       Z6, Z9, Z9
 	VPACKSSDW    Z9, Z8, Z8
 	VPACKSSWB    Z8, Z8, Z8
-	VPERMD       Z8, Z5, Z8
-	VPMAXSB      Y3, Y8, Y8
-	VPMINSB      Y4, Y8, Y8
-	VCMPPS       $0x1e, Z1, Z11, K1
-	KORTESTW     K1, K1
+	VPERMD       Z8, Z3, Z8
+	VPMAXSB      Y1, Y8, Y8
+	VPMINSB      Y2, Y8, Y8
+	KORTESTW     K1, K2
 	JNZ          shifteddivide
+	TESTQ        R13, R13
+	JNZ          shiftedpast
 	VMOVDQU      Y8, (DI)
 	ADDQ         $0x00000100, SI
 	ADDQ         $0x20, DI
 	SUBQ         $0x20, CX
 	JMP          shiftedgroups
 
+shiftedpast:
+	VMOVNTDQ Y8, (DI)
+	ADDQ     $0x00000100, SI
+	ADDQ     $0x20, DI
+	SUBQ     $0x20, CX
+	JMP      shiftedgroups
+
 shifteddivide:
-	MOVQ $0x00000002, BX
+	MOVQ $0x0000000000000002, BX
 	JMP  shifteddivided
 
 shiftedrest:
@@ -1712,39 +1639,28 @@ shifteddivided:
 	MOVL         $0x4a800000, DX
 	VMOVD        DX, X0
 	VPBROADCASTD X0, Z0
-	MOVL         $0x80000000, DX
+	MOVL         $0xca800000, DX
 	VMOVD        DX, X1
 	VPBROADCASTD X1, Z1
-	VPBROADCASTD 200(AX), Z2
-	VPBROADCASTD 204(AX), Z3
+	VPBROADCASTD 224(AX), Z2
+	VPBROADCASTD 228(AX), Z3
 	VBROADCASTSS (R8), Z4
-	VBROADCASTSS (R10), Z5
-	VMULPS       Z0, Z4, Z6
-	VPXORD       Z1, Z6, Z7
 	MOVBLSX      (R9), DX
-	VMOVD        DX, X8
-	VPBROADCASTD X8, Z8
+	VMOVD        DX, X5
+	VPBROADCASTD X5, Z5
 
 shiftedsteps:
-	PREFETCHT0   (SI)(R11*1)
-	PREFETCHT0   64(SI)(R11*1)
-	VCVTPD2PS    (SI), Y9
-	VCVTPD2PS    64(SI), Y12
-	VINSERTF64X4 $0x01, Y12, Z9, Z9
-	VMINPS       Z6, Z9, Z9
-	VMAXPS       Z7, Z9, Z9
-	VMULPS       Z5, Z9, Z10
-	VMOVAPS      Z9, Z12
-	VFNMADD231PS Z4, Z10, Z12
-	VFMADD231PS  Z5, Z12, Z10
-	VMOVAPS      Z9, Z12
-	VFNMADD231PS Z4, Z10, Z12
-	VFMADD231PS  Z5, Z12, Z10
-	VCVTPS2DQ    Z10, Z10
-	VPADDD       Z8, Z10, Z10
-	VPMAXSD      Z2, Z10, Z10
-	VPMINSD      Z3, Z10, Z10
-	VPMOVDB      Z10, (DI)
+	VCVTPD2PS    (SI), Y6
+	VCVTPD2PS    64(SI), Y8
+	VINSERTF64X4 $0x01, Y8, Z6, Z6
+	VDIVPS       Z4, Z6, Z6
+	VMINPS       Z0, Z6, Z6
+	VMAXPS       Z1, Z6, Z6
+	VCVTPS2DQ    Z6, Z6
+	VPADDD       Z5, Z6, Z6
+	VPMAXSD      Z2, Z6, Z6
+	VPMINSD      Z3, Z6, Z6
+	VPMOVDB      Z6, (DI)
 	ADDQ         $0x00000080, SI
 	ADDQ         $0x10, DI
 	SUBQ         $0x10, CX
@@ -1757,68 +1673,75 @@ shiftedend:
 	RET
 
 // func quantizeSharedFloat16AVX512(s *sweep)
-// Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, MMX+
+// Requires: AVX, AVX2, AVX512BW, AVX512F, MMX+
 TEXT ·quantizeSharedFloat16AVX512(SB), NOSPLIT, $0-8
 	MOVQ  s+0(FP), AX
 	MOVQ  (AX), SI
 	MOVQ  24(AX), DI
 	MOVQ  48(AX), R8
 	MOVQ  72(AX), R10
-	MOVQ  96(AX), R9
-	MOVQ  184(AX), CX
-	MOVQ  208(AX), R11
+	MOVQ  96(AX), R12
+	MOVQ  120(AX), R9
+	MOVQ  208(AX), CX
+	MOVQ  232(AX), R11
+	MOVQ  240(AX), R13
 	TESTQ R9, R9
 	JNZ   shifted
 
 constants:
-	MOVL         $0x4a800000, DX
+	MOVL         $0x4b400000, DX
 	VMOVD        DX, X0
 	VPBROADCASTD X0, Z0
-	MOVL         $0x3efff800, DX
-	VMOVD        DX, X1
-	VPBROADCASTD X1, Z1
-	MOVL         $0x80000000, DX
-	VMOVD        DX, X2
-	VPBROADCASTD X2, Z2
-	VPBROADCASTB 200(AX), Y3
-	VPBROADCASTB 204(AX), Y4
+	VPBROADCASTB 224(AX), Y1
+	VPBROADCASTB 228(AX), Y2
 	MOVQ         $0x0d0905010c080400, DX
-	VMOVQ        DX, X5
-	VPMOVZXBD    X5, Y5
-	VBROADCASTSS (R10), Z6
+	VMOVQ        DX, X3
+	VPMOVZXBD    X3, Y3
+	VBROADCASTSS (R10), Z4
+	VBROADCASTSS (R12), Z5
 
 groups:
-	CMPQ       CX, $0x20
-	JB         rest
-	PREFETCHT0 (SI)(R11*1)
-	VCVTPH2PS  (SI), Z10
-	VMULPS     Z6, Z10, Z10
-	VMINPS     Z0, Z10, Z10
-	VCVTPS2DQ  Z10, Z8
-	VREDUCEPS  $0x08, Z10, Z10
-	VMOVAPS    Z10, Z11
-	VCVTPH2PS  32(SI), Z10
-	VMULPS     Z6, Z10, Z10
-	VMINPS     Z0, Z10, Z10
-	VCVTPS2DQ  Z10, Z9
-	VREDUCEPS  $0x08, Z10, Z10
-	VRANGEPS   $0x0b, Z10, Z11, Z11
-	VPACKSSDW  Z9, Z8, Z8
-	VPACKSSWB  Z8, Z8, Z8
-	VPERMD     Z8, Z5, Z8
-	VPMAXSB    Y3, Y8, Y8
-	VPMINSB    Y4, Y8, Y8
-	VCMPPS     $0x1e, Z1, Z11, K1
-	KORTESTW   K1, K1
-	JNZ        divide
-	VMOVDQU    Y8, (DI)
-	ADDQ       $0x00000040, SI
-	ADDQ       $0x20, DI
-	SUBQ       $0x20, CX
-	JMP        groups
+	CMPQ        CX, $0x20
+	JB          rest
+	PREFETCHT0  (SI)(R11*1)
+	VCVTPH2PS   (SI), Z10
+	VMOVAPS     Z4, Z8
+	VMOVAPS     Z5, Z11
+	VFMADD213PS Z0, Z10, Z8
+	VFMADD213PS Z0, Z10, Z11
+	VCMPPS      $0x04, Z11, Z8, K1
+	VPSUBD      Z0, Z8, Z8
+	VCVTPH2PS   32(SI), Z10
+	VMOVAPS     Z4, Z9
+	VMOVAPS     Z5, Z11
+	VFMADD213PS Z0, Z10, Z9
+	VFMADD213PS Z0, Z10, Z11
+	VCMPPS      $0x04, Z11, Z9, K2
+	VPSUBD      Z0, Z9, Z9
+	VPACKSSDW   Z9, Z8, Z8
+	VPACKSSWB   Z8, Z8, Z8
+	VPERMD      Z8, Z3, Z8
+	VPMAXSB     Y1, Y8, Y8
+	VPMINSB     Y2, Y8, Y8
+	KORTESTW    K1, K2
+	JNZ         divide
+	TESTQ       R13, R13
+	JNZ         past
+	VMOVDQU     Y8, (DI)
+	ADDQ        $0x00000040, SI
+	ADDQ        $0x20, DI
+	SUBQ        $0x20, CX
+	JMP         groups
+
+past:
+	VMOVNTDQ Y8, (DI)
+	ADDQ     $0x00000040, SI
+	ADDQ     $0x20, DI
+	SUBQ     $0x20, CX
+	JMP      groups
 
 divide:
-	MOVQ $0x00000002, BX
+	MOVQ $0x0000000000000002, BX
 	JMP  divided
 
 rest:
@@ -1830,38 +1753,28 @@ divided:
 	MOVL         $0x4a800000, DX
 	VMOVD        DX, X0
 	VPBROADCASTD X0, Z0
-	MOVL         $0x80000000, DX
+	MOVL         $0xca800000, DX
 	VMOVD        DX, X1
 	VPBROADCASTD X1, Z1
-	VPBROADCASTD 200(AX), Z2
-	VPBROADCASTD 204(AX), Z3
+	VPBROADCASTD 224(AX), Z2
+	VPBROADCASTD 228(AX), Z3
 	VBROADCASTSS (R8), Z4
-	VBROADCASTSS (R10), Z5
-	VMULPS       Z0, Z4, Z6
-	VPXORD       Z1, Z6, Z7
 
 steps:
-	PREFETCHT0   (SI)(R11*1)
-	VCVTPH2PS    (SI), Z9
-	VMINPS       Z6, Z9, Z9
-	VMAXPS       Z7, Z9, Z9
-	VMULPS       Z5, Z9, Z10
-	VMOVAPS      Z9, Z12
-	VFNMADD231PS Z4, Z10, Z12
-	VFMADD231PS  Z5, Z12, Z10
-	VMOVAPS      Z9, Z12
-	VFNMADD231PS Z4, Z10, Z12
-	VFMADD231PS  Z5, Z12, Z10
-	VCVTPS2DQ    Z10, Z10
-	VPMAXSD      Z2, Z10, Z10
-	VPMINSD      Z3, Z10, Z10
-	VPMOVDB      Z10, (DI)
-	ADDQ         $0x00000020, SI
-	ADDQ         $0x10, DI
-	SUBQ         $0x10, CX
-	DECQ         BX
-	JNZ          steps
-	JMP          constants
+	VCVTPH2PS (SI), Z6
+	VDIVPS    Z4, Z6, Z6
+	VMINPS    Z0, Z6, Z6
+	VMAXPS    Z1, Z6, Z6
+	VCVTPS2DQ Z6, Z6
+	VPMAXSD   Z2, Z6, Z6
+	VPMINSD   Z3, Z6, Z6
+	VPMOVDB   Z6, (DI)
+	ADDQ      $0x00000020, SI
+	ADDQ      $0x10, DI
+	SUBQ      $0x10, CX
+	DECQ      BX
+	JNZ       steps
+	JMP       constants
 
 end:
 	VZEROUPPER
@@ -1869,61 +1782,64 @@ end:
 
 shifted:
 shiftedconstants:
-	MOVL         $0x4a800000, DX
+	MOVL         $0x4b400000, DX
 	VMOVD        DX, X0
 	VPBROADCASTD X0, Z0
-	MOVL         $0x3efff800, DX
-	VMOVD        DX, X1
-	VPBROADCASTD X1, Z1
-	MOVL         $0xca800000, DX
-	VMOVD        DX, X2
-	VPBROADCASTD X2, Z2
-	VPBROADCASTB 200(AX), Y3
-	VPBROADCASTB 204(AX), Y4
+	VPBROADCASTB 224(AX), Y1
+	VPBROADCASTB 228(AX), Y2
 	MOVQ         $0x0d0905010c080400, DX
-	VMOVQ        DX, X5
-	VPMOVZXBD    X5, Y5
-	VBROADCASTSS (R10), Z6
+	VMOVQ        DX, X3
+	VPMOVZXBD    X3, Y3
+	VBROADCASTSS (R10), Z4
+	VBROADCASTSS (R12), Z5
 	MOVBLSX      (R9), DX
-	VMOVD        DX, X7
-	VPBROADCASTD X7, Z7
+	VMOVD        DX, X6
+	VPBROADCASTD X6, Z6
 
 shiftedgroups:
-	CMPQ       CX, $0x20
-	JB         shiftedrest
-	PREFETCHT0 (SI)(R11*1)
-	VCVTPH2PS  (SI), Z10
-	VMULPS     Z6, Z10, Z10
-	VMINPS     Z0, Z10, Z10
-	VMAXPS     Z2, Z10, Z10
-	VCVTPS2DQ  Z10, Z8
-	VREDUCEPS  $0x08, Z10, Z10
-	VMOVAPS    Z10, Z11
-	VPADDD     Z7, Z8, Z8
-	VCVTPH2PS  32(SI), Z10
-	VMULPS     Z6, Z10, Z10
-	VMINPS     Z0, Z10, Z10
-	VMAXPS     Z2, Z10, Z10
-	VCVTPS2DQ  Z10, Z9
-	VREDUCEPS  $0x08, Z10, Z10
-	VRANGEPS   $0x0b, Z10, Z11, Z11
-	VPADDD     Z7, Z9, Z9
-	VPACKSSDW  Z9, Z8, Z8
-	VPACKSSWB  Z8, Z8, Z8
-	VPERMD     Z8, Z5, Z8
-	VPMAXSB    Y3, Y8, Y8
-	VPMINSB    Y4, Y8, Y8
-	VCMPPS     $0x1e, Z1, Z11, K1
-	KORTESTW   K1, K1
-	JNZ        shifteddivide
-	VMOVDQU    Y8, (DI)
-	ADDQ       $0x00000040, SI
-	ADDQ       $0x20, DI
-	SUBQ       $0x20, CX
-	JMP        shiftedgroups
+	CMPQ        CX, $0x20
+	JB          shiftedrest
+	PREFETCHT0  (SI)(R11*1)
+	VCVTPH2PS   (SI), Z10
+	VMOVAPS     Z4, Z8
+	VMOVAPS     Z5, Z11
+	VFMADD213PS Z0, Z10, Z8
+	VFMADD213PS Z0, Z10, Z11
+	VCMPPS      $0x04, Z11, Z8, K1
+	VPSUBD      Z0, Z8, Z8
+	VPADDD      Z6, Z8, Z8
+	VCVTPH2PS   32(SI), Z10
+	VMOVAPS     Z4, Z9
+	VMOVAPS     Z5, Z11
+	VFMADD213PS Z0, Z10, Z9
+	VFMADD213PS Z0, Z10, Z11
+	VCMPPS      $0x04, Z11, Z9, K2
+	VPSUBD      Z0, Z9, Z9
+	VPADDD      Z6, Z9, Z9
+	VPACKSSDW   Z9, Z8, Z8
+	VPACKSSWB   Z8, Z8, Z8
+	VPERMD      Z8, Z3, Z8
+	VPMAXSB     Y1, Y8, Y8
+	VPMINSB     Y2, Y8, Y8
+	KORTESTW    K1, K2
+	JNZ         shifteddivide
+	TESTQ       R13, R13
+	JNZ         shiftedpast
+	VMOVDQU     Y8, (DI)
+	ADDQ        $0x00000040, SI
+	ADDQ        $0x20, DI
+	SUBQ        $0x20, CX
+	JMP         shiftedgroups
+
+shiftedpast:
+	VMOVNTDQ Y8, (DI)
+	ADDQ     $0x00000040, SI
+	ADDQ     $0x20, DI
+	SUBQ     $0x20, CX
+	JMP      shiftedgroups
 
 shifteddivide:
-	MOVQ $0x00000002, BX
+	MOVQ $0x0000000000000002, BX
 	JMP  shifteddivided
 
 shiftedrest:
@@ -1935,112 +1851,109 @@ shifteddivided:
 	MOVL         $0x4a800000, DX
 	VMOVD        DX, X0
 	VPBROADCASTD X0, Z0
-	MOVL         $0x80000000, DX
+	MOVL         $0xca800000, DX
 	VMOVD        DX, X1
 	VPBROADCASTD X1, Z1
-	VPBROADCASTD 200(AX), Z2
-	VPBROADCASTD 204(AX), Z3
+	VPBROADCASTD 224(AX), Z2
+	VPBROADCASTD 228(AX), Z3
 	VBROADCASTSS (R8), Z4
-	VBROADCASTSS (R10), Z5
-	VMULPS       Z0, Z4, Z6
-	VPXORD       Z1, Z6, Z7
 	MOVBLSX      (R9), DX
-	VMOVD        DX, X8
-	VPBROADCASTD X8, Z8
+	VMOVD        DX, X5
+	VPBROADCASTD X5, Z5
 
 shiftedsteps:
-	PREFETCHT0   (SI)(R11*1)
-	VCVTPH2PS    (SI), Z9
-	VMINPS       Z6, Z9, Z9
-	VMAXPS       Z7, Z9, Z9
-	VMULPS       Z5, Z9, Z10
-	VMOVAPS      Z9, Z12
-	VFNMADD231PS Z4, Z10, Z12
-	VFMADD231PS  Z5, Z12, Z10
-	VMOVAPS      Z9, Z12
-	VFNMADD231PS Z4, Z10, Z12
-	VFMADD231PS  Z5, Z12, Z10
-	VCVTPS2DQ    Z10, Z10
-	VPADDD       Z8, Z10, Z10
-	VPMAXSD      Z2, Z10, Z10
-	VPMINSD      Z3, Z10, Z10
-	VPMOVDB      Z10, (DI)
-	ADDQ         $0x00000020, SI
-	ADDQ         $0x10, DI
-	SUBQ         $0x10, CX
-	DECQ         BX
-	JNZ          shiftedsteps
-	JMP          shiftedconstants
+	VCVTPH2PS (SI), Z6
+	VDIVPS    Z4, Z6, Z6
+	VMINPS    Z0, Z6, Z6
+	VMAXPS    Z1, Z6, Z6
+	VCVTPS2DQ Z6, Z6
+	VPADDD    Z5, Z6, Z6
+	VPMAXSD   Z2, Z6, Z6
+	VPMINSD   Z3, Z6, Z6
+	VPMOVDB   Z6, (DI)
+	ADDQ      $0x00000020, SI
+	ADDQ      $0x10, DI
+	SUBQ      $0x10, CX
+	DECQ      BX
+	JNZ       shiftedsteps
+	JMP       shiftedconstants
 
 shiftedend:
 	VZEROUPPER
 	RET
 
 // func quantizeSharedBFloat16AVX512(s *sweep)
-// Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, MMX+
+// Requires: AVX, AVX2, AVX512BW, AVX512F, MMX+
 TEXT ·quantizeSharedBFloat16AVX512(SB), NOSPLIT, $0-8
 	MOVQ  s+0(FP), AX
 	MOVQ  (AX), SI
 	MOVQ  24(AX), DI
 	MOVQ  48(AX), R8
 	MOVQ  72(AX), R10
-	MOVQ  96(AX), R9
-	MOVQ  184(AX), CX
-	MOVQ  208(AX), R11
+	MOVQ  96(AX), R12
+	MOVQ  120(AX), R9
+	MOVQ  208(AX), CX
+	MOVQ  232(AX), R11
+	MOVQ  240(AX), R13
 	TESTQ R9, R9
 	JNZ   shifted
 
 constants:
-	MOVL         $0x4a800000, DX
+	MOVL         $0x4b400000, DX
 	VMOVD        DX, X0
 	VPBROADCASTD X0, Z0
-	MOVL         $0x3efff800, DX
-	VMOVD        DX, X1
-	VPBROADCASTD X1, Z1
-	MOVL         $0x80000000, DX
-	VMOVD        DX, X2
-	VPBROADCASTD X2, Z2
-	VPBROADCASTB 200(AX), Y3
-	VPBROADCASTB 204(AX), Y4
+	VPBROADCASTB 224(AX), Y1
+	VPBROADCASTB 228(AX), Y2
 	MOVQ         $0x0d0905010c080400, DX
-	VMOVQ        DX, X5
-	VPMOVZXBD    X5, Y5
-	VBROADCASTSS (R10), Z6
+	VMOVQ        DX, X3
+	VPMOVZXBD    X3, Y3
+	VBROADCASTSS (R10), Z4
+	VBROADCASTSS (R12), Z5
 
 groups:
-	CMPQ       CX, $0x20
-	JB         rest
-	PREFETCHT0 (SI)(R11*1)
-	VPMOVZXWD  (SI), Z10
-	VPSLLD     $0x10, Z10, Z10
-	VMULPS     Z6, Z10, Z10
-	VMINPS     Z0, Z10, Z10
-	VCVTPS2DQ  Z10, Z8
-	VREDUCEPS  $0x08, Z10, Z10
-	VMOVAPS    Z10, Z11
-	VPMOVZXWD  32(SI), Z10
-	VPSLLD     $0x10, Z10, Z10
-	VMULPS     Z6, Z10, Z10
-	VMINPS     Z0, Z10, Z10
-	VCVTPS2DQ  Z10, Z9
-	VREDUCEPS  $0x08, Z10, Z10
-	VRANGEPS   $0x0b, Z10, Z11, Z11
-	VPACKSSDW  Z9, Z8, Z8
-	VPACKSSWB  Z8, Z8, Z8
-	VPERMD     Z8, Z5, Z8
-	VPMAXSB    Y3, Y8, Y8
-	VPMINSB    Y4, Y8, Y8
-	VCMPPS     $0x1e, Z1, Z11, K1
-	KORTESTW   K1, K1
-	JNZ        divide
-	VMOVDQU    Y8, (DI)
-	ADDQ       $0x00000040, SI
-	ADDQ       $0x20, DI
-	SUBQ       $0x20, CX
-	JMP        groups
+	CMPQ        CX, $0x20
+	JB          rest
+	PREFETCHT0  (SI)(R11*1)
+	VPMOVZXWD   (SI), Z10
+	VPSLLD      $0x10, Z10, Z10
+	VMOVAPS     Z4, Z8
+	VMOVAPS     Z5, Z11
+	VFMADD213PS Z0, Z10, Z8
+	VFMADD213PS Z0, Z10, Z11
+	VCMPPS      $0x04, Z11, Z8, K1
+	VPSUBD      Z0, Z8, Z8
+	VPMOVZXWD   32(SI), Z10
+	VPSLLD      $0x10, Z10, Z10
+	VMOVAPS     Z4, Z9
+	VMOVAPS     Z5, Z11
+	VFMADD213PS Z0, Z10, Z9
+	VFMADD213PS Z0, Z10, Z11
+	VCMPPS      $0x04, Z11, Z9, K2
+	VPSUBD      Z0, Z9, Z9
+	VPACKSSDW   Z9, Z8, Z8
+	VPACKSSWB   Z8, Z8, Z8
+	VPERMD      Z8, Z3, Z8
+	VPMAXSB     Y1, Y8, Y8
+	VPMINSB     Y2, Y8, Y8
+	KORTESTW    K1, K2
+	JNZ         divide
+	TESTQ       R13, R13
+	JNZ         past
+	VMOVDQU     Y8, (DI)
+	ADDQ        $0x00000040, SI
+	ADDQ        $0x20, DI
+	SUBQ        $0x20, CX
+	JMP         groups
+
+past:
+	VMOVNTDQ Y8, (DI)
+	ADDQ     $0x00000040, SI
+	ADDQ     $0x20, DI
+	SUBQ     $0x20, CX
+	JMP      groups
 
 divide:
-	MOVQ $0x00000002, BX
+	MOVQ $0x0000000000000002, BX
 	JMP  divided
 
 rest:
@@ -2052,39 +1965,29 @@ divided:
 	MOVL         $0x4a800000, DX
 	VMOVD        DX, X0
 	VPBROADCASTD X0, Z0
-	MOVL         $0x80000000, DX
+	MOVL         $0xca800000, DX
 	VMOVD        DX, X1
 	VPBROADCASTD X1, Z1
-	VPBROADCASTD 200(AX), Z2
-	VPBROADCASTD 204(AX), Z3
+	VPBROADCASTD 224(AX), Z2
+	VPBROADCASTD 228(AX), Z3
 	VBROADCASTSS (R8), Z4
-	VBROADCASTSS (R10), Z5
-	VMULPS       Z0, Z4, Z6
-	VPXORD       Z1, Z6, Z7
 
 steps:
-	PREFETCHT0   (SI)(R11*1)
-	VPMOVZXWD    (SI), Z9
-	VPSLLD       $0x10, Z9, Z9
-	VMINPS       Z6, Z9, Z9
-	VMAXPS       Z7, Z9, Z9
-	VMULPS       Z5, Z9, Z10
-	VMOVAPS      Z9, Z12
-	VFNMADD231PS Z4, Z10, Z12
-	VFMADD231PS  Z5, Z12, Z10
-	VMOVAPS      Z9, Z12
-	VFNMADD231PS Z4, Z10, Z12
-	VFMADD231PS  Z5, Z12, Z10
-	VCVTPS2DQ    Z10, Z10
-	VPMAXSD      Z2, Z10, Z10
-	VPMINSD      Z3, Z10, Z10
-	VPMOVDB      Z10, (DI)
-	ADDQ         $0x00000020, SI
-	ADDQ         $0x10, DI
-	SUBQ         $0x10, CX
-	DECQ         BX
-	JNZ          steps
-	JMP          constants
+	VPMOVZXWD (SI), Z6
+	VPSLLD    $0x10, Z6, Z6
+	VDIVPS    Z4, Z6, Z6
+	VMINPS    Z0, Z6, Z6
+	VMAXPS    Z1, Z6, Z6
+	VCVTPS2DQ Z6, Z6
+	VPMAXSD   Z2, Z6, Z6
+	VPMINSD   Z3, Z6, Z6
+	VPMOVDB   Z6, (DI)
+	ADDQ      $0x00000020, SI
+	ADDQ      $0x10, DI
+	SUBQ      $0x10, CX
+	DECQ      BX
+	JNZ       steps
+	JMP       constants
 
 end:
 	VZEROUPPER
@@ -2092,63 +1995,66 @@ end:
 
 shifted:
 shiftedconstants:
-	MOVL         $0x4a800000, DX
+	MOVL         $0x4b400000, DX
 	VMOVD        DX, X0
 	VPBROADCASTD X0, Z0
-	MOVL         $0x3efff800, DX
-	VMOVD        DX, X1
-	VPBROADCASTD X1, Z1
-	MOVL         $0xca800000, DX
-	VMOVD        DX, X2
-	VPBROADCASTD X2, Z2
-	VPBROADCASTB 200(AX), Y3
-	VPBROADCASTB 204(AX), Y4
+	VPBROADCASTB 224(AX), Y1
+	VPBROADCASTB 228(AX), Y2
 	MOVQ         $0x0d0905010c080400, DX
-	VMOVQ        DX, X5
-	VPMOVZXBD    X5, Y5
-	VBROADCASTSS (R10), Z6
+	VMOVQ        DX, X3
+	VPMOVZXBD    X3, Y3
+	VBROADCASTSS (R10), Z4
+	VBROADCASTSS (R12), Z5
 	MOVBLSX      (R9), DX
-	VMOVD        DX, X7
-	VPBROADCASTD X7, Z7
+	VMOVD        DX, X6
+	VPBROADCASTD X6, Z6
 
 shiftedgroups:
-	CMPQ       CX, $0x20
-	JB         shiftedrest
-	PREFETCHT0 (SI)(R11*1)
-	VPMOVZXWD  (SI), Z10
-	VPSLLD     $0x10, Z10, Z10
-	VMULPS     Z6, Z10, Z10
-	VMINPS     Z0, Z10, Z10
-	VMAXPS     Z2, Z10, Z10
-	VCVTPS2DQ  Z10, Z8
-	VREDUCEPS  $0x08, Z10, Z10
-	VMOVAPS    Z10, Z11
-	VPADDD     Z7, Z8, Z8
-	VPMOVZXWD  32(SI), Z10
-	VPSLLD     $0x10, Z10, Z10
-	VMULPS     Z6, Z10, Z10
-	VMINPS     Z0, Z10, Z10
-	VMAXPS     Z2, Z10, Z10
-	VCVTPS2DQ  Z10, Z9
-	VREDUCEPS  $0x08, Z10, Z10
-	VRANGEPS   $0x0b, Z10, Z11, Z11
-	VPADDD     Z7, Z9, Z9
-	VPACKSSDW  Z9, Z8, Z8
-	VPACKSSWB  Z8, Z8, Z8
-	VPERMD     Z8, Z5, Z8
-	VPMAXSB    Y3, Y8, Y8
-	VPMINSB    Y4, Y8, Y8
-	VCMPPS     $0x1e, Z1, Z11, K1
-	KORTESTW   K1, K1
-	JNZ        shifteddivide
-	VMOVDQU    Y8, (DI)
-	ADDQ       $0x00000040, SI
-	ADDQ       $0x20, DI
-	SUBQ       $0x20, CX
-	JMP        shiftedgroups
+	CMPQ        CX, $0x20
+	JB          shiftedrest
+	PREFETCHT0  (SI)(R11*1)
+	VPMOVZXWD   (SI), Z10
+	VPSLLD      $0x10, Z10, Z10
+	VMOVAPS     Z4, Z8
+	VMOVAPS     Z5, Z11
+	VFMADD213PS Z0, Z10, Z8
+	VFMADD213PS Z0, Z10, Z11
+	VCMPPS      $0x04, Z11, Z8, K1
+	VPSUBD      Z0, Z8, Z8
+	VPADDD      Z6, Z8, Z8
+	VPMOVZXWD   32(SI), Z10
+	VPSLLD      $0x10, Z10, Z10
+	VMOVAPS     Z4, Z9
+	VMOVAPS     Z5, Z11
+	VFMADD213PS Z0, Z10, Z9
+	VFMADD213PS Z0, Z10, Z11
+	VCMPPS      $0x04, Z11, Z9, K2
+	VPSUBD      Z0, Z9, Z9
+	VPADDD      Z6, Z9, Z9
+	VPACKSSDW   Z9, Z8, Z8
+	VPACKSSWB   Z8, Z8, Z8
+	VPERMD      Z8, Z3, Z8
+	VPMAXSB     Y1, Y8, Y8
+	VPMINSB     Y2, Y8, Y8
+	KORTESTW    K1, K2
+	JNZ         shifteddivide
+	TESTQ       R13, R13
+	JNZ         shiftedpast
+	VMOVDQU     Y8, (DI)
+	ADDQ        $0x00000040, SI
+	ADDQ        $0x20, DI
+	SUBQ        $0x20, CX
+	JMP         shiftedgroups
+
+shiftedpast:
+	VMOVNTDQ Y8, (DI)
+	ADDQ     $0x00000040, SI
+	ADDQ     $0x20, DI
+	SUBQ     $0x20, CX
+	JMP      shiftedgroups
 
 shifteddivide:
-	MOVQ $0x00000002, BX
+	MOVQ $0x0000000000000002, BX
 	JMP  shifteddivided
 
 shiftedrest:
@@ -2160,151 +2066,116 @@ shifteddivided:
 	MOVL         $0x4a800000, DX
 	VMOVD        DX, X0
 	VPBROADCASTD X0, Z0
-	MOVL         $0x80000000, DX
+	MOVL         $0xca800000, DX
 	VMOVD        DX, X1
 	VPBROADCASTD X1, Z1
-	VPBROADCASTD 200(AX), Z2
-	VPBROADCASTD 204(AX), Z3
+	VPBROADCASTD 224(AX), Z2
+	VPBROADCASTD 228(AX), Z3
 	VBROADCASTSS (R8), Z4
-	VBROADCASTSS (R10), Z5
-	VMULPS       Z0, Z4, Z6
-	VPXORD       Z1, Z6, Z7
 	MOVBLSX      (R9), DX
-	VMOVD        DX, X8
-	VPBROADCASTD X8, Z8
+	VMOVD        DX, X5
+	VPBROADCASTD X5, Z5
 
 shiftedsteps:
-	PREFETCHT0   (SI)(R11*1)
-	VPMOVZXWD    (SI), Z9
-	VPSLLD       $0x10, Z9, Z9
-	VMINPS       Z6, Z9, Z9
-	VMAXPS       Z7, Z9, Z9
-	VMULPS       Z5, Z9, Z10
-	VMOVAPS      Z9, Z12
-	VFNMADD231PS Z4, Z10, Z12
-	VFMADD231PS  Z5, Z12, Z10
-	VMOVAPS      Z9, Z12
-	VFNMADD231PS Z4, Z10, Z12
-	VFMADD231PS  Z5, Z12, Z10
-	VCVTPS2DQ    Z10, Z10
-	VPADDD       Z8, Z10, Z10
-	VPMAXSD      Z2, Z10, Z10
-	VPMINSD      Z3, Z10, Z10
-	VPMOVDB      Z10, (DI)
-	ADDQ         $0x00000020, SI
-	ADDQ         $0x10, DI
-	SUBQ         $0x10, CX
-	DECQ         BX
-	JNZ          shiftedsteps
-	JMP          shiftedconstants
+	VPMOVZXWD (SI), Z6
+	VPSLLD    $0x10, Z6, Z6
+	VDIVPS    Z4, Z6, Z6
+	VMINPS    Z0, Z6, Z6
+	VMAXPS    Z1, Z6, Z6
+	VCVTPS2DQ Z6, Z6
+	VPADDD    Z5, Z6, Z6
+	VPMAXSD   Z2, Z6, Z6
+	VPMINSD   Z3, Z6, Z6
+	VPMOVDB   Z6, (DI)
+	ADDQ      $0x00000020, SI
+	ADDQ      $0x10, DI
+	SUBQ      $0x10, CX
+	DECQ      BX
+	JNZ       shiftedsteps
+	JMP       shiftedconstants
 
 shiftedend:
 	VZEROUPPER
 	RET
 
 // func extremesEachFloat32AVX2(s *sweep)
-// Requires: AVX, AVX2, MMX+
+// Requires: AVX, AVX2
 TEXT ·extremesEachFloat32AVX2(SB), NOSPLIT, $0-8
-	MOVL         $0x7fffffff, DX
-	VMOVD        DX, X0
-	VPBROADCASTD X0, Y0
-	MOVQ         s+0(FP), AX
-	MOVQ         (AX), SI
-	MOVQ         120(AX), R8
-	MOVQ         144(AX), R9
-	MOVQ         168(AX), R10
-	MOVQ         176(AX), R11
-	MOVQ         184(AX), CX
-	MOVQ         R10, BX
-	IMULQ        R11, BX
+	MOVQ s+0(FP), AX
+	MOVQ (AX), SI
+	MOVQ 144(AX), R8
+	MOVQ 168(AX), R9
+	MOVQ 192(AX), R10
+	MOVQ 200(AX), R11
+	MOVQ 208(AX), CX
 
 columns:
-	VMOVDQU (R8), Y1
-	VMOVDQU (R9), Y3
-	VMOVDQU 32(R8), Y2
-	VMOVDQU 32(R9), Y4
+	VMOVDQU (R8), Y0
+	VMOVDQU (R9), Y2
+	VMOVDQU 32(R8), Y1
+	VMOVDQU 32(R9), Y3
 	MOVQ    SI, DI
 	MOVQ    R11, DX
 
 rows:
-	PREFETCHT1 (DI)(BX*1)
-	VMOVUPS    (DI), Y5
-	VPSRAD     $0x1f, Y5, Y6
-	VPAND      Y0, Y6, Y6
-	VPXOR      Y6, Y5, Y5
-	VPMINSD    Y5, Y1, Y1
-	VPMAXSD    Y5, Y3, Y3
-	VMOVUPS    32(DI), Y7
-	VPSRAD     $0x1f, Y7, Y8
-	VPAND      Y0, Y8, Y8
-	VPXOR      Y8, Y7, Y7
-	VPMINSD    Y7, Y2, Y2
-	VPMAXSD    Y7, Y4, Y4
-	ADDQ       R10, DI
-	DECQ       DX
-	JNZ        rows
-	VMOVDQU    Y1, (R8)
-	VMOVDQU    Y3, (R9)
-	VMOVDQU    Y2, 32(R8)
-	VMOVDQU    Y4, 32(R9)
-	ADDQ       $0x00000040, SI
-	ADDQ       $0x40, R8
-	ADDQ       $0x40, R9
-	SUBQ       $0x10, CX
-	JNZ        columns
+	VMOVUPS (DI), Y4
+	VPMAXUD Y4, Y0, Y0
+	VPMAXSD Y4, Y2, Y2
+	VMOVUPS 32(DI), Y6
+	VPMAXUD Y6, Y1, Y1
+	VPMAXSD Y6, Y3, Y3
+	ADDQ    R10, DI
+	DECQ    DX
+	JNZ     rows
+	VMOVDQU Y0, (R8)
+	VMOVDQU Y2, (R9)
+	VMOVDQU Y1, 32(R8)
+	VMOVDQU Y3, 32(R9)
+	ADDQ    $0x00000040, SI
+	ADDQ    $0x40, R8
+	ADDQ    $0x40, R9
+	SUBQ    $0x10, CX
+	JNZ     columns
 	VZEROUPPER
 	RET
 
 // func extremesEachFloat64AVX2(s *sweep)
-// Requires: AVX, AVX2, MMX+
+// Requires: AVX, AVX2
 TEXT ·extremesEachFloat64AVX2(SB), NOSPLIT, $0-8
-	MOVL         $0x7fffffff, DX
-	VMOVD        DX, X0
-	VPBROADCASTD X0, Y0
-	MOVQ         s+0(FP), AX
-	MOVQ         (AX), SI
-	MOVQ         120(AX), R8
-	MOVQ         144(AX), R9
-	MOVQ         168(AX), R10
-	MOVQ         176(AX), R11
-	MOVQ         184(AX), CX
-	MOVQ         R10, BX
-	IMULQ        R11, BX
+	MOVQ s+0(FP), AX
+	MOVQ (AX), SI
+	MOVQ 144(AX), R8
+	MOVQ 168(AX), R9
+	MOVQ 192(AX), R10
+	MOVQ 200(AX), R11
+	MOVQ 208(AX), CX
 
 columns:
-	VMOVDQU (R8), Y1
-	VMOVDQU (R9), Y3
-	VMOVDQU 32(R8), Y2
-	VMOVDQU 32(R9), Y4
+	VMOVDQU (R8), Y0
+	VMOVDQU (R9), Y2
+	VMOVDQU 32(R8), Y1
+	VMOVDQU 32(R9), Y3
 	MOVQ    SI, DI
 	MOVQ    R11, DX
 
 rows:
-	PREFETCHT1  (DI)(BX*1)
-	PREFETCHT1  64(DI)(BX*1)
-	VCVTPD2PSY  (DI), X5
-	VCVTPD2PSY  32(DI), X6
-	VINSERTF128 $0x01, X6, Y5, Y5
-	VPSRAD      $0x1f, Y5, Y6
-	VPAND       Y0, Y6, Y6
-	VPXOR       Y6, Y5, Y5
-	VPMINSD     Y5, Y1, Y1
-	VPMAXSD     Y5, Y3, Y3
-	VCVTPD2PSY  64(DI), X7
-	VCVTPD2PSY  96(DI), X8
-	VINSERTF128 $0x01, X8, Y7, Y7
-	VPSRAD      $0x1f, Y7, Y8
-	VPAND       Y0, Y8, Y8
-	VPXOR       Y8, Y7, Y7
-	VPMINSD     Y7, Y2, Y2
-	VPMAXSD     Y7, Y4, Y4
+	VCVTPD2PSY  (DI), X4
+	VCVTPD2PSY  32(DI), X5
+	VINSERTF128 $0x01, X5, Y4, Y4
+	VPMAXUD     Y4, Y0, Y0
+	VPMAXSD     Y4, Y2, Y2
+	VCVTPD2PSY  64(DI), X6
+	VCVTPD2PSY  96(DI), X7
+	VINSERTF128 $0x01, X7, Y6, Y6
+	VPMAXUD     Y6, Y1, Y1
+	VPMAXSD     Y6, Y3, Y3
 	ADDQ        R10, DI
 	DECQ        DX
 	JNZ         rows
-	VMOVDQU     Y1, (R8)
-	VMOVDQU     Y3, (R9)
-	VMOVDQU     Y2, 32(R8)
-	VMOVDQU     Y4, 32(R9)
+	VMOVDQU     Y0, (R8)
+	VMOVDQU     Y2, (R9)
+	VMOVDQU     Y1, 32(R8)
+	VMOVDQU     Y3, 32(R9)
 	ADDQ        $0x00000080, SI
 	ADDQ        $0x40, R8
 	ADDQ        $0x40, R9
@@ -2314,155 +2185,121 @@ rows:
 	RET
 
 // func extremesEachFloat16AVX2(s *sweep)
-// Requires: AVX, AVX2, F16C, MMX+
+// Requires: AVX, AVX2, F16C
 TEXT ·extremesEachFloat16AVX2(SB), NOSPLIT, $0-8
-	MOVL         $0x7fffffff, DX
-	VMOVD        DX, X0
-	VPBROADCASTD X0, Y0
-	MOVQ         s+0(FP), AX
-	MOVQ         (AX), SI
-	MOVQ         120(AX), R8
-	MOVQ         144(AX), R9
-	MOVQ         168(AX), R10
-	MOVQ         176(AX), R11
-	MOVQ         184(AX), CX
-	MOVQ         R10, BX
-	IMULQ        R11, BX
+	MOVQ s+0(FP), AX
+	MOVQ (AX), SI
+	MOVQ 144(AX), R8
+	MOVQ 168(AX), R9
+	MOVQ 192(AX), R10
+	MOVQ 200(AX), R11
+	MOVQ 208(AX), CX
 
 columns:
-	VMOVDQU (R8), Y1
-	VMOVDQU (R9), Y3
-	VMOVDQU 32(R8), Y2
-	VMOVDQU 32(R9), Y4
+	VMOVDQU (R8), Y0
+	VMOVDQU (R9), Y2
+	VMOVDQU 32(R8), Y1
+	VMOVDQU 32(R9), Y3
 	MOVQ    SI, DI
 	MOVQ    R11, DX
 
 rows:
-	PREFETCHT1 (DI)(BX*1)
-	VCVTPH2PS  (DI), Y5
-	VPSRAD     $0x1f, Y5, Y6
-	VPAND      Y0, Y6, Y6
-	VPXOR      Y6, Y5, Y5
-	VPMINSD    Y5, Y1, Y1
-	VPMAXSD    Y5, Y3, Y3
-	VCVTPH2PS  16(DI), Y7
-	VPSRAD     $0x1f, Y7, Y8
-	VPAND      Y0, Y8, Y8
-	VPXOR      Y8, Y7, Y7
-	VPMINSD    Y7, Y2, Y2
-	VPMAXSD    Y7, Y4, Y4
-	ADDQ       R10, DI
-	DECQ       DX
-	JNZ        rows
-	VMOVDQU    Y1, (R8)
-	VMOVDQU    Y3, (R9)
-	VMOVDQU    Y2, 32(R8)
-	VMOVDQU    Y4, 32(R9)
-	ADDQ       $0x00000020, SI
-	ADDQ       $0x40, R8
-	ADDQ       $0x40, R9
-	SUBQ       $0x10, CX
-	JNZ        columns
+	VCVTPH2PS (DI), Y4
+	VPMAXUD   Y4, Y0, Y0
+	VPMAXSD   Y4, Y2, Y2
+	VCVTPH2PS 16(DI), Y6
+	VPMAXUD   Y6, Y1, Y1
+	VPMAXSD   Y6, Y3, Y3
+	ADDQ      R10, DI
+	DECQ      DX
+	JNZ       rows
+	VMOVDQU   Y0, (R8)
+	VMOVDQU   Y2, (R9)
+	VMOVDQU   Y1, 32(R8)
+	VMOVDQU   Y3, 32(R9)
+	ADDQ      $0x00000020, SI
+	ADDQ      $0x40, R8
+	ADDQ      $0x40, R9
+	SUBQ      $0x10, CX
+	JNZ       columns
 	VZEROUPPER
 	RET
 
 // func extremesEachBFloat16AVX2(s *sweep)
-// Requires: AVX, AVX2, MMX+
+// Requires: AVX, AVX2
 TEXT ·extremesEachBFloat16AVX2(SB), NOSPLIT, $0-8
-	MOVL         $0x7fffffff, DX
-	VMOVD        DX, X0
-	VPBROADCASTD X0, Y0
-	MOVQ         s+0(FP), AX
-	MOVQ         (AX), SI
-	MOVQ         120(AX), R8
-	MOVQ         144(AX), R9
-	MOVQ         168(AX), R10
-	MOVQ         176(AX), R11
-	MOVQ         184(AX), CX
-	MOVQ         R10, BX
-	IMULQ        R11, BX
+	MOVQ s+0(FP), AX
+	MOVQ (AX), SI
+	MOVQ 144(AX), R8
+	MOVQ 168(AX), R9
+	MOVQ 192(AX), R10
+	MOVQ 200(AX), R11
+	MOVQ 208(AX), CX
 
 columns:
-	VMOVDQU (R8), Y1
-	VMOVDQU (R9), Y3
-	VMOVDQU 32(R8), Y2
-	VMOVDQU 32(R9), Y4
+	VMOVDQU (R8), Y0
+	VMOVDQU (R9), Y2
+	VMOVDQU 32(R8), Y1
+	VMOVDQU 32(R9), Y3
 	MOVQ    SI, DI
 	MOVQ    R11, DX
 
 rows:
-	PREFETCHT1 (DI)(BX*1)
-	VPMOVZXWD  (DI), Y5
-	VPSLLD     $0x10, Y5, Y5
-	VPSRAD     $0x1f, Y5, Y6
-	VPAND      Y0, Y6, Y6
-	VPXOR      Y6, Y5, Y5
-	VPMINSD    Y5, Y1, Y1
-	VPMAXSD    Y5, Y3, Y3
-	VPMOVZXWD  16(DI), Y7
-	VPSLLD     $0x10, Y7, Y7
-	VPSRAD     $0x1f, Y7, Y8
-	VPAND      Y0, Y8, Y8
-	VPXOR      Y8, Y7, Y7
-	VPMINSD    Y7, Y2, Y2
-	VPMAXSD    Y7, Y4, Y4
-	ADDQ       R10, DI
-	DECQ       DX
-	JNZ        rows
-	VMOVDQU    Y1, (R8)
-	VMOVDQU    Y3, (R9)
-	VMOVDQU    Y2, 32(R8)
-	VMOVDQU    Y4, 32(R9)
-	ADDQ       $0x00000020, SI
-	ADDQ       $0x40, R8
-	ADDQ       $0x40, R9
-	SUBQ       $0x10, CX
-	JNZ        columns
+	VPMOVZXWD (DI), Y4
+	VPSLLD    $0x10, Y4, Y4
+	VPMAXUD   Y4, Y0, Y0
+	VPMAXSD   Y4, Y2, Y2
+	VPMOVZXWD 16(DI), Y6
+	VPSLLD    $0x10, Y6, Y6
+	VPMAXUD   Y6, Y1, Y1
+	VPMAXSD   Y6, Y3, Y3
+	ADDQ      R10, DI
+	DECQ      DX
+	JNZ       rows
+	VMOVDQU   Y0, (R8)
+	VMOVDQU   Y2, (R9)
+	VMOVDQU   Y1, 32(R8)
+	VMOVDQU   Y3, 32(R9)
+	ADDQ      $0x00000020, SI
+	ADDQ      $0x40, R8
+	ADDQ      $0x40, R9
+	SUBQ      $0x10, CX
+	JNZ       columns
 	VZEROUPPER
 	RET
 
 // func extremesSharedFloat32AVX2(s *sweep)
-// Requires: AVX, AVX2, MMX+
+// Requires: AVX, AVX2
 TEXT ·extremesSharedFloat32AVX2(SB), NOSPLIT, $0-8
-	MOVL         $0x7fffffff, DX
-	VMOVD        DX, X0
-	VPBROADCASTD X0, Y0
 	MOVQ         s+0(FP), AX
 	MOVQ         (AX), SI
-	MOVQ         120(AX), R8
-	MOVQ         144(AX), R9
-	MOVQ         184(AX), CX
+	MOVQ         144(AX), R8
+	MOVQ         168(AX), R9
+	MOVQ         208(AX), CX
 	VPBROADCASTD (R8), Y1
 	VPBROADCASTD (R9), Y2
 
 next:
-	PREFETCHT0   1024(SI)
 	VMOVUPS      (SI), Y3
-	VPSRAD       $0x1f, Y3, Y4
-	VPAND        Y0, Y4, Y4
-	VPXOR        Y4, Y3, Y3
-	VPMINSD      Y3, Y1, Y1
+	VPMAXUD      Y3, Y1, Y1
 	VPMAXSD      Y3, Y2, Y2
 	VMOVUPS      32(SI), Y5
-	VPSRAD       $0x1f, Y5, Y6
-	VPAND        Y0, Y6, Y6
-	VPXOR        Y6, Y5, Y5
-	VPMINSD      Y5, Y1, Y1
+	VPMAXUD      Y5, Y1, Y1
 	VPMAXSD      Y5, Y2, Y2
 	ADDQ         $0x00000040, SI
 	SUBQ         $0x10, CX
 	JNZ          next
 	VEXTRACTI128 $0x01, Y1, X3
 	VEXTRACTI128 $0x01, Y2, X4
-	VPMINSD      X3, X1, X1
+	VPMAXUD      X3, X1, X1
 	VPMAXSD      X4, X2, X2
 	VPSHUFD      $0x4e, X1, X3
 	VPSHUFD      $0x4e, X2, X4
-	VPMINSD      X3, X1, X1
+	VPMAXUD      X3, X1, X1
 	VPMAXSD      X4, X2, X2
 	VPSHUFD      $0xb1, X1, X3
 	VPSHUFD      $0xb1, X2, X4
-	VPMINSD      X3, X1, X1
+	VPMAXUD      X3, X1, X1
 	VPMAXSD      X4, X2, X2
 	VMOVD        X1, (R8)
 	VMOVD        X2, (R9)
@@ -2470,52 +2307,41 @@ next:
 	RET
 
 // func extremesSharedFloat64AVX2(s *sweep)
-// Requires: AVX, AVX2, MMX+
+// Requires: AVX, AVX2
 TEXT ·extremesSharedFloat64AVX2(SB), NOSPLIT, $0-8
-	MOVL         $0x7fffffff, DX
-	VMOVD        DX, X0
-	VPBROADCASTD X0, Y0
 	MOVQ         s+0(FP), AX
 	MOVQ         (AX), SI
-	MOVQ         120(AX), R8
-	MOVQ         144(AX), R9
-	MOVQ         184(AX), CX
+	MOVQ         144(AX), R8
+	MOVQ         168(AX), R9
+	MOVQ         208(AX), CX
 	VPBROADCASTD (R8), Y1
 	VPBROADCASTD (R9), Y2
 
 next:
-	PREFETCHT0   1024(SI)
-	PREFETCHT0   1088(SI)
 	VCVTPD2PSY   (SI), X3
 	VCVTPD2PSY   32(SI), X4
 	VINSERTF128  $0x01, X4, Y3, Y3
-	VPSRAD       $0x1f, Y3, Y4
-	VPAND        Y0, Y4, Y4
-	VPXOR        Y4, Y3, Y3
-	VPMINSD      Y3, Y1, Y1
+	VPMAXUD      Y3, Y1, Y1
 	VPMAXSD      Y3, Y2, Y2
 	VCVTPD2PSY   64(SI), X5
 	VCVTPD2PSY   96(SI), X6
 	VINSERTF128  $0x01, X6, Y5, Y5
-	VPSRAD       $0x1f, Y5, Y6
-	VPAND        Y0, Y6, Y6
-	VPXOR        Y6, Y5, Y5
-	VPMINSD      Y5, Y1, Y1
+	VPMAXUD      Y5, Y1, Y1
 	VPMAXSD      Y5, Y2, Y2
 	ADDQ         $0x00000080, SI
 	SUBQ         $0x10, CX
 	JNZ          next
 	VEXTRACTI128 $0x01, Y1, X3
 	VEXTRACTI128 $0x01, Y2, X4
-	VPMINSD      X3, X1, X1
+	VPMAXUD      X3, X1, X1
 	VPMAXSD      X4, X2, X2
 	VPSHUFD      $0x4e, X1, X3
 	VPSHUFD      $0x4e, X2, X4
-	VPMINSD      X3, X1, X1
+	VPMAXUD      X3, X1, X1
 	VPMAXSD      X4, X2, X2
 	VPSHUFD      $0xb1, X1, X3
 	VPSHUFD      $0xb1, X2, X4
-	VPMINSD      X3, X1, X1
+	VPMAXUD      X3, X1, X1
 	VPMAXSD      X4, X2, X2
 	VMOVD        X1, (R8)
 	VMOVD        X2, (R9)
@@ -2523,47 +2349,37 @@ next:
 	RET
 
 // func extremesSharedFloat16AVX2(s *sweep)
-// Requires: AVX, AVX2, F16C, MMX+
+// Requires: AVX, AVX2, F16C
 TEXT ·extremesSharedFloat16AVX2(SB), NOSPLIT, $0-8
-	MOVL         $0x7fffffff, DX
-	VMOVD        DX, X0
-	VPBROADCASTD X0, Y0
 	MOVQ         s+0(FP), AX
 	MOVQ         (AX), SI
-	MOVQ         120(AX), R8
-	MOVQ         144(AX), R9
-	MOVQ         184(AX), CX
+	MOVQ         144(AX), R8
+	MOVQ         168(AX), R9
+	MOVQ         208(AX), CX
 	VPBROADCASTD (R8), Y1
 	VPBROADCASTD (R9), Y2
 
 next:
-	PREFETCHT0   1024(SI)
 	VCVTPH2PS    (SI), Y3
-	VPSRAD       $0x1f, Y3, Y4
-	VPAND        Y0, Y4, Y4
-	VPXOR        Y4, Y3, Y3
-	VPMINSD      Y3, Y1, Y1
+	VPMAXUD      Y3, Y1, Y1
 	VPMAXSD      Y3, Y2, Y2
 	VCVTPH2PS    16(SI), Y5
-	VPSRAD       $0x1f, Y5, Y6
-	VPAND        Y0, Y6, Y6
-	VPXOR        Y6, Y5, Y5
-	VPMINSD      Y5, Y1, Y1
+	VPMAXUD      Y5, Y1, Y1
 	VPMAXSD      Y5, Y2, Y2
 	ADDQ         $0x00000020, SI
 	SUBQ         $0x10, CX
 	JNZ          next
 	VEXTRACTI128 $0x01, Y1, X3
 	VEXTRACTI128 $0x01, Y2, X4
-	VPMINSD      X3, X1, X1
+	VPMAXUD      X3, X1, X1
 	VPMAXSD      X4, X2, X2
 	VPSHUFD      $0x4e, X1, X3
 	VPSHUFD      $0x4e, X2, X4
-	VPMINSD      X3, X1, X1
+	VPMAXUD      X3, X1, X1
 	VPMAXSD      X4, X2, X2
 	VPSHUFD      $0xb1, X1, X3
 	VPSHUFD      $0xb1, X2, X4
-	VPMINSD      X3, X1, X1
+	VPMAXUD      X3, X1, X1
 	VPMAXSD      X4, X2, X2
 	VMOVD        X1, (R8)
 	VMOVD        X2, (R9)
@@ -2571,49 +2387,39 @@ next:
 	RET
 
 // func extremesSharedBFloat16AVX2(s *sweep)
-// Requires: AVX, AVX2, MMX+
+// Requires: AVX, AVX2
 TEXT ·extremesSharedBFloat16AVX2(SB), NOSPLIT, $0-8
-	MOVL         $0x7fffffff, DX
-	VMOVD        DX, X0
-	VPBROADCASTD X0, Y0
 	MOVQ         s+0(FP), AX
 	MOVQ         (AX), SI
-	MOVQ         120(AX), R8
-	MOVQ         144(AX), R9
-	MOVQ         184(AX), CX
+	MOVQ         144(AX), R8
+	MOVQ         168(AX), R9
+	MOVQ         208(AX), CX
 	VPBROADCASTD (R8), Y1
 	VPBROADCASTD (R9), Y2
 
 next:
-	PREFETCHT0   1024(SI)
 	VPMOVZXWD    (SI), Y3
 	VPSLLD       $0x10, Y3, Y3
-	VPSRAD       $0x1f, Y3, Y4
-	VPAND        Y0, Y4, Y4
-	VPXOR        Y4, Y3, Y3
-	VPMINSD      Y3, Y1, Y1
+	VPMAXUD      Y3, Y1, Y1
 	VPMAXSD      Y3, Y2, Y2
 	VPMOVZXWD    16(SI), Y5
 	VPSLLD       $0x10, Y5, Y5
-	VPSRAD       $0x1f, Y5, Y6
-	VPAND        Y0, Y6, Y6
-	VPXOR        Y6, Y5, Y5
-	VPMINSD      Y5, Y1, Y1
+	VPMAXUD      Y5, Y1, Y1
 	VPMAXSD      Y5, Y2, Y2
 	ADDQ         $0x00000020, SI
 	SUBQ         $0x10, CX
 	JNZ          next
 	VEXTRACTI128 $0x01, Y1, X3
 	VEXTRACTI128 $0x01, Y2, X4
-	VPMINSD      X3, X1, X1
+	VPMAXUD      X3, X1, X1
 	VPMAXSD      X4, X2, X2
 	VPSHUFD      $0x4e, X1, X3
 	VPSHUFD      $0x4e, X2, X4
-	VPMINSD      X3, X1, X1
+	VPMAXUD      X3, X1, X1
 	VPMAXSD      X4, X2, X2
 	VPSHUFD      $0xb1, X1, X3
 	VPSHUFD      $0xb1, X2, X4
-	VPMINSD      X3, X1, X1
+	VPMAXUD      X3, X1, X1
 	VPMAXSD      X4, X2, X2
 	VMOVD        X1, (R8)
 	VMOVD        X2, (R9)
@@ -2628,89 +2434,91 @@ TEXT ·quantizeEachFloat32AVX2(SB), NOSPLIT, $0-8
 	MOVQ  24(AX), DI
 	MOVQ  48(AX), R8
 	MOVQ  72(AX), R10
-	MOVQ  96(AX), R9
-	MOVQ  184(AX), CX
-	MOVQ  208(AX), R11
+	MOVQ  96(AX), R12
+	MOVQ  120(AX), R9
+	MOVQ  208(AX), CX
+	MOVQ  232(AX), R11
+	MOVQ  240(AX), R13
 	TESTQ R9, R9
 	JNZ   shifted
 
 constants:
-	MOVL         $0x4a800000, DX
+	MOVL         $0x4b400000, DX
 	VMOVD        DX, X0
 	VPBROADCASTD X0, Y0
-	MOVL         $0x3efff800, DX
-	VMOVD        DX, X1
-	VPBROADCASTD X1, Y1
-	MOVL         $0x80000000, DX
-	VMOVD        DX, X2
-	VPBROADCASTD X2, Y2
-	VPBROADCASTB 200(AX), Y3
-	VPBROADCASTB 204(AX), Y4
+	VPBROADCASTB 224(AX), Y1
+	VPBROADCASTB 228(AX), Y2
 	MOVQ         $0x0703060205010400, DX
-	VMOVQ        DX, X5
-	VPMOVZXBD    X5, Y5
+	VMOVQ        DX, X3
+	VPMOVZXBD    X3, Y3
 
 groups:
-	CMPQ       CX, $0x20
-	JB         rest
-	PREFETCHT0 (SI)(R11*1)
-	PREFETCHT0 64(SI)(R11*1)
-	VMOVUPS    (SI), Y12
-	VMULPS     (R10), Y12, Y12
-	VMINPS     Y0, Y12, Y12
-	VCVTPS2DQ  Y12, Y8
-	VCVTDQ2PS  Y8, Y14
-	VSUBPS     Y14, Y12, Y12
-	VPSLLD     $0x01, Y12, Y12
-	VPSRLD     $0x01, Y12, Y12
-	VMOVAPS    Y12, Y13
-	VMOVUPS    32(SI), Y12
-	VMULPS     32(R10), Y12, Y12
-	VMINPS     Y0, Y12, Y12
-	VCVTPS2DQ  Y12, Y9
-	VCVTDQ2PS  Y9, Y14
-	VSUBPS     Y14, Y12, Y12
-	VPSLLD     $0x01, Y12, Y12
-	VPSRLD     $0x01, Y12, Y12
-	VMAXPS     Y12, Y13, Y13
-	VMOVUPS    64(SI), Y12
-	VMULPS     64(R10), Y12, Y12
-	VMINPS     Y0, Y12, Y12
-	VCVTPS2DQ  Y12, Y10
-	VCVTDQ2PS  Y10, Y14
-	VSUBPS     Y14, Y12, Y12
-	VPSLLD     $0x01, Y12, Y12
-	VPSRLD     $0x01, Y12, Y12
-	VMAXPS     Y12, Y13, Y13
-	VMOVUPS    96(SI), Y12
-	VMULPS     96(R10), Y12, Y12
-	VMINPS     Y0, Y12, Y12
-	VCVTPS2DQ  Y12, Y11
-	VCVTDQ2PS  Y11, Y14
-	VSUBPS     Y14, Y12, Y12
-	VPSLLD     $0x01, Y12, Y12
-	VPSRLD     $0x01, Y12, Y12
-	VMAXPS     Y12, Y13, Y13
-	VPACKSSDW  Y9, Y8, Y8
-	VPACKSSDW  Y11, Y10, Y10
-	VPACKSSWB  Y10, Y8, Y8
-	VPERMD     Y8, Y5, Y8
-	VPMAXSB    Y3, Y8, Y8
-	VPMINSB    Y4, Y8, Y8
-	VCMPPS     $0x1e, Y1, Y13, Y13
-	VMOVMSKPS  Y13, DX
-	TESTL      DX, DX
-	JNZ        divide
-	VMOVDQU    Y8, (DI)
-	ADDQ       $0x00000080, SI
-	ADDQ       $0x20, DI
-	ADDQ       $0x00000080, R8
-	ADDQ       $0x00000080, R10
-	SUBQ       $0x20, CX
-	JMP        groups
+	CMPQ        CX, $0x20
+	JB          rest
+	PREFETCHT0  (SI)(R11*1)
+	PREFETCHT0  64(SI)(R11*1)
+	VMOVUPS     (SI), Y12
+	VMOVUPS     (R10), Y8
+	VMOVUPS     (R12), Y13
+	VFMADD213PS Y0, Y12, Y8
+	VFMADD213PS Y0, Y12, Y13
+	VCMPPS      $0x04, Y13, Y8, Y7
+	VPSUBD      Y0, Y8, Y8
+	VMOVUPS     32(SI), Y12
+	VMOVUPS     32(R10), Y9
+	VMOVUPS     32(R12), Y13
+	VFMADD213PS Y0, Y12, Y9
+	VFMADD213PS Y0, Y12, Y13
+	VCMPPS      $0x04, Y13, Y9, Y13
+	VORPS       Y13, Y7, Y7
+	VPSUBD      Y0, Y9, Y9
+	VMOVUPS     64(SI), Y12
+	VMOVUPS     64(R10), Y10
+	VMOVUPS     64(R12), Y13
+	VFMADD213PS Y0, Y12, Y10
+	VFMADD213PS Y0, Y12, Y13
+	VCMPPS      $0x04, Y13, Y10, Y13
+	VORPS       Y13, Y7, Y7
+	VPSUBD      Y0, Y10, Y10
+	VMOVUPS     96(SI), Y12
+	VMOVUPS     96(R10), Y11
+	VMOVUPS     96(R12), Y13
+	VFMADD213PS Y0, Y12, Y11
+	VFMADD213PS Y0, Y12, Y13
+	VCMPPS      $0x04, Y13, Y11, Y13
+	VORPS       Y13, Y7, Y7
+	VPSUBD      Y0, Y11, Y11
+	VPACKSSDW   Y9, Y8, Y8
+	VPACKSSDW   Y11, Y10, Y10
+	VPACKSSWB   Y10, Y8, Y8
+	VPERMD      Y8, Y3, Y8
+	VPMAXSB     Y1, Y8, Y8
+	VPMINSB     Y2, Y8, Y8
+	VPTEST      Y7, Y7
+	JNZ         divide
+	TESTQ       R13, R13
+	JNZ         past
+	VMOVDQU     Y8, (DI)
+	ADDQ        $0x00000080, SI
+	ADDQ        $0x20, DI
+	ADDQ        $0x00000080, R8
+	ADDQ        $0x00000080, R10
+	ADDQ        $0x00000080, R12
+	SUBQ        $0x20, CX
+	JMP         groups
+
+past:
+	VMOVNTDQ Y8, (DI)
+	ADDQ     $0x00000080, SI
+	ADDQ     $0x20, DI
+	ADDQ     $0x00000080, R8
+	ADDQ     $0x00000080, R10
+	ADDQ     $0x00000080, R12
+	SUBQ     $0x20, CX
+	JMP      groups
 
 divide:
-	MOVQ $0x00000002, BX
+	MOVQ $0x0000000000000002, BX
 	JMP  divided
 
 rest:
@@ -2722,57 +2530,37 @@ divided:
 	MOVL         $0x4a800000, DX
 	VMOVD        DX, X0
 	VPBROADCASTD X0, Y0
-	MOVL         $0x80000000, DX
+	MOVL         $0xca800000, DX
 	VMOVD        DX, X1
 	VPBROADCASTD X1, Y1
-	VPBROADCASTD 200(AX), Y2
-	VPBROADCASTD 204(AX), Y3
+	VPBROADCASTD 224(AX), Y2
+	VPBROADCASTD 228(AX), Y3
 
 steps:
-	PREFETCHT0   (SI)(R11*1)
-	VMOVUPS      (SI), Y9
-	VMOVUPS      (R8), Y4
-	VMOVUPS      (R10), Y5
-	VMULPS       Y0, Y4, Y6
-	VXORPS       Y1, Y6, Y7
-	VMINPS       Y6, Y9, Y9
-	VMAXPS       Y7, Y9, Y9
-	VMULPS       Y5, Y9, Y10
-	VMOVAPS      Y9, Y12
-	VFNMADD231PS Y4, Y10, Y12
-	VFMADD231PS  Y5, Y12, Y10
-	VMOVAPS      Y9, Y12
-	VFNMADD231PS Y4, Y10, Y12
-	VFMADD231PS  Y5, Y12, Y10
-	VCVTPS2DQ    Y10, Y10
-	VPMAXSD      Y2, Y10, Y10
-	VPMINSD      Y3, Y10, Y10
-	VMOVUPS      32(SI), Y9
-	VMOVUPS      32(R8), Y4
-	VMOVUPS      32(R10), Y5
-	VMULPS       Y0, Y4, Y6
-	VXORPS       Y1, Y6, Y7
-	VMINPS       Y6, Y9, Y9
-	VMAXPS       Y7, Y9, Y9
-	VMULPS       Y5, Y9, Y11
-	VMOVAPS      Y9, Y12
-	VFNMADD231PS Y4, Y11, Y12
-	VFMADD231PS  Y5, Y12, Y11
-	VMOVAPS      Y9, Y12
-	VFNMADD231PS Y4, Y11, Y12
-	VFMADD231PS  Y5, Y12, Y11
-	VCVTPS2DQ    Y11, Y11
-	VPMAXSD      Y2, Y11, Y11
-	VPMINSD      Y3, Y11, Y11
-	VPACKSSDW    Y11, Y10, Y10
-	VPERMQ       $0xd8, Y10, Y10
-	VEXTRACTI128 $0x01, Y10, X11
-	VPACKSSWB    X11, X10, X10
-	VMOVDQU      X10, (DI)
+	VMOVUPS      (SI), Y6
+	VDIVPS       (R8), Y6, Y6
+	VMINPS       Y0, Y6, Y6
+	VMAXPS       Y1, Y6, Y6
+	VCVTPS2DQ    Y6, Y6
+	VPMAXSD      Y2, Y6, Y6
+	VPMINSD      Y3, Y6, Y6
+	VMOVUPS      32(SI), Y7
+	VDIVPS       32(R8), Y7, Y7
+	VMINPS       Y0, Y7, Y7
+	VMAXPS       Y1, Y7, Y7
+	VCVTPS2DQ    Y7, Y7
+	VPMAXSD      Y2, Y7, Y7
+	VPMINSD      Y3, Y7, Y7
+	VPACKSSDW    Y7, Y6, Y6
+	VPERMQ       $0xd8, Y6, Y6
+	VEXTRACTI128 $0x01, Y6, X7
+	VPACKSSWB    X7, X6, X6
+	VMOVDQU      X6, (DI)
 	ADDQ         $0x00000040, SI
 	ADDQ         $0x10, DI
 	ADDQ         $0x00000040, R8
 	ADDQ         $0x00000040, R10
+	ADDQ         $0x00000040, R12
 	SUBQ         $0x10, CX
 	DECQ         BX
 	JNZ          steps
@@ -2784,95 +2572,92 @@ end:
 
 shifted:
 shiftedconstants:
-	MOVL         $0x4a800000, DX
+	MOVL         $0x4b400000, DX
 	VMOVD        DX, X0
 	VPBROADCASTD X0, Y0
-	MOVL         $0x3efff800, DX
-	VMOVD        DX, X1
-	VPBROADCASTD X1, Y1
-	MOVL         $0xca800000, DX
-	VMOVD        DX, X2
-	VPBROADCASTD X2, Y2
-	VPBROADCASTB 200(AX), Y3
-	VPBROADCASTB 204(AX), Y4
+	VPBROADCASTB 224(AX), Y1
+	VPBROADCASTB 228(AX), Y2
 	MOVQ         $0x0703060205010400, DX
-	VMOVQ        DX, X5
-	VPMOVZXBD    X5, Y5
+	VMOVQ        DX, X3
+	VPMOVZXBD    X3, Y3
 
 shiftedgroups:
-	CMPQ       CX, $0x20
-	JB         shiftedrest
-	PREFETCHT0 (SI)(R11*1)
-	PREFETCHT0 64(SI)(R11*1)
-	VMOVUPS    (SI), Y12
-	VMULPS     (R10), Y12, Y12
-	VMINPS     Y0, Y12, Y12
-	VMAXPS     Y2, Y12, Y12
-	VCVTPS2DQ  Y12, Y8
-	VCVTDQ2PS  Y8, Y14
-	VSUBPS     Y14, Y12, Y12
-	VPSLLD     $0x01, Y12, Y12
-	VPSRLD     $0x01, Y12, Y12
-	VMOVAPS    Y12, Y13
-	VPMOVSXBD  (R9), Y7
-	VPADDD     Y7, Y8, Y8
-	VMOVUPS    32(SI), Y12
-	VMULPS     32(R10), Y12, Y12
-	VMINPS     Y0, Y12, Y12
-	VMAXPS     Y2, Y12, Y12
-	VCVTPS2DQ  Y12, Y9
-	VCVTDQ2PS  Y9, Y14
-	VSUBPS     Y14, Y12, Y12
-	VPSLLD     $0x01, Y12, Y12
-	VPSRLD     $0x01, Y12, Y12
-	VMAXPS     Y12, Y13, Y13
-	VPMOVSXBD  8(R9), Y7
-	VPADDD     Y7, Y9, Y9
-	VMOVUPS    64(SI), Y12
-	VMULPS     64(R10), Y12, Y12
-	VMINPS     Y0, Y12, Y12
-	VMAXPS     Y2, Y12, Y12
-	VCVTPS2DQ  Y12, Y10
-	VCVTDQ2PS  Y10, Y14
-	VSUBPS     Y14, Y12, Y12
-	VPSLLD     $0x01, Y12, Y12
-	VPSRLD     $0x01, Y12, Y12
-	VMAXPS     Y12, Y13, Y13
-	VPMOVSXBD  16(R9), Y7
-	VPADDD     Y7, Y10, Y10
-	VMOVUPS    96(SI), Y12
-	VMULPS     96(R10), Y12, Y12
-	VMINPS     Y0, Y12, Y12
-	VMAXPS     Y2, Y12, Y12
-	VCVTPS2DQ  Y12, Y11
-	VCVTDQ2PS  Y11, Y14
-	VSUBPS     Y14, Y12, Y12
-	VPSLLD     $0x01, Y12, Y12
-	VPSRLD     $0x01, Y12, Y12
-	VMAXPS     Y12, Y13, Y13
-	VPMOVSXBD  24(R9), Y7
-	VPADDD     Y7, Y11, Y11
-	VPACKSSDW  Y9, Y8, Y8
-	VPACKSSDW  Y11, Y10, Y10
-	VPACKSSWB  Y10, Y8, Y8
-	VPERMD     Y8, Y5, Y8
-	VPMAXSB    Y3, Y8, Y8
-	VPMINSB    Y4, Y8, Y8
-	VCMPPS     $0x1e, Y1, Y13, Y13
-	VMOVMSKPS  Y13, DX
-	TESTL      DX, DX
-	JNZ        shifteddivide
-	VMOVDQU    Y8, (DI)
-	ADDQ       $0x00000080, SI
-	ADDQ       $0x20, DI
-	ADDQ       $0x00000080, R8
-	ADDQ       $0x00000080, R10
-	ADDQ       $0x20, R9
-	SUBQ       $0x20, CX
-	JMP        shiftedgroups
+	CMPQ        CX, $0x20
+	JB          shiftedrest
+	PREFETCHT0  (SI)(R11*1)
+	PREFETCHT0  64(SI)(R11*1)
+	VMOVUPS     (SI), Y12
+	VMOVUPS     (R10), Y8
+	VMOVUPS     (R12), Y13
+	VFMADD213PS Y0, Y12, Y8
+	VFMADD213PS Y0, Y12, Y13
+	VCMPPS      $0x04, Y13, Y8, Y7
+	VPSUBD      Y0, Y8, Y8
+	VPMOVSXBD   (R9), Y6
+	VPADDD      Y6, Y8, Y8
+	VMOVUPS     32(SI), Y12
+	VMOVUPS     32(R10), Y9
+	VMOVUPS     32(R12), Y13
+	VFMADD213PS Y0, Y12, Y9
+	VFMADD213PS Y0, Y12, Y13
+	VCMPPS      $0x04, Y13, Y9, Y13
+	VORPS       Y13, Y7, Y7
+	VPSUBD      Y0, Y9, Y9
+	VPMOVSXBD   8(R9), Y6
+	VPADDD      Y6, Y9, Y9
+	VMOVUPS     64(SI), Y12
+	VMOVUPS     64(R10), Y10
+	VMOVUPS     64(R12), Y13
+	VFMADD213PS Y0, Y12, Y10
+	VFMADD213PS Y0, Y12, Y13
+	VCMPPS      $0x04, Y13, Y10, Y13
+	VORPS       Y13, Y7, Y7
+	VPSUBD      Y0, Y10, Y10
+	VPMOVSXBD   16(R9), Y6
+	VPADDD      Y6, Y10, Y10
+	VMOVUPS     96(SI), Y12
+	VMOVUPS     96(R10), Y11
+	VMOVUPS     96(R12), Y13
+	VFMADD213PS Y0, Y12, Y11
+	VFMADD213PS Y0, Y12, Y13
+	VCMPPS      $0x04, Y13, Y11, Y13
+	VORPS       Y13, Y7, Y7
+	VPSUBD      Y0, Y11, Y11
+	VPMOVSXBD   24(R9), Y6
+	VPADDD      Y6, Y11, Y11
+	VPACKSSDW   Y9, Y8, Y8
+	VPACKSSDW   Y11, Y10, Y10
+	VPACKSSWB   Y10, Y8, Y8
+	VPERMD      Y8, Y3, Y8
+	VPMAXSB     Y1, Y8, Y8
+	VPMINSB     Y2, Y8, Y8
+	VPTEST      Y7, Y7
+	JNZ         shifteddivide
+	TESTQ       R13, R13
+	JNZ         shiftedpast
+	VMOVDQU     Y8, (DI)
+	ADDQ        $0x00000080, SI
+	ADDQ        $0x20, DI
+	ADDQ        $0x00000080, R8
+	ADDQ        $0x00000080, R10
+	ADDQ        $0x00000080, R12
+	ADDQ        $0x20, R9
+	SUBQ        $0x20, CX
+	JMP         shiftedgroups
+
+shiftedpast:
+	VMOVNTDQ Y8, (DI)
+	ADDQ     $0x00000080, SI
+	ADDQ     $0x20, DI
+	ADDQ     $0x00000080, R8
+	ADDQ     $0x00000080, R10
+	ADDQ     $0x00000080, R12
+	ADDQ     $0x20, R9
+	SUBQ     $0x20, CX
+	JMP      shiftedgroups
 
 shifteddivide:
-	MOVQ $0x00000002, BX
+	MOVQ $0x0000000000000002, BX
 	JMP  shifteddivided
 
 shiftedrest:
@@ -2884,61 +2669,41 @@ shifteddivided:
 	MOVL         $0x4a800000, DX
 	VMOVD        DX, X0
 	VPBROADCASTD X0, Y0
-	MOVL         $0x80000000, DX
+	MOVL         $0xca800000, DX
 	VMOVD        DX, X1
 	VPBROADCASTD X1, Y1
-	VPBROADCASTD 200(AX), Y2
-	VPBROADCASTD 204(AX), Y3
+	VPBROADCASTD 224(AX), Y2
+	VPBROADCASTD 228(AX), Y3
 
 shiftedsteps:
-	PREFETCHT0   (SI)(R11*1)
-	VMOVUPS      (SI), Y9
-	VMOVUPS      (R8), Y4
-	VMOVUPS      (R10), Y5
-	VMULPS       Y0, Y4, Y6
-	VXORPS       Y1, Y6, Y7
-	VMINPS       Y6, Y9, Y9
-	VMAXPS       Y7, Y9, Y9
-	VMULPS       Y5, Y9, Y10
-	VMOVAPS      Y9, Y12
-	VFNMADD231PS Y4, Y10, Y12
-	VFMADD231PS  Y5, Y12, Y10
-	VMOVAPS      Y9, Y12
-	VFNMADD231PS Y4, Y10, Y12
-	VFMADD231PS  Y5, Y12, Y10
-	VCVTPS2DQ    Y10, Y10
-	VPMOVSXBD    (R9), Y8
-	VPADDD       Y8, Y10, Y10
-	VPMAXSD      Y2, Y10, Y10
-	VPMINSD      Y3, Y10, Y10
-	VMOVUPS      32(SI), Y9
-	VMOVUPS      32(R8), Y4
-	VMOVUPS      32(R10), Y5
-	VMULPS       Y0, Y4, Y6
-	VXORPS       Y1, Y6, Y7
-	VMINPS       Y6, Y9, Y9
-	VMAXPS       Y7, Y9, Y9
-	VMULPS       Y5, Y9, Y11
-	VMOVAPS      Y9, Y12
-	VFNMADD231PS Y4, Y11, Y12
-	VFMADD231PS  Y5, Y12, Y11
-	VMOVAPS      Y9, Y12
-	VFNMADD231PS Y4, Y11, Y12
-	VFMADD231PS  Y5, Y12, Y11
-	VCVTPS2DQ    Y11, Y11
-	VPMOVSXBD    8(R9), Y8
-	VPADDD       Y8, Y11, Y11
-	VPMAXSD      Y2, Y11, Y11
-	VPMINSD      Y3, Y11, Y11
-	VPACKSSDW    Y11, Y10, Y10
-	VPERMQ       $0xd8, Y10, Y10
-	VEXTRACTI128 $0x01, Y10, X11
-	VPACKSSWB    X11, X10, X10
-	VMOVDQU      X10, (DI)
+	VMOVUPS      (SI), Y6
+	VDIVPS       (R8), Y6, Y6
+	VMINPS       Y0, Y6, Y6
+	VMAXPS       Y1, Y6, Y6
+	VCVTPS2DQ    Y6, Y6
+	VPMOVSXBD    (R9), Y5
+	VPADDD       Y5, Y6, Y6
+	VPMAXSD      Y2, Y6, Y6
+	VPMINSD      Y3, Y6, Y6
+	VMOVUPS      32(SI), Y7
+	VDIVPS       32(R8), Y7, Y7
+	VMINPS       Y0, Y7, Y7
+	VMAXPS       Y1, Y7, Y7
+	VCVTPS2DQ    Y7, Y7
+	VPMOVSXBD    8(R9), Y5
+	VPADDD       Y5, Y7, Y7
+	VPMAXSD      Y2, Y7, Y7
+	VPMINSD      Y3, Y7, Y7
+	VPACKSSDW    Y7, Y6, Y6
+	VPERMQ       $0xd8, Y6, Y6
+	VEXTRACTI128 $0x01, Y6, X7
+	VPACKSSWB    X7, X6, X6
+	VMOVDQU      X6, (DI)
 	ADDQ         $0x00000040, SI
 	ADDQ         $0x10, DI
 	ADDQ         $0x00000040, R8
 	ADDQ         $0x00000040, R10
+	ADDQ         $0x00000040, R12
 	ADDQ         $0x10, R9
 	SUBQ         $0x10, CX
 	DECQ         BX
@@ -2957,27 +2722,23 @@ TEXT ·quantizeEachFloat64AVX2(SB), NOSPLIT, $0-8
 	MOVQ  24(AX), DI
 	MOVQ  48(AX), R8
 	MOVQ  72(AX), R10
-	MOVQ  96(AX), R9
-	MOVQ  184(AX), CX
-	MOVQ  208(AX), R11
+	MOVQ  96(AX), R12
+	MOVQ  120(AX), R9
+	MOVQ  208(AX), CX
+	MOVQ  232(AX), R11
+	MOVQ  240(AX), R13
 	TESTQ R9, R9
 	JNZ   shifted
 
 constants:
-	MOVL         $0x4a800000, DX
+	MOVL         $0x4b400000, DX
 	VMOVD        DX, X0
 	VPBROADCASTD X0, Y0
-	MOVL         $0x3efff800, DX
-	VMOVD        DX, X1
-	VPBROADCASTD X1, Y1
-	MOVL         $0x80000000, DX
-	VMOVD        DX, X2
-	VPBROADCASTD X2, Y2
-	VPBROADCASTB 200(AX), Y3
-	VPBROADCASTB 204(AX), Y4
+	VPBROADCASTB 224(AX), Y1
+	VPBROADCASTB 228(AX), Y2
 	MOVQ         $0x0703060205010400, DX
-	VMOVQ        DX, X5
-	VPMOVZXBD    X5, Y5
+	VMOVQ        DX, X3
+	VPMOVZXBD    X3, Y3
 
 groups:
 	CMPQ        CX, $0x20
@@ -2989,67 +2750,73 @@ groups:
 	VCVTPD2PSY  (SI), X12
 	VCVTPD2PSY  32(SI), X14
 	VINSERTF128 $0x01, X14, Y12, Y12
-	VMULPS      (R10), Y12, Y12
-	VMINPS      Y0, Y12, Y12
-	VCVTPS2DQ   Y12, Y8
-	VCVTDQ2PS   Y8, Y14
-	VSUBPS      Y14, Y12, Y12
-	VPSLLD      $0x01, Y12, Y12
-	VPSRLD      $0x01, Y12, Y12
-	VMOVAPS     Y12, Y13
+	VMOVUPS     (R10), Y8
+	VMOVUPS     (R12), Y13
+	VFMADD213PS Y0, Y12, Y8
+	VFMADD213PS Y0, Y12, Y13
+	VCMPPS      $0x04, Y13, Y8, Y7
+	VPSUBD      Y0, Y8, Y8
 	VCVTPD2PSY  64(SI), X12
 	VCVTPD2PSY  96(SI), X14
 	VINSERTF128 $0x01, X14, Y12, Y12
-	VMULPS      32(R10), Y12, Y12
-	VMINPS      Y0, Y12, Y12
-	VCVTPS2DQ   Y12, Y9
-	VCVTDQ2PS   Y9, Y14
-	VSUBPS      Y14, Y12, Y12
-	VPSLLD      $0x01, Y12, Y12
-	VPSRLD      $0x01, Y12, Y12
-	VMAXPS      Y12, Y13, Y13
+	VMOVUPS     32(R10), Y9
+	VMOVUPS     32(R12), Y13
+	VFMADD213PS Y0, Y12, Y9
+	VFMADD213PS Y0, Y12, Y13
+	VCMPPS      $0x04, Y13, Y9, Y13
+	VORPS       Y13, Y7, Y7
+	VPSUBD      Y0, Y9, Y9
 	VCVTPD2PSY  128(SI), X12
 	VCVTPD2PSY  160(SI), X14
 	VINSERTF128 $0x01, X14, Y12, Y12
-	VMULPS      64(R10), Y12, Y12
-	VMINPS      Y0, Y12, Y12
-	VCVTPS2DQ   Y12, Y10
-	VCVTDQ2PS   Y10, Y14
-	VSUBPS      Y14, Y12, Y12
-	VPSLLD      $0x01, Y12, Y12
-	VPSRLD      $0x01, Y12, Y12
-	VMAXPS      Y12, Y13, Y13
+	VMOVUPS     64(R10), Y10
+	VMOVUPS     64(R12), Y13
+	VFMADD213PS Y0, Y12, Y10
+	VFMADD213PS Y0, Y12, Y13
+	VCMPPS      $0x04, Y13, Y10, Y13
+	VORPS       Y13, Y7, Y7
+	VPSUBD      Y0, Y10, Y10
 	VCVTPD2PSY  192(SI), X12
 	VCVTPD2PSY  224(SI), X14
 	VINSERTF128 $0x01, X14, Y12, Y12
-	VMULPS      96(R10), Y12, Y12
-	VMINPS      Y0, Y12, Y12
-	VCVTPS2DQ   Y12, Y11
-	VCVTDQ2PS   Y11, Y14
-	VSUBPS      Y14, Y12, Y12
-	VPSLLD      $0x01, Y12, Y12
-	VPSRLD      $0x01, Y12, Y12
-	VMAXPS      Y12, Y13, Y13
+	VMOVUPS     96(R10), Y11
+	VMOVUPS     96(R12), Y13
+	VFMADD213PS Y0, Y12, Y11
+	VFMADD213PS Y0, Y12, Y13
+	VCMPPS      $0x04, Y13, Y11, Y13
+	VORPS       Y13, Y7, Y7
+	VPSUBD      Y0, Y11, Y11
 	VPACKSSDW   Y9, Y8, Y8
 	VPACKSSDW   Y11, Y10, Y10
 	VPACKSSWB   Y10, Y8, Y8
-	VPERMD      Y8, Y5, Y8
-	VPMAXSB     Y3, Y8, Y8
-	VPMINSB     Y4, Y8, Y8
-	VCMPPS      $0x1e, Y1, Y13, Y13
-	VMOVMSKPS   Y13, DX
-	TESTL       DX, DX
+	VPERMD      Y8, Y3, Y8
+	VPMAXSB     Y1, Y8, Y8
+	VPMINSB     Y2, Y8, Y8
+	VPTEST      Y7, Y7
 	JNZ         divide
+	TESTQ       R13, R13
+	JNZ         past
 	VMOVDQU     Y8, (DI)
 	ADDQ        $0x00000100, SI
 	ADDQ        $0x20, DI
 	ADDQ        $0x00000080, R8
 	ADDQ        $0x00000080, R10
+	ADDQ        $0x00000080, R12
 	SUBQ        $0x20, CX
 	JMP         groups
 
+past:
+	VMOVNTDQ Y8, (DI)
+	ADDQ     $0x00000100, SI
+	ADDQ     $0x20, DI
+	ADDQ     $0x00000080, R8
+	ADDQ     $0x00000080, R10
+	ADDQ     $0x00000080, R12
+	SUBQ     $0x20, CX
+	JMP      groups
+
 divide:
-	MOVQ $0x00000002, BX
+	MOVQ $0x0000000000000002, BX
 	JMP  divided
 
 rest:
@@ -3061,62 +2828,41 @@ divided:
 	MOVL         $0x4a800000, DX
 	VMOVD        DX, X0
 	VPBROADCASTD X0, Y0
-	MOVL         $0x80000000, DX
+	MOVL         $0xca800000, DX
 	VMOVD        DX, X1
 	VPBROADCASTD X1, Y1
-	VPBROADCASTD 200(AX), Y2
-	VPBROADCASTD 204(AX), Y3
+	VPBROADCASTD 224(AX), Y2
+	VPBROADCASTD 228(AX), Y3
 
 steps:
-	PREFETCHT0   (SI)(R11*1)
-	PREFETCHT0   64(SI)(R11*1)
-	VCVTPD2PSY   (SI), X9
-	VCVTPD2PSY   32(SI), X12
-	VINSERTF128  $0x01, X12, Y9, Y9
-	VMOVUPS      (R8), Y4
-	VMOVUPS      (R10), Y5
-	VMULPS       Y0, Y4, Y6
-	VXORPS       Y1, Y6, Y7
-	VMINPS       Y6, Y9, Y9
-	VMAXPS       Y7, Y9, Y9
-	VMULPS       Y5, Y9, Y10
-	VMOVAPS      Y9, Y12
-	VFNMADD231PS Y4, Y10, Y12
-	VFMADD231PS  Y5, Y12, Y10
-	VMOVAPS      Y9, Y12
-	VFNMADD231PS Y4, Y10, Y12
-	VFMADD231PS  Y5, Y12, Y10
-	VCVTPS2DQ    Y10, Y10
-	VPMAXSD      Y2, Y10, Y10
-	VPMINSD      Y3, Y10, Y10
-	VCVTPD2PSY   64(SI), X9
-	VCVTPD2PSY   96(SI), X12
-	VINSERTF128  $0x01, X12, Y9, Y9
-	VMOVUPS      32(R8), Y4
-	VMOVUPS      32(R10), Y5
-	VMULPS       Y0, Y4, Y6
-	VXORPS       Y1, Y6, Y7
-	VMINPS       Y6, Y9, Y9
-	VMAXPS       Y7, Y9, Y9
-	VMULPS       Y5, Y9, Y11
-	VMOVAPS      Y9, Y12
-	VFNMADD231PS Y4, Y11, Y12
-	VFMADD231PS  Y5, Y12, Y11
-	VMOVAPS      Y9, Y12
-	VFNMADD231PS Y4, Y11, Y12
-	VFMADD231PS  Y5, Y12, Y11
-	VCVTPS2DQ    Y11, Y11
-	VPMAXSD      Y2, Y11, Y11
-	VPMINSD      Y3, Y11, Y11
-	VPACKSSDW    Y11, Y10, Y10
-	VPERMQ       $0xd8, Y10, Y10
-	VEXTRACTI128 $0x01, Y10, X11
-	VPACKSSWB    X11, X10, X10
-	VMOVDQU      X10, (DI)
+	VCVTPD2PSY   (SI), X6
+	VCVTPD2PSY   32(SI), X8
+	VINSERTF128  $0x01, X8, Y6, Y6
+	VDIVPS       (R8), Y6, Y6
+	VMINPS       Y0, Y6, Y6
+	VMAXPS       Y1, Y6, Y6
+	VCVTPS2DQ    Y6, Y6
+	VPMAXSD      Y2, Y6, Y6
+	VPMINSD      Y3, Y6, Y6
+	VCVTPD2PSY   64(SI), X7
+	VCVTPD2PSY   96(SI), X8
+	VINSERTF128  $0x01, X8, Y7, Y7
+	VDIVPS       32(R8), Y7, Y7
+	VMINPS       Y0, Y7, Y7
+	VMAXPS       Y1, Y7, Y7
+	VCVTPS2DQ    Y7, Y7
+	VPMAXSD      Y2, Y7, Y7
+	VPMINSD      Y3, Y7, Y7
+	VPACKSSDW    Y7, Y6, Y6
+	VPERMQ       $0xd8, Y6, Y6
+	VEXTRACTI128 $0x01, Y6, X7
+	VPACKSSWB    X7, X6, X6
+	VMOVDQU      X6, (DI)
 	ADDQ         $0x00000080, SI
 	ADDQ         $0x10, DI
 	ADDQ         $0x00000040, R8
 	ADDQ         $0x00000040, R10
+	ADDQ         $0x00000040, R12
 	SUBQ         $0x10, CX
 	DECQ         BX
 	JNZ          steps
@@ -3128,20 +2874,14 @@ end:
 
 shifted:
 shiftedconstants:
-	MOVL         $0x4a800000, DX
+	MOVL         $0x4b400000, DX
 	VMOVD        DX, X0
 	VPBROADCASTD X0, Y0
-	MOVL         $0x3efff800, DX
-	VMOVD        DX, X1
-	VPBROADCASTD X1, Y1
-	MOVL         $0xca800000, DX
-	VMOVD        DX, X2
-	VPBROADCASTD X2, Y2
-	VPBROADCASTB 200(AX), Y3
-	VPBROADCASTB 204(AX), Y4
+	VPBROADCASTB 224(AX), Y1
+	VPBROADCASTB 228(AX), Y2
 	MOVQ         $0x0703060205010400, DX
-	VMOVQ        DX, X5
-	VPMOVZXBD    X5, Y5
+	VMOVQ        DX, X3
+	VPMOVZXBD    X3, Y3
 
 shiftedgroups:
 	CMPQ        CX, $0x20
@@ -3153,80 +2893,83 @@ shiftedgroups:
 	VCVTPD2PSY  (SI), X12
 	VCVTPD2PSY  32(SI), X14
 	VINSERTF128 $0x01, X14, Y12, Y12
-	VMULPS      (R10), Y12, Y12
-	VMINPS      Y0, Y12, Y12
-	VMAXPS      Y2, Y12, Y12
-	VCVTPS2DQ   Y12, Y8
-	VCVTDQ2PS   Y8, Y14
-	VSUBPS      Y14, Y12, Y12
-	VPSLLD      $0x01, Y12, Y12
-	VPSRLD      $0x01, Y12, Y12
-	VMOVAPS     Y12, Y13
-	VPMOVSXBD   (R9), Y7
-	VPADDD      Y7, Y8, Y8
+	VMOVUPS     (R10), Y8
+	VMOVUPS     (R12), Y13
+	VFMADD213PS Y0, Y12, Y8
+	VFMADD213PS Y0, Y12, Y13
+	VCMPPS      $0x04, Y13, Y8, Y7
+	VPSUBD      Y0, Y8, Y8
+	VPMOVSXBD   (R9), Y6
+	VPADDD      Y6, Y8, Y8
 	VCVTPD2PSY  64(SI), X12
 	VCVTPD2PSY  96(SI), X14
 	VINSERTF128 $0x01, X14, Y12, Y12
-	VMULPS      32(R10), Y12, Y12
-	VMINPS      Y0, Y12, Y12
-	VMAXPS      Y2, Y12, Y12
-	VCVTPS2DQ   Y12, Y9
-	VCVTDQ2PS   Y9, Y14
-	VSUBPS      Y14, Y12, Y12
-	VPSLLD      $0x01, Y12, Y12
-	VPSRLD      $0x01, Y12, Y12
-	VMAXPS      Y12, Y13, Y13
-	VPMOVSXBD   8(R9), Y7
-	VPADDD      Y7, Y9, Y9
+	VMOVUPS     32(R10), Y9
+	VMOVUPS     32(R12), Y13
+	VFMADD213PS Y0, Y12, Y9
+	VFMADD213PS Y0, Y12, Y13
+	VCMPPS      $0x04, Y13, Y9, Y13
+	VORPS       Y13, Y7, Y7
+	VPSUBD      Y0, Y9, Y9
+	VPMOVSXBD   8(R9), Y6
+	VPADDD      Y6, Y9, Y9
 	VCVTPD2PSY  128(SI), X12
 	VCVTPD2PSY  160(SI), X14
 	VINSERTF128 $0x01, X14, Y12, Y12
-	VMULPS      64(R10), Y12, Y12
-	VMINPS      Y0, Y12, Y12
-	VMAXPS      Y2, Y12, Y12
-	VCVTPS2DQ   Y12, Y10
-	VCVTDQ2PS   Y10, Y14
-	VSUBPS      Y14, Y12, Y12
-	VPSLLD      $0x01, Y12, Y12
-	VPSRLD      $0x01, Y12, Y12
-	VMAXPS      Y12, Y13, Y13
-	VPMOVSXBD   16(R9), Y7
-	VPADDD      Y7, Y10, Y10
+	VMOVUPS     64(R10), Y10
+	VMOVUPS     64(R12), Y13
+	VFMADD213PS Y0, Y12, Y10
+	VFMADD213PS Y0, Y12, Y13
+	VCMPPS      $0x04, Y13, Y10, Y13
+	VORPS       Y13, Y7, Y7
+	VPSUBD      Y0, Y10, Y10
+	VPMOVSXBD   16(R9), Y6
+	VPADDD      Y6, Y10, Y10
 	VCVTPD2PSY  192(SI), X12
 	VCVTPD2PSY  224(SI), X14
 	VINSERTF128 $0x01, X14, Y12, Y12
-	VMULPS      96(R10), Y12, Y12
-	VMINPS      Y0, Y12, Y12
-	VMAXPS      Y2, Y12, Y12
-	VCVTPS2DQ   Y12, Y11
-	VCVTDQ2PS   Y11, Y14
-	VSUBPS      Y14, Y12, Y12
-	VPSLLD      $0x01, Y12, Y12
-	VPSRLD      $0x01, Y12, Y12
-	VMAXPS      Y12, Y13, Y13
-	VPMOVSXBD   24(R9), Y7
-	VPADDD      Y7, Y11, Y11
+	VMOVUPS     96(R10), Y11
+	VMOVUPS     96(R12), Y13
+	VFMADD213PS Y0, Y12, Y11
+	VFMADD213PS Y0, Y12, Y13
+	VCMPPS      $0x04, Y13, Y11, Y13
+	VORPS       Y13, Y7, Y7
+	VPSUBD      Y0, Y11, Y11
+	VPMOVSXBD   24(R9), Y6
+	VPADDD      Y6, Y11, Y11
 	VPACKSSDW   Y9, Y8, Y8
 	VPACKSSDW   Y11, Y10, Y10
 	VPACKSSWB   Y10, Y8, Y8
-	VPERMD      Y8, Y5, Y8
-	VPMAXSB     Y3, Y8, Y8
-	VPMINSB     Y4, Y8, Y8
-	VCMPPS      $0x1e, Y1, Y13, Y13
-	VMOVMSKPS   Y13, DX
-	TESTL       DX, DX
+	VPERMD      Y8, Y3, Y8
+	VPMAXSB     Y1, Y8, Y8
+	VPMINSB     Y2, Y8, Y8
+	VPTEST      Y7, Y7
 	JNZ         shifteddivide
+	TESTQ       R13, R13
+	JNZ         shiftedpast
 	VMOVDQU     Y8, (DI)
 	ADDQ        $0x00000100, SI
 	ADDQ        $0x20, DI
 	ADDQ        $0x00000080, R8
 	ADDQ        $0x00000080, R10
+	ADDQ        $0x00000080, R12
 	ADDQ        $0x20, R9
 	SUBQ        $0x20, CX
 	JMP         shiftedgroups
 
+shiftedpast:
+	VMOVNTDQ Y8, (DI)
+	ADDQ     $0x00000100, SI
+	ADDQ     $0x20, DI
+	ADDQ     $0x00000080, R8
+	ADDQ     $0x00000080, R10
+	ADDQ     $0x00000080, R12
+	ADDQ     $0x20, R9
+	SUBQ     $0x20, CX
+	JMP      shiftedgroups
+
 shifteddivide:
-	MOVQ $0x00000002, BX
+	MOVQ $0x0000000000000002, BX
 	JMP  shifteddivided
 
 shiftedrest:
@@ -3238,66 +2981,45 @@ shifteddivided:
 	MOVL         $0x4a800000, DX
 	VMOVD        DX, X0
 	VPBROADCASTD X0, Y0
-	MOVL         $0x80000000, DX
+	MOVL         $0xca800000, DX
 	VMOVD        DX, X1
 	VPBROADCASTD X1, Y1
-	VPBROADCASTD 200(AX), Y2
-	VPBROADCASTD 204(AX), Y3
+	VPBROADCASTD 224(AX), Y2
+	VPBROADCASTD 228(AX), Y3
 
 shiftedsteps:
-	PREFETCHT0   (SI)(R11*1)
-	PREFETCHT0   64(SI)(R11*1)
-	VCVTPD2PSY   (SI), X9
-	VCVTPD2PSY   32(SI), X12
-	VINSERTF128  $0x01, X12, Y9, Y9
-	VMOVUPS      (R8), Y4
-	VMOVUPS      (R10), Y5
-	VMULPS       Y0, Y4, Y6
-	VXORPS       Y1, Y6, Y7
-	VMINPS       Y6, Y9, Y9
-	VMAXPS       Y7, Y9, Y9
-	VMULPS       Y5, Y9, Y10
-	VMOVAPS      Y9, Y12
-	VFNMADD231PS Y4, Y10, Y12
-	VFMADD231PS  Y5, Y12, Y10
-	VMOVAPS      Y9, Y12
-	VFNMADD231PS Y4, Y10, Y12
-	VFMADD231PS  Y5, Y12, Y10
-	VCVTPS2DQ    Y10, Y10
-	VPMOVSXBD    (R9), Y8
-	VPADDD       Y8, Y10, Y10
-	VPMAXSD      Y2, Y10, Y10
-	VPMINSD      Y3, Y10, Y10
-	VCVTPD2PSY   64(SI), X9
-	VCVTPD2PSY   96(SI), X12
-	VINSERTF128  $0x01, X12, Y9, Y9
-	VMOVUPS      32(R8), Y4
-	VMOVUPS      32(R10), Y5
-	VMULPS       Y0, Y4, Y6
-	VXORPS       Y1, Y6, Y7
-	VMINPS       Y6, Y9, Y9
-	VMAXPS       Y7, Y9, Y9
-	VMULPS       Y5, Y9, Y11
-	VMOVAPS      Y9, Y12
-	VFNMADD231PS Y4, Y11, Y12
-	VFMADD231PS  Y5, Y12, Y11
-	VMOVAPS      Y9, Y12
-	VFNMADD231PS Y4, Y11, Y12
-	VFMADD231PS  Y5, Y12, Y11
-	VCVTPS2DQ    Y11, Y11
-	VPMOVSXBD    8(R9), Y8
-	VPADDD       Y8, Y11, Y11
-	VPMAXSD      Y2, Y11, Y11
-	VPMINSD      Y3, Y11, Y11
-	VPACKSSDW    Y11, Y10, Y10
-	VPERMQ       $0xd8, Y10, Y10
-	VEXTRACTI128 $0x01, Y10, X11
-	VPACKSSWB    X11, X10, X10
-	VMOVDQU      X10, (DI)
+	VCVTPD2PSY   (SI), X6
+	VCVTPD2PSY   32(SI), X8
+	VINSERTF128  $0x01, X8, Y6, Y6
+	VDIVPS       (R8), Y6, Y6
+	VMINPS       Y0, Y6, Y6
+	VMAXPS       Y1, Y6, Y6
+	VCVTPS2DQ    Y6, Y6
+	VPMOVSXBD    (R9), Y5
+	VPADDD       Y5, Y6, Y6
+	VPMAXSD      Y2, Y6, Y6
+	VPMINSD      Y3, Y6, Y6
+	VCVTPD2PSY   64(SI), X7
+	VCVTPD2PSY   96(SI), X8
+	VINSERTF128  $0x01, X8, Y7, Y7
+	VDIVPS       32(R8), Y7, Y7
+	VMINPS       Y0, Y7, Y7
+	VMAXPS       Y1, Y7, Y7
+	VCVTPS2DQ    Y7, Y7
+	VPMOVSXBD    8(R9), Y5
+	VPADDD       Y5, Y7, Y7
+	VPMAXSD      Y2, Y7, Y7
+	VPMINSD      Y3, Y7, Y7
+	VPACKSSDW    Y7, Y6, Y6
+	VPERMQ       $0xd8, Y6, Y6
+	VEXTRACTI128 $0x01, Y6, X7
+	VPACKSSWB    X7, X6, X6
+	VMOVDQU      X6, (DI)
 	ADDQ         $0x00000080, SI
 	ADDQ         $0x10, DI
 	ADDQ         $0x00000040, R8
 	ADDQ         $0x00000040, R10
+	ADDQ         $0x00000040, R12
 	ADDQ         $0x10, R9
 	SUBQ         $0x10, CX
 	DECQ         BX
@@ -3316,88 +3038,90 @@ TEXT ·quantizeEachFloat16AVX2(SB), NOSPLIT, $0-8
 	MOVQ  24(AX), DI
 	MOVQ  48(AX), R8
 	MOVQ  72(AX), R10
-	MOVQ  96(AX), R9
-	MOVQ  184(AX), CX
-	MOVQ  208(AX), R11
+	MOVQ  96(AX), R12
+	MOVQ  120(AX), R9
+	MOVQ  208(AX), CX
+	MOVQ  232(AX), R11
+	MOVQ  240(AX), R13
 	TESTQ R9, R9
 	JNZ   shifted
 
 constants:
-	MOVL         $0x4a800000, DX
+	MOVL         $0x4b400000, DX
 	VMOVD        DX, X0
 	VPBROADCASTD X0, Y0
-	MOVL         $0x3efff800, DX
-	VMOVD        DX, X1
-	VPBROADCASTD X1, Y1
-	MOVL         $0x80000000, DX
-	VMOVD        DX, X2
-	VPBROADCASTD X2, Y2
-	VPBROADCASTB 200(AX), Y3
-	VPBROADCASTB 204(AX), Y4
+	VPBROADCASTB 224(AX), Y1
+	VPBROADCASTB 228(AX), Y2
 	MOVQ         $0x0703060205010400, DX
-	VMOVQ        DX, X5
-	VPMOVZXBD    X5, Y5
+	VMOVQ        DX, X3
+	VPMOVZXBD    X3, Y3
 
 groups:
-	CMPQ       CX, $0x20
-	JB         rest
-	PREFETCHT0 (SI)(R11*1)
-	VCVTPH2PS  (SI), Y12
-	VMULPS     (R10), Y12, Y12
-	VMINPS     Y0, Y12, Y12
-	VCVTPS2DQ  Y12, Y8
-	VCVTDQ2PS  Y8, Y14
-	VSUBPS     Y14, Y12, Y12
-	VPSLLD     $0x01, Y12, Y12
-	VPSRLD     $0x01, Y12, Y12
-	VMOVAPS    Y12, Y13
-	VCVTPH2PS  16(SI), Y12
-	VMULPS     32(R10), Y12, Y12
-	VMINPS     Y0, Y12, Y12
-	VCVTPS2DQ  Y12, Y9
-	VCVTDQ2PS  Y9, Y14
-	VSUBPS     Y14, Y12, Y12
-	VPSLLD     $0x01, Y12, Y12
-	VPSRLD     $0x01, Y12, Y12
-	VMAXPS     Y12, Y13, Y13
-	VCVTPH2PS  32(SI), Y12
-	VMULPS     64(R10), Y12, Y12
-	VMINPS     Y0, Y12, Y12
-	VCVTPS2DQ  Y12, Y10
-	VCVTDQ2PS  Y10, Y14
-	VSUBPS     Y14, Y12, Y12
-	VPSLLD     $0x01, Y12, Y12
-	VPSRLD     $0x01, Y12, Y12
-	VMAXPS     Y12, Y13, Y13
-	VCVTPH2PS  48(SI), Y12
-	VMULPS     96(R10), Y12, Y12
-	VMINPS     Y0, Y12, Y12
-	VCVTPS2DQ  Y12, Y11
-	VCVTDQ2PS  Y11, Y14
-	VSUBPS     Y14, Y12, Y12
-	VPSLLD     $0x01, Y12, Y12
-	VPSRLD     $0x01, Y12, Y12
-	VMAXPS     Y12, Y13, Y13
-	VPACKSSDW  Y9, Y8, Y8
-	VPACKSSDW  Y11, Y10, Y10
-	VPACKSSWB  Y10, Y8, Y8
-	VPERMD     Y8, Y5, Y8
-	VPMAXSB    Y3, Y8, Y8
-	VPMINSB    Y4, Y8, Y8
-	VCMPPS     $0x1e, Y1, Y13, Y13
-	VMOVMSKPS  Y13, DX
-	TESTL      DX, DX
-	JNZ        divide
-	VMOVDQU    Y8, (DI)
-	ADDQ       $0x00000040, SI
-	ADDQ       $0x20, DI
-	ADDQ       $0x00000080, R8
-	ADDQ       $0x00000080, R10
-	SUBQ       $0x20, CX
-	JMP        groups
+	CMPQ        CX, $0x20
+	JB          rest
+	PREFETCHT0  (SI)(R11*1)
+	VCVTPH2PS   (SI), Y12
+	VMOVUPS     (R10), Y8
+	VMOVUPS     (R12), Y13
+	VFMADD213PS Y0, Y12, Y8
+	VFMADD213PS Y0, Y12, Y13
+	VCMPPS      $0x04, Y13, Y8, Y7
+	VPSUBD      Y0, Y8, Y8
+	VCVTPH2PS   16(SI), Y12
+	VMOVUPS     32(R10), Y9
+	VMOVUPS     32(R12), Y13
+	VFMADD213PS Y0, Y12, Y9
+	VFMADD213PS Y0, Y12, Y13
+	VCMPPS      $0x04, Y13, Y9, Y13
+	VORPS       Y13, Y7, Y7
+	VPSUBD      Y0, Y9, Y9
+	VCVTPH2PS   32(SI), Y12
+	VMOVUPS     64(R10), Y10
+	VMOVUPS     64(R12), Y13
+	VFMADD213PS Y0, Y12, Y10
+	VFMADD213PS Y0, Y12, Y13
+	VCMPPS      $0x04, Y13, Y10, Y13
+	VORPS       Y13, Y7, Y7
+	VPSUBD      Y0, Y10, Y10
+	VCVTPH2PS   48(SI), Y12
+	VMOVUPS     96(R10), Y11
+	VMOVUPS     96(R12), Y13
+	VFMADD213PS Y0, Y12, Y11
+	VFMADD213PS Y0, Y12, Y13
+	VCMPPS      $0x04, Y13, Y11, Y13
+	VORPS       Y13, Y7, Y7
+	VPSUBD      Y0, Y11, Y11
+	VPACKSSDW   Y9, Y8, Y8
+	VPACKSSDW   Y11, Y10, Y10
+	VPACKSSWB   Y10, Y8, Y8
+	VPERMD      Y8, Y3, Y8
+	VPMAXSB     Y1, Y8, Y8
+	VPMINSB     Y2, Y8, Y8
+	VPTEST      Y7, Y7
+	JNZ         divide
+	TESTQ       R13, R13
+	JNZ         past
+	VMOVDQU     Y8, (DI)
+	ADDQ        $0x00000040, SI
+	ADDQ        $0x20, DI
+	ADDQ        $0x00000080, R8
+	ADDQ        $0x00000080, R10
+	ADDQ        $0x00000080, R12
+	SUBQ        $0x20, CX
+	JMP         groups
+
+past:
+	VMOVNTDQ Y8, (DI)
+	ADDQ     $0x00000040, SI
+	ADDQ     $0x20, DI
+	ADDQ     $0x00000080, R8
+	ADDQ     $0x00000080, R10
+	ADDQ     $0x00000080, R12
+	SUBQ     $0x20, CX
+	JMP      groups
 
 divide:
-	MOVQ $0x00000002, BX
+	MOVQ $0x0000000000000002, BX
 	JMP  divided
 
 rest:
@@ -3409,57 +3133,37 @@ divided:
 	MOVL         $0x4a800000, DX
 	VMOVD        DX, X0
 	VPBROADCASTD X0, Y0
-	MOVL         $0x80000000, DX
+	MOVL         $0xca800000, DX
 	VMOVD        DX, X1
 	VPBROADCASTD X1, Y1
-	VPBROADCASTD 200(AX), Y2
-	VPBROADCASTD 204(AX), Y3
+	VPBROADCASTD 224(AX), Y2
+	VPBROADCASTD 228(AX), Y3
 
 steps:
-	PREFETCHT0   (SI)(R11*1)
-	VCVTPH2PS    (SI), Y9
-	VMOVUPS      (R8), Y4
-	VMOVUPS      (R10), Y5
-	VMULPS       Y0, Y4, Y6
-	VXORPS       Y1, Y6, Y7
-	VMINPS       Y6, Y9, Y9
-	VMAXPS       Y7, Y9, Y9
-	VMULPS       Y5, Y9, Y10
-	VMOVAPS      Y9, Y12
-	VFNMADD231PS Y4, Y10, Y12
-	VFMADD231PS  Y5, Y12, Y10
-	VMOVAPS      Y9, Y12
-	VFNMADD231PS Y4, Y10, Y12
-	VFMADD231PS  Y5, Y12, Y10
-	VCVTPS2DQ    Y10, Y10
-	VPMAXSD      Y2, Y10, Y10
-	VPMINSD      Y3, Y10, Y10
-	VCVTPH2PS    16(SI), Y9
-	VMOVUPS      32(R8), Y4
-	VMOVUPS      32(R10), Y5
-	VMULPS       Y0, Y4, Y6
-	VXORPS       Y1, Y6, Y7
-	VMINPS       Y6, Y9, Y9
-	VMAXPS       Y7, Y9, Y9
-	VMULPS       Y5, Y9, Y11
-	VMOVAPS      Y9, Y12
-	VFNMADD231PS Y4, Y11, Y12
-	VFMADD231PS  Y5, Y12, Y11
-	VMOVAPS      Y9, Y12
-	VFNMADD231PS Y4, Y11, Y12
-	VFMADD231PS  Y5, Y12, Y11
-	VCVTPS2DQ    Y11, Y11
-	VPMAXSD      Y2, Y11, Y11
-	VPMINSD      Y3, Y11, Y11
-	VPACKSSDW    Y11, Y10, Y10
-	VPERMQ       $0xd8, Y10, Y10
-	VEXTRACTI128 $0x01, Y10, X11
-	VPACKSSWB    X11, X10, X10
-	VMOVDQU      X10, (DI)
+	VCVTPH2PS    (SI), Y6
+	VDIVPS       (R8), Y6, Y6
+	VMINPS       Y0, Y6, Y6
+	VMAXPS       Y1, Y6, Y6
+	VCVTPS2DQ    Y6, Y6
+	VPMAXSD      Y2, Y6, Y6
+	VPMINSD      Y3, Y6, Y6
+	VCVTPH2PS    16(SI), Y7
+	VDIVPS       32(R8), Y7, Y7
+	VMINPS       Y0, Y7, Y7
+	VMAXPS       Y1, Y7, Y7
+	VCVTPS2DQ    Y7, Y7
+	VPMAXSD      Y2, Y7, Y7
+	VPMINSD      Y3, Y7, Y7
+	VPACKSSDW    Y7, Y6, Y6
+	VPERMQ       $0xd8, Y6, Y6
+	VEXTRACTI128 $0x01, Y6, X7
+	VPACKSSWB    X7, X6, X6
+	VMOVDQU      X6, (DI)
 	ADDQ         $0x00000020, SI
 	ADDQ         $0x10, DI
 	ADDQ         $0x00000040, R8
 	ADDQ         $0x00000040, R10
+	ADDQ         $0x00000040, R12
 	SUBQ         $0x10, CX
 	DECQ         BX
 	JNZ          steps
@@ -3471,94 +3175,91 @@ end:
 
 shifted:
 shiftedconstants:
-	MOVL         $0x4a800000, DX
+	MOVL         $0x4b400000, DX
 	VMOVD        DX, X0
 	VPBROADCASTD X0, Y0
-	MOVL         $0x3efff800, DX
-	VMOVD        DX, X1
-	VPBROADCASTD X1, Y1
-	MOVL         $0xca800000, DX
-	VMOVD        DX, X2
-	VPBROADCASTD X2, Y2
-	VPBROADCASTB 200(AX), Y3
-	VPBROADCASTB 204(AX), Y4
+	VPBROADCASTB 224(AX), Y1
+	VPBROADCASTB 228(AX), Y2
 	MOVQ         $0x0703060205010400, DX
-	VMOVQ        DX, X5
-	VPMOVZXBD    X5, Y5
+	VMOVQ        DX, X3
+	VPMOVZXBD    X3, Y3
 
 shiftedgroups:
-	CMPQ       CX, $0x20
-	JB         shiftedrest
-	PREFETCHT0 (SI)(R11*1)
-	VCVTPH2PS  (SI), Y12
-	VMULPS     (R10), Y12, Y12
-	VMINPS     Y0, Y12, Y12
-	VMAXPS     Y2, Y12, Y12
-	VCVTPS2DQ  Y12, Y8
-	VCVTDQ2PS  Y8, Y14
-	VSUBPS     Y14, Y12, Y12
-	VPSLLD     $0x01, Y12, Y12
-	VPSRLD     $0x01, Y12, Y12
-	VMOVAPS    Y12, Y13
-	VPMOVSXBD  (R9), Y7
-	VPADDD     Y7, Y8, Y8
-	VCVTPH2PS  16(SI), Y12
-	VMULPS     32(R10), Y12, Y12
-	VMINPS     Y0, Y12, Y12
-	VMAXPS     Y2, Y12, Y12
-	VCVTPS2DQ  Y12, Y9
-	VCVTDQ2PS  Y9, Y14
-	VSUBPS     Y14, Y12, Y12
-	VPSLLD     $0x01, Y12, Y12
-	VPSRLD     $0x01, Y12, Y12
-	VMAXPS     Y12, Y13, Y13
-	VPMOVSXBD  8(R9), Y7
-	VPADDD     Y7, Y9, Y9
-	VCVTPH2PS  32(SI), Y12
-	VMULPS     64(R10), Y12, Y12
-	VMINPS     Y0, Y12, Y12
-	VMAXPS     Y2, Y12, Y12
-	VCVTPS2DQ  Y12, Y10
-	VCVTDQ2PS  Y10, Y14
-	VSUBPS     Y14, Y12, Y12
-	VPSLLD     $0x01, Y12, Y12
-	VPSRLD     $0x01, Y12, Y12
-	VMAXPS     Y12, Y13, Y13
-	VPMOVSXBD  16(R9), Y7
-	VPADDD     Y7, Y10, Y10
-	VCVTPH2PS  48(SI), Y12
-	VMULPS     96(R10), Y12, Y12
-	VMINPS     Y0, Y12, Y12
-	VMAXPS     Y2, Y12, Y12
-	VCVTPS2DQ  Y12, Y11
-	VCVTDQ2PS  Y11, Y14
-	VSUBPS     Y14, Y12, Y12
-	VPSLLD     $0x01, Y12, Y12
-	VPSRLD     $0x01, Y12, Y12
-	VMAXPS     Y12, Y13, Y13
-	VPMOVSXBD  24(R9), Y7
-	VPADDD     Y7, Y11, Y11
-	VPACKSSDW  Y9, Y8, Y8
-	VPACKSSDW  Y11, Y10, Y10
-	VPACKSSWB  Y10, Y8, Y8
-	VPERMD     Y8, Y5, Y8
-	VPMAXSB    Y3, Y8, Y8
-	VPMINSB    Y4, Y8, Y8
-	VCMPPS     $0x1e, Y1, Y13, Y13
-	VMOVMSKPS  Y13, DX
-	TESTL      DX, DX
-	JNZ        shifteddivide
-	VMOVDQU    Y8, (DI)
-	ADDQ       $0x00000040, SI
-	ADDQ       $0x20, DI
-	ADDQ       $0x00000080, R8
-	ADDQ       $0x00000080, R10
-	ADDQ       $0x20, R9
-	SUBQ       $0x20, CX
-	JMP        shiftedgroups
+	CMPQ        CX, $0x20
+	JB          shiftedrest
+	PREFETCHT0  (SI)(R11*1)
+	VCVTPH2PS   (SI), Y12
+	VMOVUPS     (R10), Y8
+	VMOVUPS     (R12), Y13
+	VFMADD213PS Y0, Y12, Y8
+	VFMADD213PS Y0, Y12, Y13
+	VCMPPS      $0x04, Y13, Y8, Y7
+	VPSUBD      Y0, Y8, Y8
+	VPMOVSXBD   (R9), Y6
+	VPADDD      Y6, Y8, Y8
+	VCVTPH2PS   16(SI), Y12
+	VMOVUPS     32(R10), Y9
+	VMOVUPS     32(R12), Y13
+	VFMADD213PS Y0, Y12, Y9
+	VFMADD213PS Y0, Y12, Y13
+	VCMPPS      $0x04, Y13, Y9, Y13
+	VORPS       Y13, Y7, Y7
+	VPSUBD      Y0, Y9, Y9
+	VPMOVSXBD   8(R9), Y6
+	VPADDD      Y6, Y9, Y9
+	VCVTPH2PS   32(SI), Y12
+	VMOVUPS     64(R10), Y10
+	VMOVUPS     64(R12), Y13
+	VFMADD213PS Y0, Y12, Y10
+	VFMADD213PS Y0, Y12, Y13
+	VCMPPS      $0x04, Y13, Y10, Y13
+	VORPS       Y13, Y7, Y7
+	VPSUBD      Y0, Y10, Y10
+	VPMOVSXBD   16(R9), Y6
+	VPADDD      Y6, Y10, Y10
+	VCVTPH2PS   48(SI), Y12
+	VMOVUPS     96(R10), Y11
+	VMOVUPS     96(R12), Y13
+	VFMADD213PS Y0, Y12, Y11
+	VFMADD213PS Y0, Y12, Y13
+	VCMPPS      $0x04, Y13, Y11, Y13
+	VORPS       Y13, Y7, Y7
+	VPSUBD      Y0, Y11, Y11
+	VPMOVSXBD   24(R9), Y6
+	VPADDD      Y6, Y11, Y11
+	VPACKSSDW   Y9, Y8, Y8
+	VPACKSSDW   Y11, Y10, Y10
+	VPACKSSWB   Y10, Y8, Y8
+	VPERMD      Y8, Y3, Y8
+	VPMAXSB     Y1, Y8, Y8
+	VPMINSB     Y2, Y8, Y8
+	VPTEST      Y7, Y7
+	JNZ         shifteddivide
+	TESTQ       R13, R13
+	JNZ         shiftedpast
+	VMOVDQU     Y8, (DI)
+	ADDQ        $0x00000040, SI
+	ADDQ        $0x20, DI
+	ADDQ        $0x00000080, R8
+	ADDQ        $0x00000080, R10
+	ADDQ        $0x00000080, R12
+	ADDQ        $0x20, R9
+	SUBQ        $0x20, CX
+	JMP         shiftedgroups
+
+shiftedpast:
+	VMOVNTDQ Y8, (DI)
+	ADDQ     $0x00000040, SI
+	ADDQ     $0x20, DI
+	ADDQ     $0x00000080, R8
+	ADDQ     $0x00000080, R10
+	ADDQ     $0x00000080, R12
+	ADDQ     $0x20, R9
+	SUBQ     $0x20, CX
+	JMP      shiftedgroups
 
 shifteddivide:
-	MOVQ $0x00000002, BX
+	MOVQ $0x0000000000000002, BX
 	JMP  shifteddivided
 
 shiftedrest:
@@ -3570,61 +3271,41 @@ shifteddivided:
 	MOVL         $0x4a800000, DX
 	VMOVD        DX, X0
 	VPBROADCASTD X0, Y0
-	MOVL         $0x80000000, DX
+	MOVL         $0xca800000, DX
 	VMOVD        DX, X1
 	VPBROADCASTD X1, Y1
-	VPBROADCASTD 200(AX), Y2
-	VPBROADCASTD 204(AX), Y3
+	VPBROADCASTD 224(AX), Y2
+	VPBROADCASTD 228(AX), Y3
 
 shiftedsteps:
-	PREFETCHT0   (SI)(R11*1)
-	VCVTPH2PS    (SI), Y9
-	VMOVUPS      (R8), Y4
-	VMOVUPS      (R10), Y5
-	VMULPS       Y0, Y4, Y6
-	VXORPS       Y1, Y6, Y7
-	VMINPS       Y6, Y9, Y9
-	VMAXPS       Y7, Y9, Y9
-	VMULPS       Y5, Y9, Y10
-	VMOVAPS      Y9, Y12
-	VFNMADD231PS Y4, Y10, Y12
-	VFMADD231PS  Y5, Y12, Y10
-	VMOVAPS      Y9, Y12
-	VFNMADD231PS Y4, Y10, Y12
-	VFMADD231PS  Y5, Y12, Y10
-	VCVTPS2DQ    Y10, Y10
-	VPMOVSXBD    (R9), Y8
-	VPADDD       Y8, Y10, Y10
-	VPMAXSD      Y2, Y10, Y10
-	VPMINSD      Y3, Y10, Y10
-	VCVTPH2PS    16(SI), Y9
-	VMOVUPS      32(R8), Y4
-	VMOVUPS      32(R10), Y5
-	VMULPS       Y0, Y4, Y6
-	VXORPS       Y1, Y6, Y7
-	VMINPS       Y6, Y9, Y9
-	VMAXPS       Y7, Y9, Y9
-	VMULPS       Y5, Y9, Y11
-	VMOVAPS      Y9, Y12
-	VFNMADD231PS Y4, Y11, Y12
-	VFMADD231PS  Y5, Y12, Y11
-	VMOVAPS      Y9, Y12
-	VFNMADD231PS Y4, Y11, Y12
-	VFMADD231PS  Y5, Y12, Y11
-	VCVTPS2DQ    Y11, Y11
-	VPMOVSXBD    8(R9), Y8
-	VPADDD       Y8, Y11, Y11
-	VPMAXSD      Y2, Y11, Y11
-	VPMINSD      Y3, Y11, Y11
-	VPACKSSDW    Y11, Y10, Y10
-	VPERMQ       $0xd8, Y10, Y10
-	VEXTRACTI128 $0x01, Y10, X11
-	VPACKSSWB    X11, X10, X10
-	VMOVDQU      X10, (DI)
+	VCVTPH2PS    (SI), Y6
+	VDIVPS       (R8), Y6, Y6
+	VMINPS       Y0, Y6, Y6
+	VMAXPS       Y1, Y6, Y6
+	VCVTPS2DQ    Y6, Y6
+	VPMOVSXBD    (R9), Y5
+	VPADDD       Y5, Y6, Y6
+	VPMAXSD      Y2, Y6, Y6
+	VPMINSD      Y3, Y6, Y6
+	VCVTPH2PS    16(SI), Y7
+	VDIVPS       32(R8), Y7, Y7
+	VMINPS       Y0, Y7, Y7
+	VMAXPS       Y1, Y7, Y7
+	VCVTPS2DQ    Y7, Y7
+	VPMOVSXBD    8(R9), Y5
+	VPADDD       Y5, Y7, Y7
+	VPMAXSD      Y2, Y7, Y7
+	VPMINSD      Y3, Y7, Y7
+	VPACKSSDW    Y7, Y6, Y6
+	VPERMQ       $0xd8, Y6, Y6
+	VEXTRACTI128 $0x01, Y6, X7
+	VPACKSSWB    X7, X6, X6
+	VMOVDQU      X6, (DI)
 	ADDQ         $0x00000020, SI
 	ADDQ         $0x10, DI
 	ADDQ         $0x00000040, R8
 	ADDQ         $0x00000040, R10
+	ADDQ         $0x00000040, R12
 	ADDQ         $0x10, R9
 	SUBQ         $0x10, CX
 	DECQ         BX
@@ -3643,92 +3324,94 @@ TEXT ·quantizeEachBFloat16AVX2(SB), NOSPLIT, $0-8
 	MOVQ  24(AX), DI
 	MOVQ  48(AX), R8
 	MOVQ  72(AX), R10
-	MOVQ  96(AX), R9
-	MOVQ  184(AX), CX
-	MOVQ  208(AX), R11
+	MOVQ  96(AX), R12
+	MOVQ  120(AX), R9
+	MOVQ  208(AX), CX
+	MOVQ  232(AX), R11
+	MOVQ  240(AX), R13
 	TESTQ R9, R9
 	JNZ   shifted
 
 constants:
-	MOVL         $0x4a800000, DX
+	MOVL         $0x4b400000, DX
 	VMOVD        DX, X0
 	VPBROADCASTD X0, Y0
-	MOVL         $0x3efff800, DX
-	VMOVD        DX, X1
-	VPBROADCASTD X1, Y1
-	MOVL         $0x80000000, DX
-	VMOVD        DX, X2
-	VPBROADCASTD X2, Y2
-	VPBROADCASTB 200(AX), Y3
-	VPBROADCASTB 204(AX), Y4
+	VPBROADCASTB 224(AX), Y1
+	VPBROADCASTB 228(AX), Y2
 	MOVQ         $0x0703060205010400, DX
-	VMOVQ        DX, X5
-	VPMOVZXBD    X5, Y5
+	VMOVQ        DX, X3
+	VPMOVZXBD    X3, Y3
 
 groups:
-	CMPQ       CX, $0x20
-	JB         rest
-	PREFETCHT0 (SI)(R11*1)
-	VPMOVZXWD  (SI), Y12
-	VPSLLD     $0x10, Y12, Y12
-	VMULPS     (R10), Y12, Y12
-	VMINPS     Y0, Y12, Y12
-	VCVTPS2DQ  Y12, Y8
-	VCVTDQ2PS  Y8, Y14
-	VSUBPS     Y14, Y12, Y12
-	VPSLLD     $0x01, Y12, Y12
-	VPSRLD     $0x01, Y12, Y12
-	VMOVAPS    Y12, Y13
-	VPMOVZXWD  16(SI), Y12
-	VPSLLD     $0x10, Y12, Y12
-	VMULPS     32(R10), Y12, Y12
-	VMINPS     Y0, Y12, Y12
-	VCVTPS2DQ  Y12, Y9
-	VCVTDQ2PS  Y9, Y14
-	VSUBPS     Y14, Y12, Y12
-	VPSLLD     $0x01, Y12, Y12
-	VPSRLD     $0x01, Y12, Y12
-	VMAXPS     Y12, Y13, Y13
-	VPMOVZXWD  32(SI), Y12
-	VPSLLD     $0x10, Y12, Y12
-	VMULPS     64(R10), Y12, Y12
-	VMINPS     Y0, Y12, Y12
-	VCVTPS2DQ  Y12, Y10
-	VCVTDQ2PS  Y10, Y14
-	VSUBPS     Y14, Y12, Y12
-	VPSLLD     $0x01, Y12, Y12
-	VPSRLD     $0x01, Y12, Y12
-	VMAXPS     Y12, Y13, Y13
-	VPMOVZXWD  48(SI), Y12
-	VPSLLD     $0x10, Y12, Y12
-	VMULPS     96(R10), Y12, Y12
-	VMINPS     Y0, Y12, Y12
-	VCVTPS2DQ  Y12, Y11
-	VCVTDQ2PS  Y11, Y14
-	VSUBPS     Y14, Y12, Y12
-	VPSLLD     $0x01, Y12, Y12
-	VPSRLD     $0x01, Y12, Y12
-	VMAXPS     Y12, Y13, Y13
-	VPACKSSDW  Y9, Y8, Y8
-	VPACKSSDW  Y11, Y10, Y10
-	VPACKSSWB  Y10, Y8, Y8
-	VPERMD     Y8, Y5, Y8
-	VPMAXSB    Y3, Y8, Y8
-	VPMINSB    Y4, Y8, Y8
-	VCMPPS     $0x1e, Y1, Y13, Y13
-	VMOVMSKPS  Y13, DX
-	TESTL      DX, DX
-	JNZ        divide
-	VMOVDQU    Y8, (DI)
-	ADDQ       $0x00000040, SI
-	ADDQ       $0x20, DI
-	ADDQ       $0x00000080, R8
-	ADDQ       $0x00000080, R10
-	SUBQ       $0x20, CX
-	JMP        groups
+	CMPQ        CX, $0x20
+	JB          rest
+	PREFETCHT0  (SI)(R11*1)
+	VPMOVZXWD   (SI), Y12
+	VPSLLD      $0x10, Y12, Y12
+	VMOVUPS     (R10), Y8
+	VMOVUPS     (R12), Y13
+	VFMADD213PS Y0, Y12, Y8
+	VFMADD213PS Y0, Y12, Y13
+	VCMPPS      $0x04, Y13, Y8, Y7
+	VPSUBD      Y0, Y8, Y8
+	VPMOVZXWD   16(SI), Y12
+	VPSLLD      $0x10, Y12, Y12
+	VMOVUPS     32(R10), Y9
+	VMOVUPS     32(R12), Y13
+	VFMADD213PS Y0, Y12, Y9
+	VFMADD213PS Y0, Y12, Y13
+	VCMPPS      $0x04, Y13, Y9, Y13
+	VORPS       Y13, Y7, Y7
+	VPSUBD      Y0, Y9, Y9
+	VPMOVZXWD   32(SI), Y12
+	VPSLLD      $0x10, Y12, Y12
+	VMOVUPS     64(R10), Y10
+	VMOVUPS     64(R12), Y13
+	VFMADD213PS Y0, Y12, Y10
+	VFMADD213PS Y0, Y12, Y13
+	VCMPPS      $0x04, Y13, Y10, Y13
+	VORPS       Y13, Y7, Y7
+	VPSUBD      Y0, Y10, Y10
+	VPMOVZXWD   48(SI), Y12
+	VPSLLD      $0x10, Y12, Y12
+	VMOVUPS     96(R10), Y11
+	VMOVUPS     96(R12), Y13
+	VFMADD213PS Y0, Y12, Y11
+	VFMADD213PS Y0, Y12, Y13
+	VCMPPS      $0x04, Y13, Y11, Y13
+	VORPS       Y13, Y7, Y7
+	VPSUBD      Y0, Y11, Y11
+	VPACKSSDW   Y9, Y8, Y8
+	VPACKSSDW   Y11, Y10, Y10
+	VPACKSSWB   Y10, Y8, Y8
+	VPERMD      Y8, Y3, Y8
+	VPMAXSB     Y1, Y8, Y8
+	VPMINSB     Y2, Y8, Y8
+	VPTEST      Y7, Y7
+	JNZ         divide
+	TESTQ       R13, R13
+	JNZ         past
+	VMOVDQU     Y8, (DI)
+	ADDQ        $0x00000040, SI
+	ADDQ        $0x20, DI
+	ADDQ        $0x00000080, R8
+	ADDQ        $0x00000080, R10
+	ADDQ        $0x00000080, R12
+	SUBQ        $0x20, CX
+	JMP         groups
+
+past:
+	VMOVNTDQ Y8, (DI)
+	ADDQ     $0x00000040, SI
+	ADDQ     $0x20, DI
+	ADDQ     $0x00000080, R8
+	ADDQ     $0x00000080, R10
+	ADDQ     $0x00000080, R12
+	SUBQ     $0x20, CX
+	JMP      groups
 
 divide:
-	MOVQ $0x00000002, BX
+	MOVQ $0x0000000000000002, BX
 	JMP  divided
 
 rest:
@@ -3740,59 +3423,39 @@ divided:
 	MOVL         $0x4a800000, DX
 	VMOVD        DX, X0
 	VPBROADCASTD X0, Y0
-	MOVL         $0x80000000, DX
+	MOVL         $0xca800000, DX
 	VMOVD        DX, X1
 	VPBROADCASTD X1, Y1
-	VPBROADCASTD 200(AX), Y2
-	VPBROADCASTD 204(AX), Y3
+	VPBROADCASTD 224(AX), Y2
+	VPBROADCASTD 228(AX), Y3
 
 steps:
-	PREFETCHT0   (SI)(R11*1)
-	VPMOVZXWD    (SI), Y9
-	VPSLLD       $0x10, Y9, Y9
-	VMOVUPS      (R8), Y4
-	VMOVUPS      (R10), Y5
-	VMULPS       Y0, Y4, Y6
-	VXORPS       Y1, Y6, Y7
-	VMINPS       Y6, Y9, Y9
-	VMAXPS       Y7, Y9, Y9
-	VMULPS       Y5, Y9, Y10
-	VMOVAPS      Y9, Y12
-	VFNMADD231PS Y4, Y10, Y12
-	VFMADD231PS  Y5, Y12, Y10
-	VMOVAPS      Y9, Y12
-	VFNMADD231PS Y4, Y10, Y12
-	VFMADD231PS  Y5, Y12, Y10
-	VCVTPS2DQ    Y10, Y10
-	VPMAXSD      Y2, Y10, Y10
-	VPMINSD      Y3, Y10, Y10
-	VPMOVZXWD    16(SI), Y9
-	VPSLLD       $0x10, Y9, Y9
-	VMOVUPS      32(R8), Y4
-	VMOVUPS      32(R10), Y5
-	VMULPS       Y0, Y4, Y6
-	VXORPS       Y1, Y6, Y7
-	VMINPS       Y6, Y9, Y9
-	VMAXPS       Y7, Y9, Y9
-	VMULPS       Y5, Y9, Y11
-	VMOVAPS      Y9, Y12
-	VFNMADD231PS Y4, Y11, Y12
-	VFMADD231PS  Y5, Y12, Y11
-	VMOVAPS      Y9, Y12
-	VFNMADD231PS Y4, Y11, Y12
-	VFMADD231PS  Y5, Y12, Y11
-	VCVTPS2DQ    Y11, Y11
-	VPMAXSD      Y2, Y11, Y11
-	VPMINSD      Y3, Y11, Y11
-	VPACKSSDW    Y11, Y10, Y10
-	VPERMQ       $0xd8, Y10, Y10
-	VEXTRACTI128 $0x01, Y10, X11
-	VPACKSSWB    X11, X10, X10
-	VMOVDQU      X10, (DI)
+	VPMOVZXWD    (SI), Y6
+	VPSLLD       $0x10, Y6, Y6
+	VDIVPS       (R8), Y6, Y6
+	VMINPS       Y0, Y6, Y6
+	VMAXPS       Y1, Y6, Y6
+	VCVTPS2DQ    Y6, Y6
+	VPMAXSD      Y2, Y6, Y6
+	VPMINSD      Y3, Y6, Y6
+	VPMOVZXWD    16(SI), Y7
+	VPSLLD       $0x10, Y7, Y7
+	VDIVPS       32(R8), Y7, Y7
+	VMINPS       Y0, Y7, Y7
+	VMAXPS       Y1, Y7, Y7
+	VCVTPS2DQ    Y7, Y7
+	VPMAXSD      Y2, Y7, Y7
+	VPMINSD      Y3, Y7, Y7
+	VPACKSSDW    Y7, Y6, Y6
+	VPERMQ       $0xd8, Y6, Y6
+	VEXTRACTI128 $0x01, Y6, X7
+	VPACKSSWB    X7, X6, X6
+	VMOVDQU      X6, (DI)
 	ADDQ         $0x00000020, SI
 	ADDQ         $0x10, DI
 	ADDQ         $0x00000040, R8
 	ADDQ         $0x00000040, R10
+	ADDQ         $0x00000040, R12
 	SUBQ         $0x10, CX
 	DECQ         BX
 	JNZ          steps
@@ -3804,98 +3467,95 @@ end:
 
 shifted:
 shiftedconstants:
-	MOVL         $0x4a800000, DX
+	MOVL         $0x4b400000, DX
 	VMOVD        DX, X0
 	VPBROADCASTD X0, Y0
-	MOVL         $0x3efff800, DX
-	VMOVD        DX, X1
-	VPBROADCASTD X1, Y1
-	MOVL         $0xca800000, DX
-	VMOVD        DX, X2
-	VPBROADCASTD X2, Y2
-	VPBROADCASTB 200(AX), Y3
-	VPBROADCASTB 204(AX), Y4
+	VPBROADCASTB 224(AX), Y1
+	VPBROADCASTB 228(AX), Y2
 	MOVQ         $0x0703060205010400, DX
-	VMOVQ        DX, X5
-	VPMOVZXBD    X5, Y5
+	VMOVQ        DX, X3
+	VPMOVZXBD    X3, Y3
 
 shiftedgroups:
-	CMPQ       CX, $0x20
-	JB         shiftedrest
-	PREFETCHT0 (SI)(R11*1)
-	VPMOVZXWD  (SI), Y12
-	VPSLLD     $0x10, Y12, Y12
-	VMULPS     (R10), Y12, Y12
-	VMINPS     Y0, Y12, Y12
-	VMAXPS     Y2, Y12, Y12
-	VCVTPS2DQ  Y12, Y8
-	VCVTDQ2PS  Y8, Y14
-	VSUBPS     Y14, Y12, Y12
-	VPSLLD     $0x01, Y12, Y12
-	VPSRLD     $0x01, Y12, Y12
-	VMOVAPS    Y12, Y13
-	VPMOVSXBD  (R9), Y7
-	VPADDD     Y7, Y8, Y8
-	VPMOVZXWD  16(SI), Y12
-	VPSLLD     $0x10, Y12, Y12
-	VMULPS     32(R10), Y12, Y12
-	VMINPS     Y0, Y12, Y12
-	VMAXPS     Y2, Y12, Y12
-	VCVTPS2DQ  Y12, Y9
-	VCVTDQ2PS  Y9, Y14
-	VSUBPS     Y14, Y12, Y12
-	VPSLLD     $0x01, Y12, Y12
-	VPSRLD     $0x01, Y12, Y12
-	VMAXPS     Y12, Y13, Y13
-	VPMOVSXBD  8(R9), Y7
-	VPADDD     Y7, Y9, Y9
-	VPMOVZXWD  32(SI), Y12
-	VPSLLD     $0x10, Y12, Y12
-	VMULPS     64(R10), Y12, Y12
-	VMINPS     Y0, Y12, Y12
-	VMAXPS     Y2, Y12, Y12
-	VCVTPS2DQ  Y12, Y10
-	VCVTDQ2PS  Y10, Y14
-	VSUBPS     Y14, Y12, Y12
-	VPSLLD     $0x01, Y12, Y12
-	VPSRLD     $0x01, Y12, Y12
-	VMAXPS     Y12, Y13, Y13
-	VPMOVSXBD  16(R9), Y7
-	VPADDD     Y7, Y10, Y10
-	VPMOVZXWD  48(SI), Y12
-	VPSLLD     $0x10, Y12, Y12
-	VMULPS     96(R10), Y12, Y12
-	VMINPS     Y0, Y12, Y12
-	VMAXPS     Y2, Y12, Y12
-	VCVTPS2DQ  Y12, Y11
-	VCVTDQ2PS  Y11, Y14
-	VSUBPS     Y14, Y12, Y12
-	VPSLLD     $0x01, Y12, Y12
-	VPSRLD     $0x01, Y12, Y12
-	VMAXPS     Y12, Y13, Y13
-	VPMOVSXBD  24(R9), Y7
-	VPADDD     Y7, Y11, Y11
-	VPACKSSDW  Y9, Y8, Y8
-	VPACKSSDW  Y11, Y10, Y10
-	VPACKSSWB  Y10, Y8, Y8
-	VPERMD     Y8, Y5, Y8
-	VPMAXSB    Y3, Y8, Y8
-	VPMINSB    Y4, Y8, Y8
-	VCMPPS     $0x1e, Y1, Y13, Y13
-	VMOVMSKPS  Y13, DX
-	TESTL      DX, DX
-	JNZ        shifteddivide
-	VMOVDQU    Y8, (DI)
-	ADDQ       $0x00000040, SI
-	ADDQ       $0x20, DI
-	ADDQ       $0x00000080, R8
-	ADDQ       $0x00000080, R10
-	ADDQ       $0x20, R9
-	SUBQ       $0x20, CX
-	JMP        shiftedgroups
+	CMPQ        CX, $0x20
+	JB          shiftedrest
+	PREFETCHT0  (SI)(R11*1)
+	VPMOVZXWD   (SI), Y12
+	VPSLLD      $0x10, Y12, Y12
+	VMOVUPS     (R10), Y8
+	VMOVUPS     (R12), Y13
+	VFMADD213PS Y0, Y12, Y8
+	VFMADD213PS Y0, Y12, Y13
+	VCMPPS      $0x04, Y13, Y8, Y7
+	VPSUBD      Y0, Y8, Y8
+	VPMOVSXBD   (R9), Y6
+	VPADDD      Y6, Y8, Y8
+	VPMOVZXWD   16(SI), Y12
+	VPSLLD      $0x10, Y12, Y12
+	VMOVUPS     32(R10), Y9
+	VMOVUPS     32(R12), Y13
+	VFMADD213PS Y0, Y12, Y9
+	VFMADD213PS Y0, Y12, Y13
+	VCMPPS      $0x04, Y13, Y9, Y13
+	VORPS       Y13, Y7, Y7
+	VPSUBD      Y0, Y9, Y9
+	VPMOVSXBD   8(R9), Y6
+	VPADDD      Y6, Y9, Y9
+	VPMOVZXWD   32(SI), Y12
+	VPSLLD      $0x10, Y12, Y12
+	VMOVUPS     64(R10), Y10
+	VMOVUPS     64(R12), Y13
+	VFMADD213PS Y0, Y12, Y10
+	VFMADD213PS Y0, Y12, Y13
+	VCMPPS      $0x04, Y13, Y10, Y13
+	VORPS       Y13, Y7, Y7
+	VPSUBD      Y0, Y10, Y10
+	VPMOVSXBD   16(R9), Y6
+	VPADDD      Y6, Y10, Y10
+	VPMOVZXWD   48(SI), Y12
+	VPSLLD      $0x10, Y12, Y12
+	VMOVUPS     96(R10), Y11
+	VMOVUPS     96(R12), Y13
+	VFMADD213PS Y0, Y12, Y11
+	VFMADD213PS Y0, Y12, Y13
+	VCMPPS      $0x04, Y13, Y11, Y13
+	VORPS       Y13, Y7, Y7
+	VPSUBD      Y0, Y11, Y11
+	VPMOVSXBD   24(R9), Y6
+	VPADDD      Y6, Y11, Y11
+	VPACKSSDW   Y9, Y8, Y8
+	VPACKSSDW   Y11, Y10, Y10
+	VPACKSSWB   Y10, Y8, Y8
+	VPERMD      Y8, Y3, Y8
+	VPMAXSB     Y1, Y8, Y8
+	VPMINSB     Y2, Y8, Y8
+	VPTEST      Y7, Y7
+	JNZ         shifteddivide
+	TESTQ       R13, R13
+	JNZ         shiftedpast
+	VMOVDQU     Y8, (DI)
+	ADDQ        $0x00000040, SI
+	ADDQ        $0x20, DI
+	ADDQ        $0x00000080, R8
+	ADDQ        $0x00000080, R10
+	ADDQ        $0x00000080, R12
+	ADDQ        $0x20, R9
+	SUBQ        $0x20, CX
+	JMP         shiftedgroups
+
+shiftedpast:
+	VMOVNTDQ Y8, (DI)
+	ADDQ     $0x00000040, SI
+	ADDQ     $0x20, DI
+	ADDQ     $0x00000080, R8
+	ADDQ     $0x00000080, R10
+	ADDQ     $0x00000080, R12
+	ADDQ     $0x20, R9
+	SUBQ     $0x20, CX
+	JMP      shiftedgroups
 
 shifteddivide:
-	MOVQ $0x00000002, BX
+	MOVQ $0x0000000000000002, BX
 	JMP  shifteddivided
 
 shiftedrest:
@@ -3907,63 +3567,43 @@ shifteddivided:
 	MOVL         $0x4a800000, DX
 	VMOVD        DX, X0
 	VPBROADCASTD X0, Y0
-	MOVL         $0x80000000, DX
+	MOVL         $0xca800000, DX
 	VMOVD        DX, X1
 	VPBROADCASTD X1, Y1
-	VPBROADCASTD 200(AX), Y2
-	VPBROADCASTD 204(AX), Y3
+	VPBROADCASTD 224(AX), Y2
+	VPBROADCASTD 228(AX), Y3
 
 shiftedsteps:
-	PREFETCHT0   (SI)(R11*1)
-	VPMOVZXWD    (SI), Y9
-	VPSLLD       $0x10, Y9, Y9
-	VMOVUPS      (R8), Y4
-	VMOVUPS      (R10), Y5
-	VMULPS       Y0, Y4, Y6
-	VXORPS       Y1, Y6, Y7
-	VMINPS       Y6, Y9, Y9
-	VMAXPS       Y7, Y9, Y9
-	VMULPS       Y5, Y9, Y10
-	VMOVAPS      Y9, Y12
-	VFNMADD231PS Y4, Y10, Y12
-	VFMADD231PS  Y5, Y12, Y10
-	VMOVAPS      Y9, Y12
-	VFNMADD231PS Y4, Y10, Y12
-	VFMADD231PS  Y5, Y12, Y10
-	VCVTPS2DQ    Y10, Y10
-	VPMOVSXBD    (R9), Y8
-	VPADDD       Y8, Y10, Y10
-	VPMAXSD      Y2, Y10, Y10
-	VPMINSD      Y3, Y10, Y10
-	VPMOVZXWD    16(SI), Y9
-	VPSLLD       $0x10, Y9, Y9
-	VMOVUPS      32(R8), Y4
-	VMOVUPS      32(R10), Y5
-	VMULPS       Y0, Y4, Y6
-	VXORPS       Y1, Y6, Y7
-	VMINPS       Y6, Y9, Y9
-	VMAXPS       Y7, Y9, Y9
-	VMULPS       Y5, Y9, Y11
-	VMOVAPS      Y9, Y12
-	VFNMADD231PS Y4, Y11, Y12
-	VFMADD231PS  Y5, Y12, Y11
-	VMOVAPS      Y9, Y12
-	VFNMADD231PS Y4, Y11, Y12
-	VFMADD231PS  Y5, Y12, Y11
-	VCVTPS2DQ    Y11, Y11
-	VPMOVSXBD    8(R9), Y8
-	VPADDD       Y8, Y11, Y11
-	VPMAXSD      Y2, Y11, Y11
-	VPMINSD      Y3, Y11, Y11
-	VPACKSSDW    Y11, Y10, Y10
-	VPERMQ       $0xd8, Y10, Y10
-	VEXTRACTI128 $0x01, Y10, X11
-	VPACKSSWB    X11, X10, X10
-	VMOVDQU      X10, (DI)
+	VPMOVZXWD    (SI), Y6
+	VPSLLD       $0x10, Y6, Y6
+	VDIVPS       (R8), Y6, Y6
+	VMINPS       Y0, Y6, Y6
+	VMAXPS       Y1, Y6, Y6
+	VCVTPS2DQ    Y6, Y6
+	VPMOVSXBD    (R9), Y5
+	VPADDD       Y5, Y6, Y6
+	VPMAXSD      Y2, Y6, Y6
+	VPMINSD      Y3, Y6, Y6
+	VPMOVZXWD    16(SI), Y7
+	VPSLLD       $0x10, Y7, Y7
+	VDIVPS       32(R8), Y7, Y7
+	VMINPS       Y0, Y7, Y7
+	VMAXPS       Y1, Y7, Y7
+	VCVTPS2DQ    Y7, Y7
+	VPMOVSXBD    8(R9), Y5
+	VPADDD       Y5, Y7, Y7
+	VPMAXSD      Y2, Y7, Y7
+	VPMINSD      Y3, Y7, Y7
+	VPACKSSDW    Y7, Y6, Y6
+	VPERMQ       $0xd8, Y6, Y6
+	VEXTRACTI128 $0x01, Y6, X7
+	VPACKSSWB    X7, X6, X6
+	VMOVDQU      X6, (DI)
 	ADDQ         $0x00000020, SI
 	ADDQ         $0x10, DI
 	ADDQ         $0x00000040, R8
 	ADDQ         $0x00000040, R10
+	ADDQ         $0x00000040, R12
 	ADDQ         $0x10, R9
 	SUBQ         $0x10, CX
 	DECQ         BX
@@ -3982,88 +3622,87 @@ TEXT ·quantizeSharedFloat32AVX2(SB), NOSPLIT, $0-8
 	MOVQ  24(AX), DI
 	MOVQ  48(AX), R8
 	MOVQ  72(AX), R10
-	MOVQ  96(AX), R9
-	MOVQ  184(AX), CX
-	MOVQ  208(AX), R11
+	MOVQ  96(AX), R12
+	MOVQ  120(AX), R9
+	MOVQ  208(AX), CX
+	MOVQ  232(AX), R11
+	MOVQ  240(AX), R13
 	TESTQ R9, R9
 	JNZ   shifted
 
 constants:
-	MOVL         $0x4a800000, DX
+	MOVL         $0x4b400000, DX
 	VMOVD        DX, X0
 	VPBROADCASTD X0, Y0
-	MOVL         $0x3efff800, DX
-	VMOVD        DX, X1
-	VPBROADCASTD X1, Y1
-	MOVL         $0x80000000, DX
-	VMOVD        DX, X2
-	VPBROADCASTD X2, Y2
-	VPBROADCASTB 200(AX), Y3
-	VPBROADCASTB 204(AX), Y4
+	VPBROADCASTB 224(AX), Y1
+	VPBROADCASTB 228(AX), Y2
 	MOVQ         $0x0703060205010400, DX
-	VMOVQ        DX, X5
-	VPMOVZXBD    X5, Y5
-	VBROADCASTSS (R10), Y6
+	VMOVQ        DX, X3
+	VPMOVZXBD    X3, Y3
+	VBROADCASTSS (R10), Y4
+	VBROADCASTSS (R12), Y5
 
 groups:
-	CMPQ       CX, $0x20
-	JB         rest
-	PREFETCHT0 (SI)(R11*1)
-	PREFETCHT0 64(SI)(R11*1)
-	VMOVUPS    (SI), Y12
-	VMULPS     Y6, Y12, Y12
-	VMINPS     Y0, Y12, Y12
-	VCVTPS2DQ  Y12, Y8
-	VCVTDQ2PS  Y8, Y14
-	VSUBPS     Y14, Y12, Y12
-	VPSLLD     $0x01, Y12, Y12
-	VPSRLD     $0x01, Y12, Y12
-	VMOVAPS    Y12, Y13
-	VMOVUPS    32(SI), Y12
-	VMULPS     Y6, Y12, Y12
-	VMINPS     Y0, Y12, Y12
-	VCVTPS2DQ  Y12, Y9
-	VCVTDQ2PS  Y9, Y14
-	VSUBPS     Y14, Y12, Y12
-	VPSLLD     $0x01, Y12, Y12
-	VPSRLD     $0x01, Y12, Y12
-	VMAXPS     Y12, Y13, Y13
-	VMOVUPS    64(SI), Y12
-	VMULPS     Y6, Y12, Y12
-	VMINPS     Y0, Y12, Y12
-	VCVTPS2DQ  Y12, Y10
-	VCVTDQ2PS  Y10, Y14
-	VSUBPS     Y14, Y12, Y12
-	VPSLLD     $0x01, Y12, Y12
-	VPSRLD     $0x01, Y12, Y12
-	VMAXPS     Y12, Y13, Y13
-	VMOVUPS    96(SI), Y12
-	VMULPS     Y6, Y12, Y12
-	VMINPS     Y0, Y12, Y12
-	VCVTPS2DQ  Y12, Y11
-	VCVTDQ2PS  Y11, Y14
-	VSUBPS     Y14, Y12, Y12
-	VPSLLD     $0x01, Y12, Y12
-	VPSRLD     $0x01, Y12, Y12
-	VMAXPS     Y12, Y13, Y13
-	VPACKSSDW  Y9, Y8, Y8
-	VPACKSSDW  Y11, Y10, Y10
-	VPACKSSWB  Y10, Y8, Y8
-	VPERMD     Y8, Y5, Y8
-	VPMAXSB    Y3, Y8, Y8
-	VPMINSB    Y4, Y8, Y8
-	VCMPPS     $0x1e, Y1, Y13, Y13
-	VMOVMSKPS  Y13, DX
-	TESTL      DX, DX
-	JNZ        divide
-	VMOVDQU    Y8, (DI)
-	ADDQ       $0x00000080, SI
-	ADDQ       $0x20, DI
-	SUBQ       $0x20, CX
-	JMP        groups
+	CMPQ        CX, $0x20
+	JB          rest
+	PREFETCHT0  (SI)(R11*1)
+	PREFETCHT0  64(SI)(R11*1)
+	VMOVUPS     (SI), Y12
+	VMOVAPS     Y4, Y8
+	VMOVAPS     Y5, Y13
+	VFMADD213PS Y0, Y12, Y8
+	VFMADD213PS Y0, Y12, Y13
+	VCMPPS      $0x04, Y13, Y8, Y7
+	VPSUBD      Y0, Y8, Y8
+	VMOVUPS     32(SI), Y12
+	VMOVAPS     Y4, Y9
+	VMOVAPS     Y5, Y13
+	VFMADD213PS Y0, Y12, Y9
+	VFMADD213PS Y0, Y12, Y13
+	VCMPPS      $0x04, Y13, Y9, Y13
+	VORPS       Y13, Y7, Y7
+	VPSUBD      Y0, Y9, Y9
+	VMOVUPS     64(SI), Y12
+	VMOVAPS     Y4, Y10
+	VMOVAPS     Y5, Y13
+	VFMADD213PS Y0, Y12, Y10
+	VFMADD213PS Y0, Y12, Y13
+	VCMPPS      $0x04, Y13, Y10, Y13
+	VORPS       Y13, Y7, Y7
+	VPSUBD      Y0, Y10, Y10
+	VMOVUPS     96(SI), Y12
+	VMOVAPS     Y4, Y11
+	VMOVAPS     Y5, Y13
+	VFMADD213PS Y0, Y12, Y11
+	VFMADD213PS Y0, Y12, Y13
+	VCMPPS      $0x04, Y13, Y11, Y13
+	VORPS       Y13, Y7, Y7
+	VPSUBD      Y0, Y11, Y11
+	VPACKSSDW   Y9, Y8, Y8
+	VPACKSSDW   Y11, Y10, Y10
+	VPACKSSWB   Y10, Y8, Y8
+	VPERMD      Y8, Y3, Y8
+	VPMAXSB     Y1, Y8, Y8
+	VPMINSB     Y2, Y8, Y8
+	VPTEST      Y7, Y7
+	JNZ         divide
+	TESTQ       R13, R13
+	JNZ         past
+	VMOVDQU     Y8, (DI)
+	ADDQ        $0x00000080, SI
+	ADDQ        $0x20, DI
+	SUBQ        $0x20, CX
+	JMP         groups
+
+past:
+	VMOVNTDQ Y8, (DI)
+	ADDQ     $0x00000080, SI
+	ADDQ     $0x20, DI
+	SUBQ     $0x20, CX
+	JMP      groups
 
 divide:
-	MOVQ $0x00000002, BX
+	MOVQ $0x0000000000000002, BX
 	JMP  divided
 
 rest:
@@ -4075,49 +3714,33 @@ divided:
 	MOVL         $0x4a800000, DX
 	VMOVD        DX, X0
 	VPBROADCASTD X0, Y0
-	MOVL         $0x80000000, DX
+	MOVL         $0xca800000, DX
 	VMOVD        DX, X1
 	VPBROADCASTD X1, Y1
-	VPBROADCASTD 200(AX), Y2
-	VPBROADCASTD 204(AX), Y3
+	VPBROADCASTD 224(AX), Y2
+	VPBROADCASTD 228(AX), Y3
 	VBROADCASTSS (R8), Y4
-	VBROADCASTSS (R10), Y5
-	VMULPS       Y0, Y4, Y6
-	VXORPS       Y1, Y6, Y7
 
 steps:
-	PREFETCHT0   (SI)(R11*1)
-	VMOVUPS      (SI), Y9
-	VMINPS       Y6, Y9, Y9
-	VMAXPS       Y7, Y9, Y9
-	VMULPS       Y5, Y9, Y10
-	VMOVAPS      Y9, Y12
-	VFNMADD231PS Y4, Y10, Y12
-	VFMADD231PS  Y5, Y12, Y10
-	VMOVAPS      Y9, Y12
-	VFNMADD231PS Y4, Y10, Y12
-	VFMADD231PS  Y5, Y12, Y10
-	VCVTPS2DQ    Y10, Y10
-	VPMAXSD      Y2, Y10, Y10
-	VPMINSD      Y3, Y10, Y10
-	VMOVUPS      32(SI), Y9
-	VMINPS       Y6, Y9, Y9
-	VMAXPS       Y7, Y9, Y9
-	VMULPS       Y5, Y9, Y11
-	VMOVAPS      Y9, Y12
-	VFNMADD231PS Y4, Y11, Y12
-	VFMADD231PS  Y5, Y12, Y11
-	VMOVAPS      Y9, Y12
-	VFNMADD231PS Y4, Y11, Y12
-	VFMADD231PS  Y5, Y12, Y11
-	VCVTPS2DQ    Y11, Y11
-	VPMAXSD      Y2, Y11, Y11
-	VPMINSD      Y3, Y11, Y11
-	VPACKSSDW    Y11, Y10, Y10
-	VPERMQ       $0xd8, Y10, Y10
-	VEXTRACTI128 $0x01, Y10, X11
-	VPACKSSWB    X11, X10, X10
-	VMOVDQU      X10, (DI)
+	VMOVUPS      (SI), Y6
+	VDIVPS       Y4, Y6, Y6
+	VMINPS       Y0, Y6, Y6
+	VMAXPS       Y1, Y6, Y6
+	VCVTPS2DQ    Y6, Y6
+	VPMAXSD      Y2, Y6, Y6
+	VPMINSD      Y3, Y6, Y6
+	VMOVUPS      32(SI), Y7
+	VDIVPS       Y4, Y7, Y7
+	VMINPS       Y0, Y7, Y7
+	VMAXPS       Y1, Y7, Y7
+	VCVTPS2DQ    Y7, Y7
+	VPMAXSD      Y2, Y7, Y7
+	VPMINSD      Y3, Y7, Y7
+	VPACKSSDW    Y7, Y6, Y6
+	VPERMQ       $0xd8, Y6, Y6
+	VEXTRACTI128 $0x01, Y6, X7
+	VPACKSSWB    X7, X6, X6
+	VMOVDQU      X6, (DI)
 	ADDQ         $0x00000040, SI
 	ADDQ         $0x10, DI
 	SUBQ         $0x10, CX
@@ -4131,92 +3754,85 @@ end:
 
 shifted:
 shiftedconstants:
-	MOVL         $0x4a800000, DX
+	MOVL         $0x4b400000, DX
 	VMOVD        DX, X0
 	VPBROADCASTD X0, Y0
-	MOVL         $0x3efff800, DX
-	VMOVD        DX, X1
-	VPBROADCASTD X1, Y1
-	MOVL         $0xca800000, DX
-	VMOVD        DX, X2
-	VPBROADCASTD X2, Y2
-	VPBROADCASTB 200(AX), Y3
-	VPBROADCASTB 204(AX), Y4
+	VPBROADCASTB 224(AX), Y1
+	VPBROADCASTB 228(AX), Y2
 	MOVQ         $0x0703060205010400, DX
-	VMOVQ        DX, X5
-	VPMOVZXBD    X5, Y5
-	VBROADCASTSS (R10), Y6
+	VMOVQ        DX, X3
+	VPMOVZXBD    X3, Y3
+	VBROADCASTSS (R10), Y4
+	VBROADCASTSS (R12), Y5
 	MOVBLSX      (R9), DX
-	VMOVD        DX, X7
-	VPBROADCASTD X7, Y7
+	VMOVD        DX, X6
+	VPBROADCASTD X6, Y6
 
 shiftedgroups:
-	CMPQ       CX, $0x20
-	JB         shiftedrest
-	PREFETCHT0 (SI)(R11*1)
-	PREFETCHT0 64(SI)(R11*1)
-	VMOVUPS    (SI), Y12
-	VMULPS     Y6, Y12, Y12
-	VMINPS     Y0, Y12, Y12
-	VMAXPS     Y2, Y12, Y12
-	VCVTPS2DQ  Y12, Y8
-	VCVTDQ2PS  Y8, Y14
-	VSUBPS     Y14, Y12, Y12
-	VPSLLD     $0x01, Y12, Y12
-	VPSRLD     $0x01, Y12, Y12
-	VMOVAPS    Y12, Y13
-	VPADDD     Y7, Y8, Y8
-	VMOVUPS    32(SI), Y12
-	VMULPS     Y6, Y12, Y12
-	VMINPS     Y0, Y12, Y12
-	VMAXPS     Y2, Y12, Y12
-	VCVTPS2DQ  Y12, Y9
-	VCVTDQ2PS  Y9, Y14
-	VSUBPS     Y14, Y12, Y12
-	VPSLLD     $0x01, Y12, Y12
-	VPSRLD     $0x01, Y12, Y12
-	VMAXPS     Y12, Y13, Y13
-	VPADDD     Y7, Y9, Y9
-	VMOVUPS    64(SI), Y12
-	VMULPS     Y6, Y12, Y12
-	VMINPS     Y0, Y12, Y12
-	VMAXPS     Y2, Y12, Y12
-	VCVTPS2DQ  Y12, Y10
-	VCVTDQ2PS  Y10, Y14
-	VSUBPS     Y14, Y12, Y12
-	VPSLLD     $0x01, Y12, Y12
-	VPSRLD     $0x01, Y12, Y12
-	VMAXPS     Y12, Y13, Y13
-	VPADDD     Y7, Y10, Y10
-	VMOVUPS    96(SI), Y12
-	VMULPS     Y6, Y12, Y12
-	VMINPS     Y0, Y12, Y12
-	VMAXPS     Y2, Y12, Y12
-	VCVTPS2DQ  Y12, Y11
-	VCVTDQ2PS  Y11, Y14
-	VSUBPS     Y14, Y12, Y12
-	VPSLLD     $0x01, Y12, Y12
-	VPSRLD     $0x01, Y12, Y12
-	VMAXPS     Y12, Y13, Y13
-	VPADDD     Y7, Y11, Y11
-	VPACKSSDW  Y9, Y8, Y8
-	VPACKSSDW  Y11, Y10, Y10
-	VPACKSSWB  Y10, Y8, Y8
-	VPERMD     Y8, Y5, Y8
-	VPMAXSB    Y3, Y8, Y8
-	VPMINSB    Y4, Y8, Y8
-	VCMPPS     $0x1e, Y1, Y13, Y13
-	VMOVMSKPS  Y13, DX
-	TESTL      DX, DX
-	JNZ        shifteddivide
-	VMOVDQU    Y8, (DI)
-	ADDQ       $0x00000080, SI
-	ADDQ       $0x20, DI
-	SUBQ       $0x20, CX
-	JMP        shiftedgroups
+	CMPQ        CX, $0x20
+	JB          shiftedrest
+	PREFETCHT0  (SI)(R11*1)
+	PREFETCHT0  64(SI)(R11*1)
+	VMOVUPS     (SI), Y12
+	VMOVAPS     Y4, Y8
+	VMOVAPS     Y5, Y13
+	VFMADD213PS Y0, Y12, Y8
+	VFMADD213PS Y0, Y12, Y13
+	VCMPPS      $0x04, Y13, Y8, Y7
+	VPSUBD      Y0, Y8, Y8
+	VPADDD      Y6, Y8, Y8
+	VMOVUPS     32(SI), Y12
+	VMOVAPS     Y4, Y9
+	VMOVAPS     Y5, Y13
+	VFMADD213PS Y0, Y12, Y9
+	VFMADD213PS Y0, Y12, Y13
+	VCMPPS      $0x04, Y13, Y9, Y13
+	VORPS       Y13, Y7, Y7
+	VPSUBD      Y0, Y9, Y9
+	VPADDD      Y6, Y9, Y9
+	VMOVUPS     64(SI), Y12
+	VMOVAPS     Y4, Y10
+	VMOVAPS     Y5, Y13
+	VFMADD213PS Y0, Y12, Y10
+	VFMADD213PS Y0, Y12, Y13
+	VCMPPS      $0x04, Y13, Y10, Y13
+	VORPS       Y13, Y7, Y7
+	VPSUBD      Y0, Y10, Y10
+	VPADDD      Y6, Y10, Y10
+	VMOVUPS     96(SI), Y12
+	VMOVAPS     Y4, Y11
+	VMOVAPS     Y5, Y13
+	VFMADD213PS Y0, Y12, Y11
+	VFMADD213PS Y0, Y12, Y13
+	VCMPPS      $0x04, Y13, Y11, Y13
+	VORPS       Y13, Y7, Y7
+	VPSUBD      Y0, Y11, Y11
+	VPADDD      Y6, Y11, Y11
+	VPACKSSDW   Y9, Y8, Y8
+	VPACKSSDW   Y11, Y10, Y10
+	VPACKSSWB   Y10, Y8, Y8
+	VPERMD      Y8, Y3, Y8
+	VPMAXSB     Y1, Y8, Y8
+	VPMINSB     Y2, Y8, Y8
+	VPTEST      Y7, Y7
+	JNZ         shifteddivide
+	TESTQ       R13, R13
+	JNZ         shiftedpast
+	VMOVDQU     Y8, (DI)
+	ADDQ        $0x00000080, SI
+	ADDQ        $0x20, DI
+	SUBQ        $0x20, CX
+	JMP         shiftedgroups
+
+shiftedpast:
+	VMOVNTDQ Y8, (DI)
+	ADDQ     $0x00000080, SI
+	ADDQ     $0x20, DI
+	SUBQ     $0x20, CX
+	JMP      shiftedgroups
 
 shifteddivide:
-	MOVQ $0x00000002, BX
+	MOVQ $0x0000000000000002, BX
 	JMP  shifteddivided
 
 shiftedrest:
@@ -4228,54 +3844,38 @@ shifteddivided:
 	MOVL         $0x4a800000, DX
 	VMOVD        DX, X0
 	VPBROADCASTD X0, Y0
-	MOVL         $0x80000000, DX
+	MOVL         $0xca800000, DX
 	VMOVD        DX, X1
 	VPBROADCASTD X1, Y1
-	VPBROADCASTD 200(AX), Y2
-	VPBROADCASTD 204(AX), Y3
+	VPBROADCASTD 224(AX), Y2
+	VPBROADCASTD 228(AX), Y3
 	VBROADCASTSS (R8), Y4
-	VBROADCASTSS (R10), Y5
-	VMULPS       Y0, Y4, Y6
-	VXORPS       Y1, Y6, Y7
 	MOVBLSX      (R9), DX
-	VMOVD        DX, X8
-	VPBROADCASTD X8, Y8
+	VMOVD        DX, X5
+	VPBROADCASTD X5, Y5
 
 shiftedsteps:
-	PREFETCHT0   (SI)(R11*1)
-	VMOVUPS      (SI), Y9
-	VMINPS       Y6, Y9, Y9
-	VMAXPS       Y7, Y9, Y9
-	VMULPS       Y5, Y9, Y10
-	VMOVAPS      Y9, Y12
-	VFNMADD231PS Y4, Y10, Y12
-	VFMADD231PS  Y5, Y12, Y10
-	VMOVAPS      Y9, Y12
-	VFNMADD231PS Y4, Y10, Y12
-	VFMADD231PS  Y5, Y12, Y10
-	VCVTPS2DQ    Y10, Y10
-	VPADDD       Y8, Y10, Y10
-	VPMAXSD      Y2, Y10, Y10
-	VPMINSD      Y3, Y10, Y10
-	VMOVUPS      32(SI), Y9
-	VMINPS       Y6, Y9, Y9
-	VMAXPS       Y7, Y9, Y9
-	VMULPS       Y5, Y9, Y11
-	VMOVAPS      Y9, Y12
-	VFNMADD231PS Y4, Y11, Y12
-	VFMADD231PS  Y5, Y12, Y11
-	VMOVAPS      Y9, Y12
-	VFNMADD231PS Y4, Y11, Y12
-	VFMADD231PS  Y5, Y12, Y11
-	VCVTPS2DQ    Y11, Y11
-	VPADDD       Y8, Y11, Y11
-	VPMAXSD      Y2, Y11, Y11
-	VPMINSD      Y3, Y11, Y11
-	VPACKSSDW    Y11, Y10, Y10
-	VPERMQ       $0xd8, Y10, Y10
-	VEXTRACTI128 $0x01, Y10, X11
-	VPACKSSWB    X11, X10, X10
-	VMOVDQU      X10, (DI)
+	VMOVUPS      (SI), Y6
+	VDIVPS       Y4, Y6, Y6
+	VMINPS       Y0, Y6, Y6
+	VMAXPS       Y1, Y6, Y6
+	VCVTPS2DQ    Y6, Y6
+	VPADDD       Y5, Y6, Y6
+	VPMAXSD      Y2, Y6, Y6
+	VPMINSD      Y3, Y6, Y6
+	VMOVUPS      32(SI), Y7
+	VDIVPS       Y4, Y7, Y7
+	VMINPS       Y0, Y7, Y7
+	VMAXPS       Y1, Y7, Y7
+	VCVTPS2DQ    Y7, Y7
+	VPADDD       Y5, Y7, Y7
+	VPMAXSD      Y2, Y7, Y7
+	VPMINSD      Y3, Y7, Y7
+	VPACKSSDW    Y7, Y6, Y6
+	VPERMQ       $0xd8, Y6, Y6
+	VEXTRACTI128 $0x01, Y6, X7
+	VPACKSSWB    X7, X6, X6
+	VMOVDQU      X6, (DI)
 	ADDQ         $0x00000040, SI
 	ADDQ         $0x10, DI
 	SUBQ         $0x10, CX
@@ -4295,28 +3895,25 @@ TEXT ·quantizeSharedFloat64AVX2(SB), NOSPLIT, $0-8
 	MOVQ  24(AX), DI
 	MOVQ  48(AX), R8
 	MOVQ  72(AX), R10
-	MOVQ  96(AX), R9
-	MOVQ  184(AX), CX
-	MOVQ  208(AX), R11
+	MOVQ  96(AX), R12
+	MOVQ  120(AX), R9
+	MOVQ  208(AX), CX
+	MOVQ  232(AX), R11
+	MOVQ  240(AX), R13
 	TESTQ R9, R9
 	JNZ   shifted
 
 constants:
-	MOVL         $0x4a800000, DX
+	MOVL         $0x4b400000, DX
 	VMOVD        DX, X0
 	VPBROADCASTD X0, Y0
-	MOVL         $0x3efff800, DX
-	VMOVD        DX, X1
-	VPBROADCASTD X1, Y1
-	MOVL         $0x80000000, DX
-	VMOVD        DX, X2
-	VPBROADCASTD X2, Y2
-	VPBROADCASTB 200(AX), Y3
-	VPBROADCASTB 204(AX), Y4
+	VPBROADCASTB 224(AX), Y1
+	VPBROADCASTB 228(AX), Y2
 	MOVQ         $0x0703060205010400, DX
-	VMOVQ        DX, X5
-	VPMOVZXBD    X5, Y5
-	VBROADCASTSS (R10), Y6
+	VMOVQ        DX, X3
+	VPMOVZXBD    X3, Y3
+	VBROADCASTSS (R10), Y4
+	VBROADCASTSS (R12), Y5
 
 groups:
 	CMPQ        CX, $0x20
@@ -4328,65 +3925,67 @@ groups:
 	VCVTPD2PSY  (SI), X12
 	VCVTPD2PSY  32(SI), X14
 	VINSERTF128 $0x01, X14, Y12, Y12
-	VMULPS      Y6, Y12, Y12
-	VMINPS      Y0, Y12, Y12
-	VCVTPS2DQ   Y12, Y8
-	VCVTDQ2PS   Y8, Y14
-	VSUBPS      Y14, Y12, Y12
-	VPSLLD      $0x01, Y12, Y12
-	VPSRLD      $0x01, Y12, Y12
-	VMOVAPS     Y12, Y13
+	VMOVAPS     Y4, Y8
+	VMOVAPS     Y5, Y13
+	VFMADD213PS Y0, Y12, Y8
+	VFMADD213PS Y0, Y12, Y13
+	VCMPPS      $0x04, Y13, Y8, Y7
+	VPSUBD      Y0, Y8, Y8
 	VCVTPD2PSY  64(SI), X12
 	VCVTPD2PSY  96(SI), X14
 	VINSERTF128 $0x01, X14, Y12, Y12
-	VMULPS      Y6, Y12, Y12
-	VMINPS      Y0, Y12, Y12
-	VCVTPS2DQ   Y12, Y9
-	VCVTDQ2PS   Y9, Y14
-	VSUBPS      Y14, Y12, Y12
-	VPSLLD      $0x01, Y12, Y12
-	VPSRLD      $0x01, Y12, Y12
-	VMAXPS      Y12, Y13, Y13
+	VMOVAPS     Y4, Y9
+	VMOVAPS     Y5, Y13
+	VFMADD213PS Y0, Y12, Y9
+	VFMADD213PS Y0, Y12, Y13
+	VCMPPS      $0x04, Y13, Y9, Y13
+	VORPS       Y13, Y7, Y7
+	VPSUBD      Y0, Y9, Y9
 	VCVTPD2PSY  128(SI), X12
 	VCVTPD2PSY  160(SI), X14
 	VINSERTF128 $0x01, X14, Y12, Y12
-	VMULPS      Y6, Y12, Y12
-	VMINPS      Y0, Y12, Y12
-	VCVTPS2DQ   Y12, Y10
-	VCVTDQ2PS   Y10, Y14
-	VSUBPS      Y14, Y12, Y12
-	VPSLLD      $0x01, Y12, Y12
-	VPSRLD      $0x01, Y12, Y12
-	VMAXPS      Y12, Y13, Y13
+	VMOVAPS     Y4, Y10
+	VMOVAPS     Y5, Y13
+	VFMADD213PS Y0, Y12, Y10
+	VFMADD213PS Y0, Y12, Y13
+	VCMPPS      $0x04, Y13, Y10, Y13
+	VORPS       Y13, Y7, Y7
+	VPSUBD      Y0, Y10, Y10
 	VCVTPD2PSY  192(SI), X12
 	VCVTPD2PSY  224(SI), X14
 	VINSERTF128 $0x01, X14, Y12, Y12
-	VMULPS      Y6, Y12, Y12
-	VMINPS      Y0, Y12, Y12
-	VCVTPS2DQ   Y12, Y11
-	VCVTDQ2PS   Y11, Y14
-	VSUBPS      Y14, Y12, Y12
-	VPSLLD      $0x01, Y12, Y12
-	VPSRLD      $0x01, Y12, Y12
-	VMAXPS      Y12, Y13, Y13
+	VMOVAPS     Y4, Y11
+	VMOVAPS     Y5, Y13
+	VFMADD213PS Y0, Y12, Y11
+	VFMADD213PS Y0, Y12, Y13
+	VCMPPS      $0x04, Y13, Y11, Y13
+	VORPS       Y13, Y7, Y7
+	VPSUBD      Y0, Y11, Y11
 	VPACKSSDW   Y9, Y8, Y8
 	VPACKSSDW   Y11, Y10, Y10
 	VPACKSSWB   Y10, Y8, Y8
-	VPERMD      Y8, Y5, Y8
-	VPMAXSB     Y3, Y8, Y8
-	VPMINSB     Y4, Y8, Y8
-	VCMPPS      $0x1e, Y1, Y13, Y13
-	VMOVMSKPS   Y13, DX
-	TESTL       DX, DX
+	VPERMD      Y8, Y3, Y8
+	VPMAXSB     Y1, Y8, Y8
+	VPMINSB     Y2, Y8, Y8
+	VPTEST      Y7, Y7
 	JNZ         divide
+	TESTQ       R13, R13
+	JNZ         past
 	VMOVDQU     Y8, (DI)
 	ADDQ        $0x00000100, SI
 	ADDQ        $0x20, DI
 	SUBQ        $0x20, CX
 	JMP         groups
 
+past:
+	VMOVNTDQ Y8, (DI)
+	ADDQ     $0x00000100, SI
+	ADDQ     $0x20, DI
+	SUBQ     $0x20, CX
+	JMP      groups
+
 divide:
-	MOVQ $0x00000002, BX
+	MOVQ $0x0000000000000002, BX
 	JMP  divided
 
 rest:
@@ -4398,54 +3997,37 @@ divided:
 	MOVL         $0x4a800000, DX
 	VMOVD        DX, X0
 	VPBROADCASTD X0, Y0
-	MOVL         $0x80000000, DX
+	MOVL         $0xca800000, DX
 	VMOVD        DX, X1
 	VPBROADCASTD X1, Y1
-	VPBROADCASTD 200(AX), Y2
-	VPBROADCASTD 204(AX), Y3
+	VPBROADCASTD 224(AX), Y2
+	VPBROADCASTD 228(AX), Y3
 	VBROADCASTSS (R8), Y4
-	VBROADCASTSS (R10), Y5
-	VMULPS       Y0, Y4, Y6
-	VXORPS       Y1, Y6, Y7
 
 steps:
-	PREFETCHT0   (SI)(R11*1)
-	PREFETCHT0   64(SI)(R11*1)
-	VCVTPD2PSY   (SI), X9
-	VCVTPD2PSY   32(SI), X12
-	VINSERTF128  $0x01, X12, Y9, Y9
-	VMINPS       Y6, Y9, Y9
-	VMAXPS       Y7, Y9, Y9
-	VMULPS       Y5, Y9, Y10
-	VMOVAPS      Y9, Y12
-	VFNMADD231PS Y4, Y10, Y12
-	VFMADD231PS  Y5, Y12, Y10
-	VMOVAPS      Y9, Y12
-	VFNMADD231PS Y4, Y10, Y12
-	VFMADD231PS  Y5, Y12, Y10
-	VCVTPS2DQ    Y10, Y10
-	VPMAXSD      Y2, Y10, Y10
-	VPMINSD      Y3, Y10, Y10
-	VCVTPD2PSY   64(SI), X9
-	VCVTPD2PSY   96(SI), X12
-	VINSERTF128  $0x01, X12, Y9, Y9
-	VMINPS       Y6, Y9, Y9
-	VMAXPS       Y7, Y9, Y9
-	VMULPS       Y5, Y9, Y11
-	VMOVAPS      Y9, Y12
-	VFNMADD231PS Y4, Y11, Y12
-	VFMADD231PS  Y5, Y12, Y11
-	VMOVAPS      Y9, Y12
-	VFNMADD231PS Y4, Y11, Y12
-	VFMADD231PS  Y5, Y12, Y11
-	VCVTPS2DQ    Y11, Y11
-	VPMAXSD      Y2, Y11, Y11
-	VPMINSD      Y3, Y11, Y11
-	VPACKSSDW    Y11, Y10, Y10
-	VPERMQ       $0xd8, Y10, Y10
-	VEXTRACTI128 $0x01, Y10, X11
-	VPACKSSWB    X11, X10, X10
-	VMOVDQU      X10, (DI)
+	VCVTPD2PSY   (SI), X6
+	VCVTPD2PSY   32(SI), X8
+	VINSERTF128  $0x01, X8, Y6, Y6
+	VDIVPS       Y4, Y6, Y6
+	VMINPS       Y0, Y6, Y6
+	VMAXPS       Y1, Y6, Y6
+	VCVTPS2DQ    Y6, Y6
+	VPMAXSD      Y2, Y6, Y6
+	VPMINSD      Y3, Y6, Y6
+	VCVTPD2PSY   64(SI), X7
+	VCVTPD2PSY   96(SI), X8
+	VINSERTF128  $0x01, X8, Y7, Y7
+	VDIVPS       Y4, Y7, Y7
+	VMINPS       Y0, Y7, Y7
+	VMAXPS       Y1, Y7, Y7
+	VCVTPS2DQ    Y7, Y7
+	VPMAXSD      Y2, Y7, Y7
+	VPMINSD      Y3, Y7, Y7
+	VPACKSSDW    Y7, Y6, Y6
+	VPERMQ       $0xd8, Y6, Y6
+	VEXTRACTI128 $0x01, Y6, X7
+	VPACKSSWB    X7, X6, X6
+	VMOVDQU      X6, (DI)
 	ADDQ         $0x00000080, SI
 	ADDQ         $0x10, DI
 	SUBQ         $0x10, CX
@@ -4459,24 +4041,19 @@ end:
 
 shifted:
 shiftedconstants:
-	MOVL         $0x4a800000, DX
+	MOVL         $0x4b400000, DX
 	VMOVD        DX, X0
 	VPBROADCASTD X0, Y0
-	MOVL         $0x3efff800, DX
-	VMOVD        DX, X1
-	VPBROADCASTD X1, Y1
-	MOVL         $0xca800000, DX
-	VMOVD        DX, X2
-	VPBROADCASTD X2, Y2
-	VPBROADCASTB 200(AX), Y3
-	VPBROADCASTB 204(AX), Y4
+	VPBROADCASTB 224(AX), Y1
+	VPBROADCASTB 228(AX), Y2
 	MOVQ         $0x0703060205010400, DX
-	VMOVQ        DX, X5
-	VPMOVZXBD    X5, Y5
-	VBROADCASTSS (R10), Y6
+	VMOVQ        DX, X3
+	VPMOVZXBD    X3, Y3
+	VBROADCASTSS (R10), Y4
+	VBROADCASTSS (R12), Y5
 	MOVBLSX      (R9), DX
-	VMOVD        DX, X7
-	VPBROADCASTD X7, Y7
+	VMOVD        DX, X6
+	VPBROADCASTD X6, Y6
 
 shiftedgroups:
 	CMPQ        CX, $0x20
@@ -4488,73 +4065,71 @@ shiftedgroups:
 	VCVTPD2PSY  (SI), X12
 	VCVTPD2PSY  32(SI), X14
 	VINSERTF128 $0x01, X14, Y12, Y12
-	VMULPS      Y6, Y12, Y12
-	VMINPS      Y0, Y12, Y12
-	VMAXPS      Y2, Y12, Y12
-	VCVTPS2DQ   Y12, Y8
-	VCVTDQ2PS   Y8, Y14
-	VSUBPS      Y14, Y12, Y12
-	VPSLLD      $0x01, Y12, Y12
-	VPSRLD      $0x01, Y12, Y12
-	VMOVAPS     Y12, Y13
-	VPADDD      Y7, Y8, Y8
+	VMOVAPS     Y4, Y8
+	VMOVAPS     Y5, Y13
+	VFMADD213PS Y0, Y12, Y8
+	VFMADD213PS Y0, Y12, Y13
+	VCMPPS      $0x04, Y13, Y8, Y7
+	VPSUBD      Y0, Y8, Y8
+	VPADDD      Y6, Y8, Y8
 	VCVTPD2PSY  64(SI), X12
 	VCVTPD2PSY  96(SI), X14
 	VINSERTF128 $0x01, X14, Y12, Y12
-	VMULPS      Y6, Y12, Y12
-	VMINPS      Y0, Y12, Y12
-	VMAXPS      Y2, Y12, Y12
-	VCVTPS2DQ   Y12, Y9
-	VCVTDQ2PS   Y9, Y14
-	VSUBPS      Y14, Y12, Y12
-	VPSLLD      $0x01, Y12, Y12
-	VPSRLD      $0x01, Y12, Y12
-	VMAXPS      Y12, Y13, Y13
-	VPADDD      Y7, Y9, Y9
+	VMOVAPS     Y4, Y9
+	VMOVAPS     Y5, Y13
+	VFMADD213PS Y0, Y12, Y9
+	VFMADD213PS Y0, Y12, Y13
+	VCMPPS      $0x04, Y13, Y9, Y13
+	VORPS       Y13, Y7, Y7
+	VPSUBD      Y0, Y9, Y9
+	VPADDD      Y6, Y9, Y9
 	VCVTPD2PSY  128(SI), X12
 	VCVTPD2PSY  160(SI), X14
 	VINSERTF128 $0x01, X14, Y12, Y12
-	VMULPS      Y6, Y12, Y12
-	VMINPS      Y0, Y12, Y12
-	VMAXPS      Y2, Y12, Y12
-	VCVTPS2DQ   Y12, Y10
-	VCVTDQ2PS   Y10, Y14
-	VSUBPS      Y14, Y12, Y12
-	VPSLLD      $0x01, Y12, Y12
-	VPSRLD      $0x01, Y12, Y12
-	VMAXPS      Y12, Y13, Y13
-	VPADDD      Y7, Y10, Y10
+	VMOVAPS     Y4, Y10
+	VMOVAPS     Y5, Y13
+	VFMADD213PS Y0, Y12, Y10
+	VFMADD213PS Y0, Y12, Y13
+	VCMPPS      $0x04, Y13, Y10, Y13
+	VORPS       Y13, Y7, Y7
+	VPSUBD      Y0, Y10, Y10
+	VPADDD      Y6, Y10, Y10
 	VCVTPD2PSY  192(SI), X12
 	VCVTPD2PSY  224(SI), X14
 	VINSERTF128 $0x01, X14, Y12, Y12
-	VMULPS      Y6, Y12, Y12
-	VMINPS      Y0, Y12, Y12
-	VMAXPS      Y2, Y12, Y12
-	VCVTPS2DQ   Y12, Y11
-	VCVTDQ2PS   Y11, Y14
-	VSUBPS      Y14, Y12, Y12
-	VPSLLD      $0x01, Y12, Y12
-	VPSRLD      $0x01, Y12, Y12
-	VMAXPS      Y12, Y13, Y13
-	VPADDD      Y7, Y11, Y11
+	VMOVAPS     Y4, Y11
+	VMOVAPS     Y5, Y13
+	VFMADD213PS Y0, Y12, Y11
+	VFMADD213PS Y0, Y12, Y13
+	VCMPPS      $0x04, Y13, Y11, Y13
+	VORPS       Y13, Y7, Y7
+	VPSUBD      Y0, Y11, Y11
+	VPADDD      Y6, Y11, Y11
 	VPACKSSDW   Y9, Y8, Y8
 	VPACKSSDW   Y11, Y10, Y10
 	VPACKSSWB   Y10, Y8, Y8
-	VPERMD      Y8, Y5, Y8
-	VPMAXSB     Y3, Y8, Y8
-	VPMINSB     Y4, Y8, Y8
-	VCMPPS      $0x1e, Y1, Y13, Y13
-	VMOVMSKPS   Y13, DX
-	TESTL       DX, DX
+	VPERMD      Y8, Y3, Y8
+	VPMAXSB     Y1, Y8, Y8
+	VPMINSB     Y2, Y8, Y8
+	VPTEST      Y7, Y7
 	JNZ         shifteddivide
+	TESTQ       R13, R13
+	JNZ         shiftedpast
 	VMOVDQU     Y8, (DI)
 	ADDQ        $0x00000100, SI
 	ADDQ        $0x20, DI
 	SUBQ        $0x20, CX
 	JMP         shiftedgroups
 
+shiftedpast:
+	VMOVNTDQ Y8, (DI)
+	ADDQ     $0x00000100, SI
+	ADDQ     $0x20, DI
+	SUBQ     $0x20, CX
+	JMP      shiftedgroups
+
 shifteddivide:
-	MOVQ $0x00000002, BX
+	MOVQ $0x0000000000000002, BX
 	JMP  shifteddivided
 
 shiftedrest:
@@ -4566,59 +4141,42 @@ shifteddivided:
 	MOVL         $0x4a800000, DX
 	VMOVD        DX, X0
 	VPBROADCASTD X0, Y0
-	MOVL         $0x80000000, DX
+	MOVL         $0xca800000, DX
 	VMOVD        DX, X1
 	VPBROADCASTD X1, Y1
-	VPBROADCASTD 200(AX), Y2
-	VPBROADCASTD 204(AX), Y3
+	VPBROADCASTD 224(AX), Y2
+	VPBROADCASTD 228(AX), Y3
 	VBROADCASTSS (R8), Y4
-	VBROADCASTSS (R10), Y5
-	VMULPS       Y0, Y4, Y6
-	VXORPS       Y1, Y6, Y7
 	MOVBLSX      (R9), DX
-	VMOVD        DX, X8
-	VPBROADCASTD X8, Y8
+	VMOVD        DX, X5
+	VPBROADCASTD X5, Y5
 
 shiftedsteps:
-	PREFETCHT0   (SI)(R11*1)
-	PREFETCHT0   64(SI)(R11*1)
-	VCVTPD2PSY   (SI), X9
-	VCVTPD2PSY   32(SI), X12
-	VINSERTF128  $0x01, X12, Y9, Y9
-	VMINPS       Y6, Y9, Y9
-	VMAXPS       Y7, Y9, Y9
-	VMULPS       Y5, Y9, Y10
-	VMOVAPS      Y9, Y12
-	VFNMADD231PS Y4, Y10, Y12
-	VFMADD231PS  Y5, Y12, Y10
-	VMOVAPS      Y9, Y12
-	VFNMADD231PS Y4, Y10, Y12
-	VFMADD231PS  Y5, Y12, Y10
-	VCVTPS2DQ    Y10, Y10
-	VPADDD       Y8, Y10, Y10
-	VPMAXSD      Y2, Y10, Y10
-	VPMINSD      Y3, Y10, Y10
-	VCVTPD2PSY   64(SI), X9
-	VCVTPD2PSY   96(SI), X12
-	VINSERTF128  $0x01, X12, Y9, Y9
-	VMINPS       Y6, Y9, Y9
-	VMAXPS       Y7, Y9, Y9
-	VMULPS       Y5, Y9, Y11
-	VMOVAPS      Y9, Y12
-	VFNMADD231PS Y4, Y11, Y12
-	VFMADD231PS  Y5, Y12, Y11
-	VMOVAPS      Y9, Y12
-	VFNMADD231PS Y4, Y11, Y12
-	VFMADD231PS  Y5, Y12, Y11
-	VCVTPS2DQ    Y11, Y11
-	VPADDD       Y8, Y11, Y11
-	VPMAXSD      Y2, Y11, Y11
-	VPMINSD      Y3, Y11, Y11
-	VPACKSSDW    Y11, Y10, Y10
-	VPERMQ       $0xd8, Y10, Y10
-	VEXTRACTI128 $0x01, Y10, X11
-	VPACKSSWB    X11, X10, X10
-	VMOVDQU      X10, (DI)
+	VCVTPD2PSY   (SI), X6
+	VCVTPD2PSY   32(SI), X8
+	VINSERTF128  $0x01, X8, Y6, Y6
+	VDIVPS       Y4, Y6, Y6
+	VMINPS       Y0, Y6, Y6
+	VMAXPS       Y1, Y6, Y6
+	VCVTPS2DQ    Y6, Y6
+	VPADDD       Y5, Y6, Y6
+	VPMAXSD      Y2, Y6, Y6
+	VPMINSD      Y3, Y6, Y6
+	VCVTPD2PSY   64(SI), X7
+	VCVTPD2PSY   96(SI), X8
+	VINSERTF128  $0x01, X8, Y7, Y7
+	VDIVPS       Y4, Y7, Y7
+	VMINPS       Y0, Y7, Y7
+	VMAXPS       Y1, Y7, Y7
+	VCVTPS2DQ    Y7, Y7
+	VPADDD       Y5, Y7, Y7
+	VPMAXSD      Y2, Y7, Y7
+	VPMINSD      Y3, Y7, Y7
+	VPACKSSDW    Y7, Y6, Y6
+	VPERMQ       $0xd8, Y6, Y6
+	VEXTRACTI128 $0x01, Y6, X7
+	VPACKSSWB    X7, X6, X6
+	VMOVDQU      X6, (DI)
 	ADDQ         $0x00000080, SI
 	ADDQ         $0x10, DI
 	SUBQ         $0x10, CX
@@ -4638,87 +4196,86 @@ TEXT ·quantizeSharedFloat16AVX2(SB), NOSPLIT, $0-8
 	MOVQ  24(AX), DI
 	MOVQ  48(AX), R8
 	MOVQ  72(AX), R10
-	MOVQ  96(AX), R9
-	MOVQ  184(AX), CX
-	MOVQ  208(AX), R11
+	MOVQ  96(AX), R12
+	MOVQ  120(AX), R9
+	MOVQ  208(AX), CX
+	MOVQ  232(AX), R11
+	MOVQ  240(AX), R13
 	TESTQ R9, R9
 	JNZ   shifted
 
 constants:
-	MOVL         $0x4a800000, DX
+	MOVL         $0x4b400000, DX
 	VMOVD        DX, X0
 	VPBROADCASTD X0, Y0
-	MOVL         $0x3efff800, DX
-	VMOVD        DX, X1
-	VPBROADCASTD X1, Y1
-	MOVL         $0x80000000, DX
-	VMOVD        DX, X2
-	VPBROADCASTD X2, Y2
-	VPBROADCASTB 200(AX), Y3
-	VPBROADCASTB 204(AX), Y4
+	VPBROADCASTB 224(AX), Y1
+	VPBROADCASTB 228(AX), Y2
 	MOVQ         $0x0703060205010400, DX
-	VMOVQ        DX, X5
-	VPMOVZXBD    X5, Y5
-	VBROADCASTSS (R10), Y6
+	VMOVQ        DX, X3
+	VPMOVZXBD    X3, Y3
+	VBROADCASTSS (R10), Y4
+	VBROADCASTSS (R12), Y5
 
 groups:
-	CMPQ       CX, $0x20
-	JB         rest
-	PREFETCHT0 (SI)(R11*1)
-	VCVTPH2PS  (SI), Y12
-	VMULPS     Y6, Y12, Y12
-	VMINPS     Y0, Y12, Y12
-	VCVTPS2DQ  Y12, Y8
-	VCVTDQ2PS  Y8, Y14
-	VSUBPS     Y14, Y12, Y12
-	VPSLLD     $0x01, Y12, Y12
-	VPSRLD     $0x01, Y12, Y12
-	VMOVAPS    Y12, Y13
-	VCVTPH2PS  16(SI), Y12
-	VMULPS     Y6, Y12, Y12
-	VMINPS     Y0, Y12, Y12
-	VCVTPS2DQ  Y12, Y9
-	VCVTDQ2PS  Y9, Y14
-	VSUBPS     Y14, Y12, Y12
-	VPSLLD     $0x01, Y12, Y12
-	VPSRLD     $0x01, Y12, Y12
-	VMAXPS     Y12, Y13, Y13
-	VCVTPH2PS  32(SI), Y12
-	VMULPS     Y6, Y12, Y12
-	VMINPS     Y0, Y12, Y12
-	VCVTPS2DQ  Y12, Y10
-	VCVTDQ2PS  Y10, Y14
-	VSUBPS     Y14, Y12, Y12
-	VPSLLD     $0x01, Y12, Y12
-	VPSRLD     $0x01, Y12, Y12
-	VMAXPS     Y12, Y13, Y13
-	VCVTPH2PS  48(SI), Y12
-	VMULPS     Y6, Y12, Y12
-	VMINPS     Y0, Y12, Y12
-	VCVTPS2DQ  Y12, Y11
-	VCVTDQ2PS  Y11, Y14
-	VSUBPS     Y14, Y12, Y12
-	VPSLLD     $0x01, Y12, Y12
-	VPSRLD     $0x01, Y12, Y12
-	VMAXPS     Y12, Y13, Y13
-	VPACKSSDW  Y9, Y8, Y8
-	VPACKSSDW  Y11, Y10, Y10
-	VPACKSSWB  Y10, Y8, Y8
-	VPERMD     Y8, Y5, Y8
-	VPMAXSB    Y3, Y8, Y8
-	VPMINSB    Y4, Y8, Y8
-	VCMPPS     $0x1e, Y1, Y13, Y13
-	VMOVMSKPS  Y13, DX
-	TESTL      DX, DX
-	JNZ        divide
-	VMOVDQU    Y8, (DI)
-	ADDQ       $0x00000040, SI
-	ADDQ       $0x20, DI
-	SUBQ       $0x20, CX
-	JMP        groups
+	CMPQ        CX, $0x20
+	JB          rest
+	PREFETCHT0  (SI)(R11*1)
+	VCVTPH2PS   (SI), Y12
+	VMOVAPS     Y4, Y8
+	VMOVAPS     Y5, Y13
+	VFMADD213PS Y0, Y12, Y8
+	VFMADD213PS Y0, Y12, Y13
+	VCMPPS      $0x04, Y13, Y8, Y7
+	VPSUBD      Y0, Y8, Y8
+	VCVTPH2PS   16(SI), Y12
+	VMOVAPS     Y4, Y9
+	VMOVAPS     Y5, Y13
+	VFMADD213PS Y0, Y12, Y9
+	VFMADD213PS Y0, Y12, Y13
+	VCMPPS      $0x04, Y13, Y9, Y13
+	VORPS       Y13, Y7, Y7
+	VPSUBD      Y0, Y9, Y9
+	VCVTPH2PS   32(SI), Y12
+	VMOVAPS     Y4, Y10
+	VMOVAPS     Y5, Y13
+	VFMADD213PS Y0, Y12, Y10
+	VFMADD213PS Y0, Y12, Y13
+	VCMPPS      $0x04, Y13, Y10, Y13
+	VORPS       Y13, Y7, Y7
+	VPSUBD      Y0, Y10, Y10
+	VCVTPH2PS   48(SI), Y12
+	VMOVAPS     Y4, Y11
+	VMOVAPS     Y5, Y13
+	VFMADD213PS Y0, Y12, Y11
+	VFMADD213PS Y0, Y12, Y13
+	VCMPPS      $0x04, Y13, Y11, Y13
+	VORPS       Y13, Y7, Y7
+	VPSUBD      Y0, Y11, Y11
+	VPACKSSDW   Y9, Y8, Y8
+	VPACKSSDW   Y11, Y10, Y10
+	VPACKSSWB   Y10, Y8, Y8
+	VPERMD      Y8, Y3, Y8
+	VPMAXSB     Y1, Y8, Y8
+	VPMINSB     Y2, Y8, Y8
+	VPTEST      Y7, Y7
+	JNZ         divide
+	TESTQ       R13, R13
+	JNZ         past
+	VMOVDQU     Y8, (DI)
+	ADDQ        $0x00000040, SI
+	ADDQ        $0x20, DI
+	SUBQ        $0x20, CX
+	JMP         groups
+
+past:
+	VMOVNTDQ Y8, (DI)
+	ADDQ     $0x00000040, SI
+	ADDQ     $0x20, DI
+	SUBQ     $0x20, CX
+	JMP      groups
 
 divide:
-	MOVQ $0x00000002, BX
+	MOVQ $0x0000000000000002, BX
 	JMP  divided
 
 rest:
@@ -4730,49 +4287,33 @@ divided:
 	MOVL         $0x4a800000, DX
 	VMOVD        DX, X0
 	VPBROADCASTD X0, Y0
-	MOVL         $0x80000000, DX
+	MOVL         $0xca800000, DX
 	VMOVD        DX, X1
 	VPBROADCASTD X1, Y1
-	VPBROADCASTD 200(AX), Y2
-	VPBROADCASTD 204(AX), Y3
+	VPBROADCASTD 224(AX), Y2
+	VPBROADCASTD 228(AX), Y3
 	VBROADCASTSS (R8), Y4
-	VBROADCASTSS (R10), Y5
-	VMULPS       Y0, Y4, Y6
-	VXORPS       Y1, Y6, Y7
 
 steps:
-	PREFETCHT0   (SI)(R11*1)
-	VCVTPH2PS    (SI), Y9
-	VMINPS       Y6, Y9, Y9
-	VMAXPS       Y7, Y9, Y9
-	VMULPS       Y5, Y9, Y10
-	VMOVAPS      Y9, Y12
-	VFNMADD231PS Y4, Y10, Y12
-	VFMADD231PS  Y5, Y12, Y10
-	VMOVAPS      Y9, Y12
-	VFNMADD231PS Y4, Y10, Y12
-	VFMADD231PS  Y5, Y12, Y10
-	VCVTPS2DQ    Y10, Y10
-	VPMAXSD      Y2, Y10, Y10
-	VPMINSD      Y3, Y10, Y10
-	VCVTPH2PS    16(SI), Y9
-	VMINPS       Y6, Y9, Y9
-	VMAXPS       Y7, Y9, Y9
-	VMULPS       Y5, Y9, Y11
-	VMOVAPS      Y9, Y12
-	VFNMADD231PS Y4, Y11, Y12
-	VFMADD231PS  Y5, Y12, Y11
-	VMOVAPS      Y9, Y12
-	VFNMADD231PS Y4, Y11, Y12
-	VFMADD231PS  Y5, Y12, Y11
-	VCVTPS2DQ    Y11, Y11
-	VPMAXSD      Y2, Y11, Y11
-	VPMINSD      Y3, Y11, Y11
-	VPACKSSDW    Y11, Y10, Y10
-	VPERMQ       $0xd8, Y10, Y10
-	VEXTRACTI128 $0x01, Y10, X11
-	VPACKSSWB    X11, X10, X10
-	VMOVDQU      X10, (DI)
+	VCVTPH2PS    (SI), Y6
+	VDIVPS       Y4, Y6, Y6
+	VMINPS       Y0, Y6, Y6
+	VMAXPS       Y1, Y6, Y6
+	VCVTPS2DQ    Y6, Y6
+	VPMAXSD      Y2, Y6, Y6
+	VPMINSD      Y3, Y6, Y6
+	VCVTPH2PS    16(SI), Y7
+	VDIVPS       Y4, Y7, Y7
+	VMINPS       Y0, Y7, Y7
+	VMAXPS       Y1, Y7, Y7
+	VCVTPS2DQ    Y7, Y7
+	VPMAXSD      Y2, Y7, Y7
+	VPMINSD      Y3, Y7, Y7
+	VPACKSSDW    Y7, Y6, Y6
+	VPERMQ       $0xd8, Y6, Y6
+	VEXTRACTI128 $0x01, Y6, X7
+	VPACKSSWB    X7, X6, X6
+	VMOVDQU      X6, (DI)
 	ADDQ         $0x00000020, SI
 	ADDQ         $0x10, DI
 	SUBQ         $0x10, CX
@@ -4786,91 +4327,84 @@ end:
 
 shifted:
 shiftedconstants:
-	MOVL         $0x4a800000, DX
+	MOVL         $0x4b400000, DX
 	VMOVD        DX, X0
 	VPBROADCASTD X0, Y0
-	MOVL         $0x3efff800, DX
-	VMOVD        DX, X1
-	VPBROADCASTD X1, Y1
-	MOVL         $0xca800000, DX
-	VMOVD        DX, X2
-	VPBROADCASTD X2, Y2
-	VPBROADCASTB 200(AX), Y3
-	VPBROADCASTB 204(AX), Y4
+	VPBROADCASTB 224(AX), Y1
+	VPBROADCASTB 228(AX), Y2
 	MOVQ         $0x0703060205010400, DX
-	VMOVQ        DX, X5
-	VPMOVZXBD    X5, Y5
-	VBROADCASTSS (R10), Y6
+	VMOVQ        DX, X3
+	VPMOVZXBD    X3, Y3
+	VBROADCASTSS (R10), Y4
+	VBROADCASTSS (R12), Y5
 	MOVBLSX      (R9), DX
-	VMOVD        DX, X7
-	VPBROADCASTD X7, Y7
+	VMOVD        DX, X6
+	VPBROADCASTD X6, Y6
 
 shiftedgroups:
-	CMPQ       CX, $0x20
-	JB         shiftedrest
-	PREFETCHT0 (SI)(R11*1)
-	VCVTPH2PS  (SI), Y12
-	VMULPS     Y6, Y12, Y12
-	VMINPS     Y0, Y12, Y12
-	VMAXPS     Y2, Y12, Y12
-	VCVTPS2DQ  Y12, Y8
-	VCVTDQ2PS  Y8, Y14
-	VSUBPS     Y14, Y12, Y12
-	VPSLLD     $0x01, Y12, Y12
-	VPSRLD     $0x01, Y12, Y12
-	VMOVAPS    Y12, Y13
-	VPADDD     Y7, Y8, Y8
-	VCVTPH2PS  16(SI), Y12
-	VMULPS     Y6, Y12, Y12
-	VMINPS     Y0, Y12, Y12
-	VMAXPS     Y2, Y12, Y12
-	VCVTPS2DQ  Y12, Y9
-	VCVTDQ2PS  Y9, Y14
-	VSUBPS     Y14, Y12, Y12
-	VPSLLD     $0x01, Y12, Y12
-	VPSRLD     $0x01, Y12, Y12
-	VMAXPS     Y12, Y13, Y13
-	VPADDD     Y7, Y9, Y9
-	VCVTPH2PS  32(SI), Y12
-	VMULPS     Y6, Y12, Y12
-	VMINPS     Y0, Y12, Y12
-	VMAXPS     Y2, Y12, Y12
-	VCVTPS2DQ  Y12, Y10
-	VCVTDQ2PS  Y10, Y14
-	VSUBPS     Y14, Y12, Y12
-	VPSLLD     $0x01, Y12, Y12
-	VPSRLD     $0x01, Y12, Y12
-	VMAXPS     Y12, Y13, Y13
-	VPADDD     Y7, Y10, Y10
-	VCVTPH2PS  48(SI), Y12
-	VMULPS     Y6, Y12, Y12
-	VMINPS     Y0, Y12, Y12
-	VMAXPS     Y2, Y12, Y12
-	VCVTPS2DQ  Y12, Y11
-	VCVTDQ2PS  Y11, Y14
-	VSUBPS     Y14, Y12, Y12
-	VPSLLD     $0x01, Y12, Y12
-	VPSRLD     $0x01, Y12, Y12
-	VMAXPS     Y12, Y13, Y13
-	VPADDD     Y7, Y11, Y11
-	VPACKSSDW  Y9, Y8, Y8
-	VPACKSSDW  Y11, Y10, Y10
-	VPACKSSWB  Y10, Y8, Y8
-	VPERMD     Y8, Y5, Y8
-	VPMAXSB    Y3, Y8, Y8
-	VPMINSB    Y4, Y8, Y8
-	VCMPPS     $0x1e, Y1, Y13, Y13
-	VMOVMSKPS  Y13, DX
-	TESTL      DX, DX
-	JNZ        shifteddivide
-	VMOVDQU    Y8, (DI)
-	ADDQ       $0x00000040, SI
-	ADDQ       $0x20, DI
-	SUBQ       $0x20, CX
-	JMP        shiftedgroups
+	CMPQ        CX, $0x20
+	JB          shiftedrest
+	PREFETCHT0  (SI)(R11*1)
+	VCVTPH2PS   (SI), Y12
+	VMOVAPS     Y4, Y8
+	VMOVAPS     Y5, Y13
+	VFMADD213PS Y0, Y12, Y8
+	VFMADD213PS Y0, Y12, Y13
+	VCMPPS      $0x04, Y13, Y8, Y7
+	VPSUBD      Y0, Y8, Y8
+	VPADDD      Y6, Y8, Y8
+	VCVTPH2PS   16(SI), Y12
+	VMOVAPS     Y4, Y9
+	VMOVAPS     Y5, Y13
+	VFMADD213PS Y0, Y12, Y9
+	VFMADD213PS Y0, Y12, Y13
+	VCMPPS      $0x04, Y13, Y9, Y13
+	VORPS       Y13, Y7, Y7
+	VPSUBD      Y0, Y9, Y9
+	VPADDD      Y6, Y9, Y9
+	VCVTPH2PS   32(SI), Y12
+	VMOVAPS     Y4, Y10
+	VMOVAPS     Y5, Y13
+	VFMADD213PS Y0, Y12, Y10
+	VFMADD213PS Y0, Y12, Y13
+	VCMPPS      $0x04, Y13, Y10, Y13
+	VORPS       Y13, Y7, Y7
+	VPSUBD      Y0, Y10, Y10
+	VPADDD      Y6, Y10, Y10
+	VCVTPH2PS   48(SI), Y12
+	VMOVAPS     Y4, Y11
+	VMOVAPS     Y5, Y13
+	VFMADD213PS Y0, Y12, Y11
+	VFMADD213PS Y0, Y12, Y13
+	VCMPPS      $0x04, Y13, Y11, Y13
+	VORPS       Y13, Y7, Y7
+	VPSUBD      Y0, Y11, Y11
+	VPADDD      Y6, Y11, Y11
+	VPACKSSDW   Y9, Y8, Y8
+	VPACKSSDW   Y11, Y10, Y10
+	VPACKSSWB   Y10, Y8, Y8
+	VPERMD      Y8, Y3, Y8
+	VPMAXSB     Y1, Y8, Y8
+	VPMINSB     Y2, Y8, Y8
+	VPTEST      Y7, Y7
+	JNZ         shifteddivide
+	TESTQ       R13, R13
+	JNZ         shiftedpast
+	VMOVDQU     Y8, (DI)
+	ADDQ        $0x00000040, SI
+	ADDQ        $0x20, DI
+	SUBQ        $0x20, CX
+	JMP         shiftedgroups
+
+shiftedpast:
+	VMOVNTDQ Y8, (DI)
+	ADDQ     $0x00000040, SI
+	ADDQ     $0x20, DI
+	SUBQ     $0x20, CX
+	JMP      shiftedgroups
 
 shifteddivide:
-	MOVQ $0x00000002, BX
+	MOVQ $0x0000000000000002, BX
 	JMP  shifteddivided
 
 shiftedrest:
@@ -4882,54 +4416,38 @@ shifteddivided:
 	MOVL         $0x4a800000, DX
 	VMOVD        DX, X0
 	VPBROADCASTD X0, Y0
-	MOVL         $0x80000000, DX
+	MOVL         $0xca800000, DX
 	VMOVD        DX, X1
 	VPBROADCASTD X1, Y1
-	VPBROADCASTD 200(AX), Y2
-	VPBROADCASTD 204(AX), Y3
+	VPBROADCASTD 224(AX), Y2
+	VPBROADCASTD 228(AX), Y3
 	VBROADCASTSS (R8), Y4
-	VBROADCASTSS (R10), Y5
-	VMULPS       Y0, Y4, Y6
-	VXORPS       Y1, Y6, Y7
 	MOVBLSX      (R9), DX
-	VMOVD        DX, X8
-	VPBROADCASTD X8, Y8
+	VMOVD        DX, X5
+	VPBROADCASTD X5, Y5
 
 shiftedsteps:
-	PREFETCHT0   (SI)(R11*1)
-	VCVTPH2PS    (SI), Y9
-	VMINPS       Y6, Y9, Y9
-	VMAXPS       Y7, Y9, Y9
-	VMULPS       Y5, Y9, Y10
-	VMOVAPS      Y9, Y12
-	VFNMADD231PS Y4, Y10, Y12
-	VFMADD231PS  Y5, Y12, Y10
-	VMOVAPS      Y9, Y12
-	VFNMADD231PS Y4, Y10, Y12
-	VFMADD231PS  Y5, Y12, Y10
-	VCVTPS2DQ    Y10, Y10
-	VPADDD       Y8, Y10, Y10
-	VPMAXSD      Y2, Y10, Y10
-	VPMINSD      Y3, Y10, Y10
-	VCVTPH2PS    16(SI), Y9
-	VMINPS       Y6, Y9, Y9
-	VMAXPS       Y7, Y9, Y9
-	VMULPS       Y5, Y9, Y11
-	VMOVAPS      Y9, Y12
-	VFNMADD231PS Y4, Y11, Y12
-	VFMADD231PS  Y5, Y12, Y11
-	VMOVAPS      Y9, Y12
-	VFNMADD231PS Y4, Y11, Y12
-	VFMADD231PS  Y5, Y12, Y11
-	VCVTPS2DQ    Y11, Y11
-	VPADDD       Y8, Y11, Y11
-	VPMAXSD      Y2, Y11, Y11
-	VPMINSD      Y3, Y11, Y11
-	VPACKSSDW    Y11, Y10, Y10
-	VPERMQ       $0xd8, Y10, Y10
-	VEXTRACTI128 $0x01, Y10, X11
-	VPACKSSWB    X11, X10, X10
-	VMOVDQU      X10, (DI)
+	VCVTPH2PS    (SI), Y6
+	VDIVPS       Y4, Y6, Y6
+	VMINPS       Y0, Y6, Y6
+	VMAXPS       Y1, Y6, Y6
+	VCVTPS2DQ    Y6, Y6
+	VPADDD       Y5, Y6, Y6
+	VPMAXSD      Y2, Y6, Y6
+	VPMINSD      Y3, Y6, Y6
+	VCVTPH2PS    16(SI), Y7
+	VDIVPS       Y4, Y7, Y7
+	VMINPS       Y0, Y7, Y7
+	VMAXPS       Y1, Y7, Y7
+	VCVTPS2DQ    Y7, Y7
+	VPADDD       Y5, Y7, Y7
+	VPMAXSD      Y2, Y7, Y7
+	VPMINSD      Y3, Y7, Y7
+	VPACKSSDW    Y7, Y6, Y6
+	VPERMQ       $0xd8, Y6, Y6
+	VEXTRACTI128 $0x01, Y6, X7
+	VPACKSSWB    X7, X6, X6
+	VMOVDQU      X6, (DI)
 	ADDQ         $0x00000020, SI
 	ADDQ         $0x10, DI
 	SUBQ         $0x10, CX
@@ -4949,91 +4467,90 @@ TEXT ·quantizeSharedBFloat16AVX2(SB), NOSPLIT, $0-8
 	MOVQ  24(AX), DI
 	MOVQ  48(AX), R8
 	MOVQ  72(AX), R10
-	MOVQ  96(AX), R9
-	MOVQ  184(AX), CX
-	MOVQ  208(AX), R11
+	MOVQ  96(AX), R12
+	MOVQ  120(AX), R9
+	MOVQ  208(AX), CX
+	MOVQ  232(AX), R11
+	MOVQ  240(AX), R13
 	TESTQ R9, R9
 	JNZ   shifted
 
 constants:
-	MOVL         $0x4a800000, DX
+	MOVL         $0x4b400000, DX
 	VMOVD        DX, X0
 	VPBROADCASTD X0, Y0
-	MOVL         $0x3efff800, DX
-	VMOVD        DX, X1
-	VPBROADCASTD X1, Y1
-	MOVL         $0x80000000, DX
-	VMOVD        DX, X2
-	VPBROADCASTD X2, Y2
-	VPBROADCASTB 200(AX), Y3
-	VPBROADCASTB 204(AX), Y4
+	VPBROADCASTB 224(AX), Y1
+	VPBROADCASTB 228(AX), Y2
 	MOVQ         $0x0703060205010400, DX
-	VMOVQ        DX, X5
-	VPMOVZXBD    X5, Y5
-	VBROADCASTSS (R10), Y6
+	VMOVQ        DX, X3
+	VPMOVZXBD    X3, Y3
+	VBROADCASTSS (R10), Y4
+	VBROADCASTSS (R12), Y5
 
 groups:
-	CMPQ       CX, $0x20
-	JB         rest
-	PREFETCHT0 (SI)(R11*1)
-	VPMOVZXWD  (SI), Y12
-	VPSLLD     $0x10, Y12, Y12
-	VMULPS     Y6, Y12, Y12
-	VMINPS     Y0, Y12, Y12
-	VCVTPS2DQ  Y12, Y8
-	VCVTDQ2PS  Y8, Y14
-	VSUBPS     Y14, Y12, Y12
-	VPSLLD     $0x01, Y12, Y12
-	VPSRLD     $0x01, Y12, Y12
-	VMOVAPS    Y12, Y13
-	VPMOVZXWD  16(SI), Y12
-	VPSLLD     $0x10, Y12, Y12
-	VMULPS     Y6, Y12, Y12
-	VMINPS     Y0, Y12, Y12
-	VCVTPS2DQ  Y12, Y9
-	VCVTDQ2PS  Y9, Y14
-	VSUBPS     Y14, Y12, Y12
-	VPSLLD     $0x01, Y12, Y12
-	VPSRLD     $0x01, Y12, Y12
-	VMAXPS     Y12, Y13, Y13
-	VPMOVZXWD  32(SI), Y12
-	VPSLLD     $0x10, Y12, Y12
-	VMULPS     Y6, Y12, Y12
-	VMINPS     Y0, Y12, Y12
-	VCVTPS2DQ  Y12, Y10
-	VCVTDQ2PS  Y10, Y14
-	VSUBPS     Y14, Y12, Y12
-	VPSLLD     $0x01, Y12, Y12
-	VPSRLD     $0x01, Y12, Y12
-	VMAXPS     Y12, Y13, Y13
-	VPMOVZXWD  48(SI), Y12
-	VPSLLD     $0x10, Y12, Y12
-	VMULPS     Y6, Y12, Y12
-	VMINPS     Y0, Y12, Y12
-	VCVTPS2DQ  Y12, Y11
-	VCVTDQ2PS  Y11, Y14
-	VSUBPS     Y14, Y12, Y12
-	VPSLLD     $0x01, Y12, Y12
-	VPSRLD     $0x01, Y12, Y12
-	VMAXPS     Y12, Y13, Y13
-	VPACKSSDW  Y9, Y8, Y8
-	VPACKSSDW  Y11, Y10, Y10
-	VPACKSSWB  Y10, Y8, Y8
-	VPERMD     Y8, Y5, Y8
-	VPMAXSB    Y3, Y8, Y8
-	VPMINSB    Y4, Y8, Y8
-	VCMPPS     $0x1e, Y1, Y13, Y13
-	VMOVMSKPS  Y13, DX
-	TESTL      DX, DX
-	JNZ        divide
-	VMOVDQU    Y8, (DI)
-	ADDQ       $0x00000040, SI
-	ADDQ       $0x20, DI
-	SUBQ       $0x20, CX
-	JMP        groups
+	CMPQ        CX, $0x20
+	JB          rest
+	PREFETCHT0  (SI)(R11*1)
+	VPMOVZXWD   (SI), Y12
+	VPSLLD      $0x10, Y12, Y12
+	VMOVAPS     Y4, Y8
+	VMOVAPS     Y5, Y13
+	VFMADD213PS Y0, Y12, Y8
+	VFMADD213PS Y0, Y12, Y13
+	VCMPPS      $0x04, Y13, Y8, Y7
+	VPSUBD      Y0, Y8, Y8
+	VPMOVZXWD   16(SI), Y12
+	VPSLLD      $0x10, Y12, Y12
+	VMOVAPS     Y4, Y9
+	VMOVAPS     Y5, Y13
+	VFMADD213PS Y0, Y12, Y9
+	VFMADD213PS Y0, Y12, Y13
+	VCMPPS      $0x04, Y13, Y9, Y13
+	VORPS       Y13, Y7, Y7
+	VPSUBD      Y0, Y9, Y9
+	VPMOVZXWD   32(SI), Y12
+	VPSLLD      $0x10, Y12, Y12
+	VMOVAPS     Y4, Y10
+	VMOVAPS     Y5, Y13
+	VFMADD213PS Y0, Y12, Y10
+	VFMADD213PS Y0, Y12, Y13
+	VCMPPS      $0x04, Y13, Y10, Y13
+	VORPS       Y13, Y7, Y7
+	VPSUBD      Y0, Y10, Y10
+	VPMOVZXWD   48(SI), Y12
+	VPSLLD      $0x10, Y12, Y12
+	VMOVAPS     Y4, Y11
+	VMOVAPS     Y5, Y13
+	VFMADD213PS Y0, Y12, Y11
+	VFMADD213PS Y0, Y12, Y13
+	VCMPPS      $0x04, Y13, Y11, Y13
+	VORPS       Y13, Y7, Y7
+	VPSUBD      Y0, Y11, Y11
+	VPACKSSDW   Y9, Y8, Y8
+	VPACKSSDW   Y11, Y10, Y10
+	VPACKSSWB   Y10, Y8, Y8
+	VPERMD      Y8, Y3, Y8
+	VPMAXSB     Y1, Y8, Y8
+	VPMINSB     Y2, Y8, Y8
+	VPTEST      Y7, Y7
+	JNZ         divide
+	TESTQ       R13, R13
+	JNZ         past
+	VMOVDQU     Y8, (DI)
+	ADDQ        $0x00000040, SI
+	ADDQ        $0x20, DI
+	SUBQ        $0x20, CX
+	JMP         groups
+
+past:
+	VMOVNTDQ Y8, (DI)
+	ADDQ     $0x00000040, SI
+	ADDQ     $0x20, DI
+	SUBQ     $0x20, CX
+	JMP      groups
 
 divide:
-	MOVQ $0x00000002, BX
+	MOVQ $0x0000000000000002, BX
 	JMP  divided
 
 rest:
@@ -5045,51 +4562,35 @@ divided:
 	MOVL         $0x4a800000, DX
 	VMOVD        DX, X0
 	VPBROADCASTD X0, Y0
-	MOVL         $0x80000000, DX
+	MOVL         $0xca800000, DX
 	VMOVD        DX, X1
 	VPBROADCASTD X1, Y1
-	VPBROADCASTD 200(AX), Y2
-	VPBROADCASTD 204(AX), Y3
+	VPBROADCASTD 224(AX), Y2
+	VPBROADCASTD 228(AX), Y3
 	VBROADCASTSS (R8), Y4
-	VBROADCASTSS (R10), Y5
-	VMULPS       Y0, Y4, Y6
-	VXORPS       Y1, Y6, Y7
 
 steps:
-	PREFETCHT0   (SI)(R11*1)
-	VPMOVZXWD    (SI), Y9
-	VPSLLD       $0x10, Y9, Y9
-	VMINPS       Y6, Y9, Y9
-	VMAXPS       Y7, Y9, Y9
-	VMULPS       Y5, Y9, Y10
-	VMOVAPS      Y9, Y12
-	VFNMADD231PS Y4, Y10, Y12
-	VFMADD231PS  Y5, Y12, Y10
-	VMOVAPS      Y9, Y12
-	VFNMADD231PS Y4, Y10, Y12
-	VFMADD231PS  Y5, Y12, Y10
-	VCVTPS2DQ    Y10, Y10
-	VPMAXSD      Y2, Y10, Y10
-	VPMINSD      Y3, Y10, Y10
-	VPMOVZXWD    16(SI), Y9
-	VPSLLD       $0x10, Y9, Y9
-	VMINPS       Y6, Y9, Y9
-	VMAXPS       Y7, Y9, Y9
-	VMULPS       Y5, Y9, Y11
-	VMOVAPS      Y9, Y12
-	VFNMADD231PS Y4, Y11, Y12
-	VFMADD231PS  Y5, Y12, Y11
-	VMOVAPS      Y9, Y12
-	VFNMADD231PS Y4, Y11, Y12
-	VFMADD231PS  Y5, Y12, Y11
-	VCVTPS2DQ    Y11, Y11
-	VPMAXSD      Y2, Y11, Y11
-	VPMINSD      Y3, Y11, Y11
-	VPACKSSDW    Y11, Y10, Y10
-	VPERMQ       $0xd8, Y10, Y10
-	VEXTRACTI128 $0x01, Y10, X11
-	VPACKSSWB    X11, X10, X10
-	VMOVDQU      X10, (DI)
+	VPMOVZXWD    (SI), Y6
+	VPSLLD       $0x10, Y6, Y6
+	VDIVPS       Y4, Y6, Y6
+	VMINPS       Y0, Y6, Y6
+	VMAXPS       Y1, Y6, Y6
+	VCVTPS2DQ    Y6, Y6
+	VPMAXSD      Y2, Y6, Y6
+	VPMINSD      Y3, Y6, Y6
+	VPMOVZXWD    16(SI), Y7
+	VPSLLD       $0x10, Y7, Y7
+	VDIVPS       Y4, Y7, Y7
+	VMINPS       Y0, Y7, Y7
+	VMAXPS       Y1, Y7, Y7
+	VCVTPS2DQ    Y7, Y7
+	VPMAXSD      Y2, Y7, Y7
+	VPMINSD      Y3, Y7, Y7
+	VPACKSSDW    Y7, Y6, Y6
+	VPERMQ       $0xd8, Y6, Y6
+	VEXTRACTI128 $0x01, Y6, X7
+	VPACKSSWB    X7, X6, X6
+	VMOVDQU      X6, (DI)
 	ADDQ         $0x00000020, SI
 	ADDQ         $0x10, DI
 	SUBQ         $0x10, CX
@@ -5103,95 +4604,88 @@ end:
 
 shifted:
 shiftedconstants:
-	MOVL         $0x4a800000, DX
+	MOVL         $0x4b400000, DX
 	VMOVD        DX, X0
 	VPBROADCASTD X0, Y0
-	MOVL         $0x3efff800, DX
-	VMOVD        DX, X1
-	VPBROADCASTD X1, Y1
-	MOVL         $0xca800000, DX
-	VMOVD        DX, X2
-	VPBROADCASTD X2, Y2
-	VPBROADCASTB 200(AX), Y3
-	VPBROADCASTB 204(AX), Y4
+	VPBROADCASTB 224(AX), Y1
+	VPBROADCASTB 228(AX), Y2
 	MOVQ         $0x0703060205010400, DX
-	VMOVQ        DX, X5
-	VPMOVZXBD    X5, Y5
-	VBROADCASTSS (R10), Y6
+	VMOVQ        DX, X3
+	VPMOVZXBD    X3, Y3
+	VBROADCASTSS (R10), Y4
+	VBROADCASTSS (R12), Y5
 	MOVBLSX      (R9), DX
-	VMOVD        DX, X7
-	VPBROADCASTD X7, Y7
+	VMOVD        DX, X6
+	VPBROADCASTD X6, Y6
 
 shiftedgroups:
-	CMPQ       CX, $0x20
-	JB         shiftedrest
-	PREFETCHT0 (SI)(R11*1)
-	VPMOVZXWD  (SI), Y12
-	VPSLLD     $0x10, Y12, Y12
-	VMULPS     Y6, Y12, Y12
-	VMINPS     Y0, Y12, Y12
-	VMAXPS     Y2, Y12, Y12
-	VCVTPS2DQ  Y12, Y8
-	VCVTDQ2PS  Y8, Y14
-	VSUBPS     Y14, Y12, Y12
-	VPSLLD     $0x01, Y12, Y12
-	VPSRLD     $0x01, Y12, Y12
-	VMOVAPS    Y12, Y13
-	VPADDD     Y7, Y8, Y8
-	VPMOVZXWD  16(SI), Y12
-	VPSLLD     $0x10, Y12, Y12
-	VMULPS     Y6, Y12, Y12
-	VMINPS     Y0, Y12, Y12
-	VMAXPS     Y2, Y12, Y12
-	VCVTPS2DQ  Y12, Y9
-	VCVTDQ2PS  Y9, Y14
-	VSUBPS     Y14, Y12, Y12
-	VPSLLD     $0x01, Y12, Y12
-	VPSRLD     $0x01, Y12, Y12
-	VMAXPS     Y12, Y13, Y13
-	VPADDD     Y7, Y9, Y9
-	VPMOVZXWD  32(SI), Y12
-	VPSLLD     $0x10, Y12, Y12
-	VMULPS     Y6, Y12, Y12
-	VMINPS     Y0, Y12, Y12
-	VMAXPS     Y2, Y12, Y12
-	VCVTPS2DQ  Y12, Y10
-	VCVTDQ2PS  Y10, Y14
-	VSUBPS     Y14, Y12, Y12
-	VPSLLD     $0x01, Y12, Y12
-	VPSRLD     $0x01, Y12, Y12
-	VMAXPS     Y12, Y13, Y13
-	VPADDD     Y7, Y10, Y10
-	VPMOVZXWD  48(SI), Y12
-	VPSLLD     $0x10, Y12, Y12
-	VMULPS     Y6, Y12, Y12
-	VMINPS     Y0, Y12, Y12
-	VMAXPS     Y2, Y12, Y12
-	VCVTPS2DQ  Y12, Y11
-	VCVTDQ2PS  Y11, Y14
-	VSUBPS     Y14, Y12, Y12
-	VPSLLD     $0x01, Y12, Y12
-	VPSRLD     $0x01, Y12, Y12
-	VMAXPS     Y12, Y13, Y13
-	VPADDD     Y7, Y11, Y11
-	VPACKSSDW  Y9, Y8, Y8
-	VPACKSSDW  Y11, Y10, Y10
-	VPACKSSWB  Y10, Y8, Y8
-	VPERMD     Y8, Y5, Y8
-	VPMAXSB    Y3, Y8, Y8
-	VPMINSB    Y4, Y8, Y8
-	VCMPPS     $0x1e, Y1, Y13, Y13
-	VMOVMSKPS  Y13, DX
-	TESTL      DX, DX
-	JNZ        shifteddivide
-	VMOVDQU    Y8, (DI)
-	ADDQ       $0x00000040, SI
-	ADDQ       $0x20, DI
-	SUBQ       $0x20, CX
-	JMP        shiftedgroups
+	CMPQ        CX, $0x20
+	JB          shiftedrest
+	PREFETCHT0  (SI)(R11*1)
+	VPMOVZXWD   (SI), Y12
+	VPSLLD      $0x10, Y12, Y12
+	VMOVAPS     Y4, Y8
+	VMOVAPS     Y5, Y13
+	VFMADD213PS Y0, Y12, Y8
+	VFMADD213PS Y0, Y12, Y13
+	VCMPPS      $0x04, Y13, Y8, Y7
+	VPSUBD      Y0, Y8, Y8
+	VPADDD      Y6, Y8, Y8
+	VPMOVZXWD   16(SI), Y12
+	VPSLLD      $0x10, Y12, Y12
+	VMOVAPS     Y4, Y9
+	VMOVAPS     Y5, Y13
+	VFMADD213PS Y0, Y12, Y9
+	VFMADD213PS Y0, Y12, Y13
+	VCMPPS      $0x04, Y13, Y9, Y13
+	VORPS       Y13, Y7, Y7
+	VPSUBD      Y0, Y9, Y9
+	VPADDD      Y6, Y9, Y9
+	VPMOVZXWD   32(SI), Y12
+	VPSLLD      $0x10, Y12, Y12
+	VMOVAPS     Y4, Y10
+	VMOVAPS     Y5, Y13
+	VFMADD213PS Y0, Y12, Y10
+	VFMADD213PS Y0, Y12, Y13
+	VCMPPS      $0x04, Y13, Y10, Y13
+	VORPS       Y13, Y7, Y7
+	VPSUBD      Y0, Y10, Y10
+	VPADDD      Y6, Y10, Y10
+	VPMOVZXWD   48(SI), Y12
+	VPSLLD      $0x10, Y12, Y12
+	VMOVAPS     Y4, Y11
+	VMOVAPS     Y5, Y13
+	VFMADD213PS Y0, Y12, Y11
+	VFMADD213PS Y0, Y12, Y13
+	VCMPPS      $0x04, Y13, Y11, Y13
+	VORPS       Y13, Y7, Y7
+	VPSUBD      Y0, Y11, Y11
+	VPADDD      Y6, Y11, Y11
+	VPACKSSDW   Y9, Y8, Y8
+	VPACKSSDW   Y11, Y10, Y10
+	VPACKSSWB   Y10, Y8, Y8
+	VPERMD      Y8, Y3, Y8
+	VPMAXSB     Y1, Y8, Y8
+	VPMINSB     Y2, Y8, Y8
+	VPTEST      Y7, Y7
+	JNZ         shifteddivide
+	TESTQ       R13, R13
+	JNZ         shiftedpast
+	VMOVDQU     Y8, (DI)
+	ADDQ        $0x00000040, SI
+	ADDQ        $0x20, DI
+	SUBQ        $0x20, CX
+	JMP         shiftedgroups
+
+shiftedpast:
+	VMOVNTDQ Y8, (DI)
+	ADDQ     $0x00000040, SI
+	ADDQ     $0x20, DI
+	SUBQ     $0x20, CX
+	JMP      shiftedgroups
 
 shifteddivide:
-	MOVQ $0x00000002, BX
+	MOVQ $0x0000000000000002, BX
 	JMP  shifteddivided
 
 shiftedrest:
@@ -5203,56 +4697,40 @@ shifteddivided:
 	MOVL         $0x4a800000, DX
 	VMOVD        DX, X0
 	VPBROADCASTD X0, Y0
-	MOVL         $0x80000000, DX
+	MOVL         $0xca800000, DX
 	VMOVD        DX, X1
 	VPBROADCASTD X1, Y1
-	VPBROADCASTD 200(AX), Y2
-	VPBROADCASTD 204(AX), Y3
+	VPBROADCASTD 224(AX), Y2
+	VPBROADCASTD 228(AX), Y3
 	VBROADCASTSS (R8), Y4
-	VBROADCASTSS (R10), Y5
-	VMULPS       Y0, Y4, Y6
-	VXORPS       Y1, Y6, Y7
 	MOVBLSX      (R9), DX
-	VMOVD        DX, X8
-	VPBROADCASTD X8, Y8
+	VMOVD        DX, X5
+	VPBROADCASTD X5, Y5
 
 shiftedsteps:
-	PREFETCHT0   (SI)(R11*1)
-	VPMOVZXWD    (SI), Y9
-	VPSLLD       $0x10, Y9, Y9
-	VMINPS       Y6, Y9, Y9
-	VMAXPS       Y7, Y9, Y9
-	VMULPS       Y5, Y9, Y10
-	VMOVAPS      Y9, Y12
-	VFNMADD231PS Y4, Y10, Y12
-	VFMADD231PS  Y5, Y12, Y10
-	VMOVAPS      Y9, Y12
-	VFNMADD231PS Y4, Y10, Y12
-	VFMADD231PS  Y5, Y12, Y10
-	VCVTPS2DQ    Y10, Y10
-	VPADDD       Y8, Y10, Y10
-	VPMAXSD      Y2, Y10, Y10
-	VPMINSD      Y3, Y10, Y10
-	VPMOVZXWD    16(SI), Y9
-	VPSLLD       $0x10, Y9, Y9
-	VMINPS       Y6, Y9, Y9
-	VMAXPS       Y7, Y9, Y9
-	VMULPS       Y5, Y9, Y11
-	VMOVAPS      Y9, Y12
-	VFNMADD231PS Y4, Y11, Y12
-	VFMADD231PS  Y5, Y12, Y11
-	VMOVAPS      Y9, Y12
-	VFNMADD231PS Y4, Y11, Y12
-	VFMADD231PS  Y5, Y12, Y11
-	VCVTPS2DQ    Y11, Y11
-	VPADDD       Y8, Y11, Y11
-	VPMAXSD      Y2, Y11, Y11
-	VPMINSD      Y3, Y11, Y11
-	VPACKSSDW    Y11, Y10, Y10
-	VPERMQ       $0xd8, Y10, Y10
-	VEXTRACTI128 $0x01, Y10, X11
-	VPACKSSWB    X11, X10, X10
-	VMOVDQU      X10, (DI)
+	VPMOVZXWD    (SI), Y6
+	VPSLLD       $0x10, Y6, Y6
+	VDIVPS       Y4, Y6, Y6
+	VMINPS       Y0, Y6, Y6
+	VMAXPS       Y1, Y6, Y6
+	VCVTPS2DQ    Y6, Y6
+	VPADDD       Y5, Y6, Y6
+	VPMAXSD      Y2, Y6, Y6
+	VPMINSD      Y3, Y6, Y6
+	VPMOVZXWD    16(SI), Y7
+	VPSLLD       $0x10, Y7, Y7
+	VDIVPS       Y4, Y7, Y7
+	VMINPS       Y0, Y7, Y7
+	VMAXPS       Y1, Y7, Y7
+	VCVTPS2DQ    Y7, Y7
+	VPADDD       Y5, Y7, Y7
+	VPMAXSD      Y2, Y7, Y7
+	VPMINSD      Y3, Y7, Y7
+	VPACKSSDW    Y7, Y6, Y6
+	VPERMQ       $0xd8, Y6, Y6
+	VEXTRACTI128 $0x01, Y6, X7
+	VPACKSSWB    X7, X6, X6
+	VMOVDQU      X6, (DI)
 	ADDQ         $0x00000020, SI
 	ADDQ         $0x10, DI
 	SUBQ         $0x10, CX
@@ -5270,9 +4748,9 @@ TEXT ·transposeSweepAVX2(SB), NOSPLIT, $0-8
 	MOVQ s+0(FP), AX
 	MOVQ (AX), SI
 	MOVQ 24(AX), DI
-	MOVQ 168(AX), R8
-	MOVQ 184(AX), CX
-	MOVQ 192(AX), R9
+	MOVQ 192(AX), R8
+	MOVQ 208(AX), CX
+	MOVQ 216(AX), R9
 
 next:
 	MOVQ       SI, DX
@@ -5344,4 +4822,10 @@ next:
 	SUBQ       $0x10, CX
 	JNZ        next
 	VZEROUPPER
+	RET
+
+// func storeFence()
+// Requires: MMX+
+TEXT ·storeFence(SB), NOSPLIT, $0
+	SFENCE
 	RET

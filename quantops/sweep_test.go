@@ -77,23 +77,23 @@ func TestSweepKernels(t *testing.T) {
 					least, most = -8, 7
 				}
 				run := func(level sweepLevel) (results [][]byte) {
-					keys := func() []int32 { return slices.Repeat([]int32{guard}, count+2) }
-					low, high := keys(), keys()
+					low, high := slices.Repeat([]extremeLow{guard}, count+2), slices.Repeat([]extremeHigh{guard}, count+2)
+					low1, high1 := slices.Clone(low), slices.Clone(high)
 					clear(low[1 : 1+count])
 					clear(high[1 : 1+count])
 					level.extremesEach(&sweep{data: data, low: low[1 : 1+count], high: high[1 : 1+count], stride: columns * float.Size(), rows: rows, count: count}, float)
-					low1, high1 := keys(), keys()
 					low1[1], high1[1] = 0, 0
 					level.extremesShared(&sweep{data: data, low: low1[1:2], high: high1[1:2], count: count}, float)
-					for _, list := range [][]int32{low, high, low1[:3], high1[:3]} {
-						if list[0] != guard || list[len(list)-1] != guard {
+					for _, end := range []int{0, 2, count + 1} {
+						if end != 2 && (low[end] != guard || high[end] != guard) || end != count+1 && (low1[end] != guard || high1[end] != guard) {
 							t.Fatalf("%v %v: extremes of %d floats wrote beside them", level, float, count)
 						}
-						results = append(results, fmt.Append(nil, list))
 					}
+					results = append(results, fmt.Append(nil, low), fmt.Append(nil, high), fmt.Append(nil, low1[:2]), fmt.Append(nil, high1[:2]))
+					over, under := around(scales, make([]float32, count), make([]float32, count))
 					for _, f := range []func(*sweep, FloatType){level.quantizeEach, level.quantizeShared} {
 						dst := bytes.Repeat([]byte{guard}, count+2)
-						f(&sweep{data: data, dst: dst[1 : 1+count], scales: scales, reciprocals: reciprocalsOf(scales, make([]float32, len(scales))), zeros: zeros, count: count, least: least, most: most}, float)
+						f(&sweep{data: data, dst: dst[1 : 1+count], scales: scales, over: over, under: under, zeros: zeros, count: count, least: least, most: most}, float)
 						if dst[0] != guard || dst[count+1] != guard {
 							t.Fatalf("%v %v: quantizing %d floats wrote beside them", level, float, count)
 						}
@@ -113,7 +113,8 @@ func TestSweepKernels(t *testing.T) {
 }
 
 // TestMeasureAndQuantizeLevels holds whole weights to a direct reading of the
-// formulas, in all layouts, at every level, by several goroutines and in pieces.
+// formulas, in all layouts, at every level, by several goroutines, in pieces and
+// past the caches.
 func TestMeasureAndQuantizeLevels(t *testing.T) {
 	r := rand.New(rand.NewPCG(3, 4))
 	for n := range 300 {
@@ -187,7 +188,14 @@ func TestMeasureAndQuantizeLevels(t *testing.T) {
 				q.from(pieces[from:to], from)
 				from = to
 			}
-			if !bytes.Equal(pieces, quantized) {
+			shared := make([]byte, w.len())
+			quantization := NewQuantization(shared, w, got)
+			quantization.level, quantization.band, quantization.past = level, 1+r.IntN(len(shared)), r.IntN(2) == 0
+			for range 3 {
+				group.Go(quantization.Help)
+			}
+			group.Wait()
+			if !bytes.Equal(pieces, quantized) || !bytes.Equal(shared, quantized) {
 				t.Fatalf("%d %v %+v of %v, axis %v, block %d, flip %v: quantized otherwise than by the formula", n, level, scheme, w.Type, w.Axis, w.Block, w.Flip)
 			}
 		}
@@ -264,14 +272,14 @@ func TestQuotients(t *testing.T) {
 			v := float32(float64(scales[i]) * (q + 0.5))
 			values = binary.LittleEndian.AppendUint32(values, math.Float32bits(v)+r.Uint32N(7)-3)
 		}
-		reciprocals := reciprocalsOf(scales, make([]float32, len(scales)))
-		if reciprocals == nil {
+		over, under := around(scales, make([]float32, n), make([]float32, n))
+		if over == nil {
 			t.Fatal("a scale is outside the assembly's range: these are not what it is tested with")
 		}
 		want := make([]byte, n)
 		for _, level := range sweepLevels() {
 			got := make([]byte, n)
-			level.quantizeEach(&sweep{data: values, dst: got, scales: scales, reciprocals: reciprocals, zeros: zeros, count: n, least: -127, most: 127}, Float32Type)
+			level.quantizeEach(&sweep{data: values, dst: got, scales: scales, over: over, under: under, zeros: zeros, count: n, least: -127, most: 127}, Float32Type)
 			if level == sweepGeneric {
 				want = got
 			}

@@ -47,7 +47,7 @@ func (u *units) bands() int64 { return int64(max(1, (u.number+u.perBand-1)/u.per
 
 // sweep widens the extremes by the floats of a band, and says how many bytes
 // they are.
-func (u *units) sweep(s *sweep, level sweepLevel, band int64, low, high []int32) int {
+func (u *units) sweep(s *sweep, level sweepLevel, band int64, low []extremeLow, high []extremeHigh) int {
 	w := u.w
 	from := int(band) * u.perBand
 	to := min(u.number, from+u.perBand)
@@ -79,7 +79,7 @@ func (u *units) sweep(s *sweep, level sweepLevel, band int64, low, high []int32)
 }
 
 // columns widens each column's extremes by rows.
-func (u *units) columns(s *sweep, level sweepLevel, from, to int, low, high []int32) {
+func (u *units) columns(s *sweep, level sweepLevel, from, to int, low []extremeLow, high []extremeHigh) {
 	w := u.w
 	for row := from; row < to; row += rowsAtOnce {
 		s.data, s.low, s.high = w.from(row*w.Columns), low, high
@@ -89,7 +89,7 @@ func (u *units) columns(s *sweep, level sweepLevel, from, to int, low, high []in
 }
 
 // blocks widens the extremes of blocks in rows, which are counted through all rows.
-func (u *units) blocks(s *sweep, level sweepLevel, from, to int, low, high []int32) (bytes int) {
+func (u *units) blocks(s *sweep, level sweepLevel, from, to int, low []extremeLow, high []extremeHigh) (bytes int) {
 	w := u.w
 	inRow := (w.Columns + w.Block - 1) / w.Block
 	for unit := from; unit < to; unit++ {
@@ -102,7 +102,7 @@ func (u *units) blocks(s *sweep, level sweepLevel, from, to int, low, high []int
 }
 
 // neighbours widens one pair of extremes by floats that follow each other.
-func (u *units) neighbours(s *sweep, level sweepLevel, first, count int, low, high []int32) {
+func (u *units) neighbours(s *sweep, level sweepLevel, first, count int, low []extremeLow, high []extremeHigh) {
 	s.data, s.low, s.high, s.count = u.w.from(first), low, high, count
 	level.extremesShared(s, u.w.Type)
 }

@@ -46,21 +46,14 @@ func inMemory(ctx context.Context, threads int, p pace) (result, error) {
 			begin := time.Now()
 			w := &quantops.Weights{Data: data, Batch: 1, Rows: rows, Columns: columns, Axis: quantops.AlongColumns}
 			measurement := quantops.NewMeasurement(w, quantops.Scheme{})
-			errs := make(chan error, threads)
-			share(rows, func(from, to int) {
-				scales, err := measurement.Join()
-				if err == nil {
-					quantops.QuantizeRows(quantized[from*columns:to*columns], w, scales, from, to)
-				}
-				errs <- err
-			})
-			elapsed := time.Since(begin)
-			for range threads {
-				if err := <-errs; err != nil {
-					return 0, err
-				}
+			share(threads, func(_, _ int) { measurement.Help() })
+			scales, err := measurement.Join()
+			if err != nil {
+				return 0, err
 			}
-			return elapsed, nil
+			quantization := quantops.NewQuantization(quantized, w, scales)
+			share(threads, func(_, _ int) { quantization.Help() })
+			return time.Since(begin), nil
 		}},
 	}
 	watch := watchOthers()

@@ -11,13 +11,14 @@ func (k *kernels) extremesEach(l level, t float) string {
 	name := "extremesEach" + t.name + l.name
 	k.function(name, name+" widens the extremes of each column by the rows of a sweep.")
 	data, low, high, stride, rows, count, row, left, below := reg.RSI, reg.R8, reg.R9, reg.R10, reg.R11, reg.RCX, reg.RDI, reg.RDX, reg.RBX
-	k.constant(l, 0x7fffffff, 0)
 	k.arguments(map[int]reg.Register{sweepData: data, sweepLow: low, sweepHigh: high, sweepStride: stride, sweepRows: rows, sweepCount: count})
-	k.MOVQ(stride, below)
-	k.IMULQ(rows, below)
+	if l.asksAhead {
+		k.MOVQ(stride, below)
+		k.IMULQ(rows, below)
+	}
 	parts := l.parts()
-	least := func(part int) reg.VecPhysical { return l.vectors[1+part] }
-	most := func(part int) reg.VecPhysical { return l.vectors[3+part] }
+	least := func(part int) reg.VecPhysical { return l.vectors[part] }
+	most := func(part int) reg.VecPhysical { return l.vectors[parts+part] }
 	k.Label("columns")
 	for part := range parts {
 		k.moveIntegers(l, at(low, part*l.lanes*4), least(part))
@@ -26,12 +27,13 @@ func (k *kernels) extremesEach(l level, t float) string {
 	k.MOVQ(data, row)
 	k.MOVQ(rows, left)
 	k.Label("rows")
-	k.prefetchRows(t, row, below)
+	if l.asksAhead {
+		k.prefetchRows(t, row, below)
+	}
 	for part := range parts {
-		value, spare := 5+2*part, 6+2*part
+		value, spare := 2*parts+2*part, 2*parts+2*part+1
 		k.load(l, t, row, part, value, spare)
-		k.key(l, value, 0, spare)
-		k.VPMINSD(l.vectors[value], least(part), least(part))
+		k.VPMAXUD(l.vectors[value], least(part), least(part))
 		k.VPMAXSD(l.vectors[value], most(part), most(part))
 	}
 	k.ADDQ(stride, row)
@@ -65,17 +67,17 @@ func (k *kernels) extremesShared(l level, t float) string {
 	name := "extremesShared" + t.name + l.name
 	k.function(name, name+" widens one pair of extremes by the floats of a sweep.")
 	data, low, high, count := reg.RSI, reg.R8, reg.R9, reg.RCX
-	k.constant(l, 0x7fffffff, 0)
 	k.arguments(map[int]reg.Register{sweepData: data, sweepLow: low, sweepHigh: high, sweepCount: count})
 	k.VPBROADCASTD(at(low, 0), l.vectors[1])
 	k.VPBROADCASTD(at(high, 0), l.vectors[2])
 	k.Label("next")
-	k.prefetch(t, data, nil, step)
+	if l.asksAhead {
+		k.prefetch(t, data, nil, step)
+	}
 	for part := range l.parts() {
 		value, spare := 3+2*part, 4+2*part
 		k.load(l, t, data, part, value, spare)
-		k.key(l, value, 0, spare)
-		k.VPMINSD(l.vectors[value], l.vectors[1], l.vectors[1])
+		k.VPMAXUD(l.vectors[value], l.vectors[1], l.vectors[1])
 		k.VPMAXSD(l.vectors[value], l.vectors[2], l.vectors[2])
 	}
 	k.ADDQ(operand.U32(step*t.size), data)
@@ -85,13 +87,13 @@ func (k *kernels) extremesShared(l level, t float) string {
 	if l.lanes == 16 {
 		k.VEXTRACTI64X4(operand.Imm(1), l.vectors[1], half(3))
 		k.VEXTRACTI64X4(operand.Imm(1), l.vectors[2], half(4))
-		k.VPMINSD(half(3), half(1), half(1))
+		k.VPMAXUD(half(3), half(1), half(1))
 		k.VPMAXSD(half(4), half(2), half(2))
 	}
 	k.VEXTRACTI128(operand.Imm(1), half(1), quarter(3))
 	k.VEXTRACTI128(operand.Imm(1), half(2), quarter(4))
 	for fold := range 3 {
-		k.VPMINSD(quarter(3), quarter(1), quarter(1))
+		k.VPMAXUD(quarter(3), quarter(1), quarter(1))
 		k.VPMAXSD(quarter(4), quarter(2), quarter(2))
 		if fold < 2 {
 			order := []operand.Op{operand.U8(0x4e), operand.U8(0xb1)}[fold]

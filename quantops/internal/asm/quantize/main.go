@@ -36,6 +36,16 @@ func (k *kernels) function(name, doc string) {
 	k.Doc(doc)
 }
 
+// fence makes what orders stores past the caches.
+func (k *kernels) fence() {
+	k.Function("storeFence")
+	k.Attributes(attr.NOSPLIT)
+	k.SignatureExpr("func()")
+	k.Doc("storeFence orders all stores before those that follow.")
+	k.SFENCE()
+	k.RET()
+}
+
 // write writes the assembly and its declarations.
 func (k *kernels) write(folder string) error {
 	file, err := k.Result()
@@ -59,6 +69,7 @@ func (k *kernels) write(folder string) error {
 	for _, f := range k.declared {
 		fmt.Fprintf(&declarations, "//go:noescape\nfunc %s(s *sweep)\n\n", f)
 	}
+	declarations.WriteString("func storeFence()\n\n")
 	declarations.WriteString(k.tables.String())
 	formatted, err := format.Source([]byte(declarations.String()))
 	if err != nil {
@@ -84,7 +95,7 @@ func (k *kernels) sweeps(l level) {
 		}
 		k.tables.WriteString("},\n")
 	}
-	k.tables.WriteString("transpose: transposeSweepAVX2,\n}\n\n")
+	k.tables.WriteString("transpose: transposeSweepAVX2,\nfence: storeFence,\n}\n\n")
 }
 
 func main() {
@@ -96,6 +107,7 @@ func main() {
 	k.sweeps(avx512)
 	k.sweeps(avx2)
 	k.transpose()
+	k.fence()
 	if err := k.write(os.Args[1]); err != nil {
 		log.Fatal(err)
 	}

@@ -5,32 +5,34 @@ import (
 	"github.com/mmcloughlin/avo/reg"
 )
 
-// group is how many floats are quantized at a time where no quotient needs more
-// care; what is left of a sweep is divided, a step at a time.
+// group is how many floats are quantized at a time, unless some of them must be
+// divided; what is left of a sweep is divided, a step at a time.
 const group = 32
 
 // Registers of a sweep that quantizes.
 var (
-	quantizeData        = reg.RSI
-	quantizeDst         = reg.RDI
-	quantizeScales      = reg.R8
-	quantizeReciprocals = reg.R10
-	quantizeZeros       = reg.R9
-	quantizeLeft        = reg.RCX // floats
-	quantizeAhead       = reg.R11 // bytes
-	quantizeSteps       = reg.RBX // to divide
+	quantizeData   = reg.RSI
+	quantizeDst    = reg.RDI
+	quantizeScales = reg.R8
+	quantizeOver   = reg.R10
+	quantizeUnder  = reg.R12
+	quantizeZeros  = reg.R9
+	quantizeLeft   = reg.RCX // floats
+	quantizeAhead  = reg.R11 // bytes
+	quantizePast   = reg.R13 // not 0: past the caches
+	quantizeSteps  = reg.RBX // to divide
 )
 
 // Vectors that hold what all groups of a sweep share.
 const (
-	groupFar        = iota // 2²²: beyond it only the sign counts
-	groupNear              // ½ − 2⁻¹⁴
-	groupSign              // the bit of negative floats, or −2²² where there are zero points
-	groupLeast             // bytes
-	groupMost              // bytes
-	groupOrder             // of the fours of bytes that packing has interleaved
-	groupReciprocal        // or a temporary, if each float has its own
-	groupZero              // or a temporary
+	groupMagic  = iota // 1.5·2²³
+	groupLeast         // bytes
+	groupMost          // bytes
+	groupOrder         // of the fours of bytes that packing has interleaved
+	groupOver          // of the one scale
+	groupUnder         // of the one scale
+	groupZero          // of the one scale, or a temporary
+	groupDiffer        // where quotients differ
 	groupFree
 )
 
@@ -46,12 +48,14 @@ func (k *kernels) quantizeShared(l level, t float) string {
 
 // quantize makes either, once with zero points and once without.
 //
-// A weight x is to become the integer nearest to the float nearest to x/s. With
-// the correctly rounded reciprocal y of the scale s, the product x·y is off x/s
-// by 2⁻²³ of it. A quotient beyond ±256 is clamped whatever zero point it gets, so
-// the product is off by at most 2⁻¹⁵, and rounding x/s by 2⁻¹⁷. So wherever the
-// product is no more than ½ − 2⁻¹⁴ away from an integer, that is the one. Of a
-// thousand groups a few have a product that is further away: those are divided.
+// A weight x is to become the integer nearest to the float nearest to x/s. That
+// float lies between the products of x with a number that is a little more than
+// 1/s and with one that is a little less: where both are nearest to one integer,
+// this is it. A fused multiplication rounds each product to an integer, as the
+// sum with 1.5·2²³ has no bits for a fraction. In one of some hundred groups two
+// products are nearest to different integers: those groups are divided. So are
+// those with a weight that is NaN or beyond 2²⁰ scales, where products lie at
+// least an integer apart.
 func (k *kernels) quantize(l level, t float, name string, each bool) string {
 	doc := " quantizes floats with one scale and zero point."
 	if each {
@@ -59,8 +63,8 @@ func (k *kernels) quantize(l level, t float, name string, each bool) string {
 	}
 	k.function(name, name+doc)
 	k.arguments(map[int]reg.Register{
-		sweepData: quantizeData, sweepDst: quantizeDst, sweepScales: quantizeScales,
-		sweepReciprocals: quantizeReciprocals, sweepZeros: quantizeZeros, sweepCount: quantizeLeft, sweepAhead: quantizeAhead,
+		sweepData: quantizeData, sweepDst: quantizeDst, sweepScales: quantizeScales, sweepOver: quantizeOver, sweepUnder: quantizeUnder,
+		sweepZeros: quantizeZeros, sweepCount: quantizeLeft, sweepAhead: quantizeAhead, sweepPast: quantizePast,
 	})
 	k.TESTQ(quantizeZeros, quantizeZeros)
 	k.JNZ(operand.LabelRef("shifted"))
@@ -79,37 +83,26 @@ func (k *kernels) quantizeGroups(l level, t float, each, shifted bool) {
 		return name
 	}
 	jump := func(name string) operand.LabelRef { return operand.LabelRef(label(name)) }
-	v := func(i int) reg.VecPhysical { return l.vectors[i] }
 
 	k.Label(label("constants"))
-	k.constant(l, 0x4a800000, groupFar)
-	k.constant(l, 0x3efff800, groupNear)
-	if shifted {
-		k.constant(l, 0xca800000, groupSign)
-	} else {
-		k.constant(l, 0x80000000, groupSign)
-	}
-	k.VPBROADCASTB(at(reg.RAX, sweepLeast), half(groupLeast))
-	k.VPBROADCASTB(at(reg.RAX, sweepMost), half(groupMost))
-	k.packedOrder(l)
-	if !each {
-		k.VBROADCASTSS(at(quantizeReciprocals, 0), v(groupReciprocal))
-		if shifted {
-			k.sharedZero(l, groupZero)
-		}
-	}
-
+	k.groupConstants(l, each, shifted)
 	k.Label(label("groups"))
 	k.CMPQ(quantizeLeft, operand.Imm(group))
 	k.JB(jump("rest"))
 	k.group(l, t, each, shifted)
 	k.JNZ(jump("divide"))
+	k.TESTQ(quantizePast, quantizePast)
+	k.JNZ(jump("past"))
 	k.VMOVDQU(half(groupFree), at(quantizeDst, 0))
+	k.advanceQuantize(t, each, shifted, group)
+	k.JMP(jump("groups"))
+	k.Label(label("past"))
+	k.VMOVNTDQ(half(groupFree), at(quantizeDst, 0))
 	k.advanceQuantize(t, each, shifted, group)
 	k.JMP(jump("groups"))
 
 	k.Label(label("divide"))
-	k.MOVQ(operand.U32(group/step), quantizeSteps)
+	k.MOVQ(operand.U64(group/step), quantizeSteps)
 	k.JMP(jump("divided"))
 	k.Label(label("rest"))
 	k.MOVQ(quantizeLeft, quantizeSteps)
@@ -129,69 +122,74 @@ func (k *kernels) quantizeGroups(l level, t float, each, shifted bool) {
 	k.RET()
 }
 
-// group quantizes a group to the first free register; the flags say whether a
-// quotient needs more care.
+// groupConstants fills the vectors that all groups share.
+func (k *kernels) groupConstants(l level, each, shifted bool) {
+	v := func(i int) reg.VecPhysical { return l.vectors[i] }
+	k.constant(l, 0x4b400000, groupMagic)
+	k.VPBROADCASTB(at(reg.RAX, sweepLeast), half(groupLeast))
+	k.VPBROADCASTB(at(reg.RAX, sweepMost), half(groupMost))
+	k.packedOrder(l)
+	if each {
+		return
+	}
+	k.VBROADCASTSS(at(quantizeOver, 0), v(groupOver))
+	k.VBROADCASTSS(at(quantizeUnder, 0), v(groupUnder))
+	if shifted {
+		k.sharedZero(l, groupZero)
+	}
+}
+
+// group quantizes a group to the first free register; the flags say whether some
+// of it must be divided.
 func (k *kernels) group(l level, t float, each, shifted bool) {
 	v := func(i int) reg.VecPhysical { return l.vectors[i] }
 	parts := group / l.lanes
-	integers := func(part int) int { return groupFree + part }
-	q := groupFree + parts
-	away := q + 1 // the farthest from an integer
-	spare := q + 2
+	x, under, spare := groupFree+parts, groupFree+parts+1, groupFree+parts+2
 	k.prefetch(t, quantizeData, quantizeAhead, group)
 	for part := range parts {
-		k.load(l, t, quantizeData, part, q, spare)
-		reciprocal := operand.Op(v(groupReciprocal))
+		over := groupFree + part
+		k.load(l, t, quantizeData, part, x, spare)
 		if each {
-			reciprocal = at(quantizeReciprocals, part*l.lanes*4)
+			k.VMOVUPS(at(quantizeOver, part*l.lanes*4), v(over))
+			k.VMOVUPS(at(quantizeUnder, part*l.lanes*4), v(under))
+		} else {
+			k.VMOVAPS(v(groupOver), v(over))
+			k.VMOVAPS(v(groupUnder), v(under))
 		}
-		k.VMULPS(reciprocal, v(q), v(q))
-		k.VMINPS(v(groupFar), v(q), v(q)) // far, if it is NaN
-		if shifted {
-			k.VMAXPS(v(groupSign), v(q), v(q)) // so that the sum with a zero point is in range
-		}
-		k.VCVTPS2DQ(v(q), v(integers(part)))
-		k.fraction(l, q, integers(part), spare)
-		switch {
-		case part == 0:
-			k.VMOVAPS(v(q), v(away))
-		case l.lanes == 16:
-			k.VRANGEPS(operand.U8(0x0b), v(q), v(away), v(away)) // of two the larger without its sign
-		default:
-			k.VMAXPS(v(q), v(away), v(away))
-		}
+		k.VFMADD213PS(v(groupMagic), v(x), v(over))
+		k.VFMADD213PS(v(groupMagic), v(x), v(under))
+		k.differ(l, part, over, under)
+		// The bits' difference is the integer, and of infinities one of their sign.
+		k.VPSUBD(v(groupMagic), v(over), v(over))
 		if !shifted {
 			continue
 		}
 		if each {
 			k.VPMOVSXBD(at(quantizeZeros, part*l.lanes), v(groupZero))
 		}
-		k.VPADDD(v(groupZero), v(integers(part)), v(integers(part)))
+		k.VPADDD(v(groupZero), v(over), v(over))
 	}
 	k.pack(l)
-	const greater = 0x1e
 	if l.lanes == 16 {
-		k.VCMPPS(operand.U8(greater), v(groupNear), v(away), reg.K1)
-		k.KORTESTW(reg.K1, reg.K1)
+		k.KORTESTW(reg.K1, reg.K2)
 	} else {
-		k.VCMPPS(operand.U8(greater), v(groupNear), v(away), v(away))
-		k.VMOVMSKPS(v(away), reg.EDX)
-		k.TESTL(reg.EDX, reg.EDX)
+		k.VPTEST(v(groupDiffer), v(groupDiffer))
 	}
 }
 
-// fraction replaces a quotient by how far it is from its integer: with AVX2
-// without the sign.
-func (k *kernels) fraction(l level, q, integer, spare int) {
+// differ notes where the floats of a part differ, or are NaN.
+func (k *kernels) differ(l level, part, over, under int) {
+	const unequal = 4
 	v := func(i int) reg.VecPhysical { return l.vectors[i] }
-	if l.lanes == 16 {
-		k.VREDUCEPS(operand.U8(8), v(q), v(q))
-		return
+	switch {
+	case l.lanes == 16:
+		k.VCMPPS(operand.U8(unequal), v(under), v(over), []reg.Register{reg.K1, reg.K2}[part])
+	case part == 0:
+		k.VCMPPS(operand.U8(unequal), v(under), v(over), v(groupDiffer))
+	default:
+		k.VCMPPS(operand.U8(unequal), v(under), v(over), v(under))
+		k.VORPS(v(under), v(groupDiffer), v(groupDiffer))
 	}
-	k.VCVTDQ2PS(v(integer), v(spare))
-	k.VSUBPS(v(spare), v(q), v(q))
-	k.VPSLLD(operand.Imm(1), v(q), v(q))
-	k.VPSRLD(operand.Imm(1), v(q), v(q))
 }
 
 // pack narrows the integers of a group to bytes in the first free register,
@@ -236,7 +234,8 @@ func (k *kernels) advanceQuantize(t float, each, shifted bool, floats int) {
 	k.ADDQ(operand.Imm(uint64(floats)), quantizeDst)
 	if each {
 		k.ADDQ(operand.U32(floats*4), quantizeScales)
-		k.ADDQ(operand.U32(floats*4), quantizeReciprocals)
+		k.ADDQ(operand.U32(floats*4), quantizeOver)
+		k.ADDQ(operand.U32(floats*4), quantizeUnder)
 		if shifted {
 			k.ADDQ(operand.Imm(uint64(floats)), quantizeZeros)
 		}

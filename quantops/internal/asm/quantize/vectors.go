@@ -7,20 +7,22 @@ import (
 
 // Where the fields of quantops.sweep lie.
 const (
-	sweepData        = 0
-	sweepDst         = 24
-	sweepScales      = 48
-	sweepReciprocals = 72
-	sweepZeros       = 96
-	sweepLow         = 120
-	sweepHigh        = 144
-	sweepStride      = 168
-	sweepRows        = 176
-	sweepCount       = 184
-	sweepDstStride   = 192
-	sweepLeast       = 200
-	sweepMost        = 204
-	sweepAhead       = 208
+	sweepData      = 0
+	sweepDst       = 24
+	sweepScales    = 48
+	sweepOver      = 72
+	sweepUnder     = 96
+	sweepZeros     = 120
+	sweepLow       = 144
+	sweepHigh      = 168
+	sweepStride    = 192
+	sweepRows      = 200
+	sweepCount     = 208
+	sweepDstStride = 216
+	sweepLeast     = 224
+	sweepMost      = 228
+	sweepAhead     = 232
+	sweepPast      = 240
 )
 
 // step is how many floats one turn of a loop takes, at every level.
@@ -31,15 +33,17 @@ type level struct {
 	name, title string
 	lanes       int
 	vectors     []reg.VecPhysical
+	// asksAhead says that loops which only read ask for floats before their turn.
+	asksAhead bool
 }
 
 var (
 	avx512 = level{"AVX512", "AVX-512", 16, []reg.VecPhysical{
 		reg.Z0, reg.Z1, reg.Z2, reg.Z3, reg.Z4, reg.Z5, reg.Z6, reg.Z7, reg.Z8, reg.Z9, reg.Z10, reg.Z11, reg.Z12, reg.Z13, reg.Z14, reg.Z15,
-	}}
+	}, true}
 	avx2 = level{"AVX2", "AVX2", 8, []reg.VecPhysical{
 		reg.Y0, reg.Y1, reg.Y2, reg.Y3, reg.Y4, reg.Y5, reg.Y6, reg.Y7, reg.Y8, reg.Y9, reg.Y10, reg.Y11, reg.Y12, reg.Y13, reg.Y14, reg.Y15,
-	}}
+	}, false}
 )
 
 func (l level) parts() int { return step / l.lanes }
@@ -125,23 +129,10 @@ func (k *kernels) constant(l level, bits uint32, i int) {
 	k.VPBROADCASTD(quarter(i), l.vectors[i])
 }
 
-// key turns the bits of floats into integers that are ordered as the floats are:
-// those of negative ones are turned around. ones holds 0x7fffffff.
-func (k *kernels) key(l level, i, ones, spare int) {
-	k.VPSRAD(operand.Imm(31), l.vectors[i], l.vectors[spare])
-	if l.lanes == 16 {
-		k.VPANDD(l.vectors[ones], l.vectors[spare], l.vectors[spare])
-		k.VPXORD(l.vectors[spare], l.vectors[i], l.vectors[i])
-	} else {
-		k.VPAND(l.vectors[ones], l.vectors[spare], l.vectors[spare])
-		k.VPXOR(l.vectors[spare], l.vectors[i], l.vectors[i])
-	}
-}
-
 // arguments loads fields of the sweep into registers.
 func (k *kernels) arguments(fields map[int]reg.Register) {
 	k.MOVQ(operand.NewParamAddr("s", 0), reg.RAX)
-	for offset := 0; offset <= sweepAhead; offset += 4 {
+	for offset := 0; offset <= sweepPast; offset += 4 {
 		if r, ok := fields[offset]; ok {
 			k.MOVQ(at(reg.RAX, offset), r)
 		}
