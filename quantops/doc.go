@@ -25,8 +25,8 @@
 //	w′    = (q − zero)·scale
 //
 // round is to the nearest integer, ties to the even one; the quotient is that of a
-// division, not a product with the reciprocal (the assembly corrects such a product
-// until it is). This is ONNX's QuantizeLinear.
+// division, not a product with the reciprocal (the assembly multiplies, and divides
+// where that could matter). This is ONNX's QuantizeLinear.
 // The scale in all of these is the one that a reader of the model will see:
 // rounded to float16 or bfloat16 where it is stored so. Then the error of one
 // weight is

@@ -6,7 +6,8 @@ import "math"
 // where the generator of the assembly (internal/asm/quantize) takes them to be.
 //
 // The stretch is count neighbours, or, for extremesEach and transpose, a matrix
-// of so many columns whose rows begin stride bytes apart.
+// of so many columns whose rows begin stride bytes apart; for extremesShared it is
+// one row or four.
 type sweep struct {
 	data   []byte    // floats, little-endian; for transpose bytes
 	dst    []byte    // quantized weights; for transpose the columns
@@ -120,12 +121,14 @@ func extremesEach(s *sweep, t FloatType) {
 }
 
 func extremesShared(s *sweep, t FloatType) {
-	s.runs(s.data, t, func(_ int, values []float32) {
-		for _, v := range values {
-			s.low[0].widen(v)
-			s.high[0].widen(v)
-		}
-	})
+	for row := range s.rows {
+		s.runs(s.data[row*s.stride:], t, func(_ int, values []float32) {
+			for _, v := range values {
+				s.low[0].widen(v)
+				s.high[0].widen(v)
+			}
+		})
+	}
 }
 
 func quantizeEach(s *sweep, t FloatType) {
@@ -203,9 +206,23 @@ func (l sweepLevel) extremesEach(s *sweep, t FloatType) {
 	}
 }
 
+// Of neighbours this many and more, four stretches are read side by side: what the
+// processor reads before it is asked ends with each page.
+const (
+	sideBySide     = 4 << 10
+	sweepStretches = 4
+)
+
 // extremesShared widens the one low and high by neighbouring floats.
 func (l sweepLevel) extremesShared(s *sweep, t FloatType) {
 	count := s.count
+	if each := l.split(count / sweepStretches); count >= sideBySide && each > 0 {
+		s.rows, s.stride, s.count = sweepStretches, each*t.Size(), each
+		l.kernels().extremesShared[t](s)
+		s.data = s.data[sweepStretches*s.stride:]
+		count -= sweepStretches * each
+	}
+	s.rows = 1
 	if s.count = l.split(count); s.count > 0 {
 		l.kernels().extremesShared[t](s)
 		s.data = s.data[s.count*t.Size():]

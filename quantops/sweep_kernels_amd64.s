@@ -161,18 +161,51 @@ TEXT ·extremesSharedFloat32AVX512(SB), NOSPLIT, $0-8
 	MOVQ         (AX), SI
 	MOVQ         144(AX), R8
 	MOVQ         168(AX), R9
+	MOVQ         192(AX), R10
+	MOVQ         200(AX), R11
 	MOVQ         208(AX), CX
 	VPBROADCASTD (R8), Z1
 	VPBROADCASTD (R9), Z2
+	CMPQ         R11, $0x04
+	JNE          next
+	MOVQ         SI, DI
+	ADDQ         R10, DI
+	MOVQ         DI, DX
+	ADDQ         R10, DX
+	MOVQ         DX, BX
+	ADDQ         R10, BX
+
+side:
+	VMOVUPS (SI), Z3
+	VPMAXUD Z3, Z1, Z1
+	VPMAXSD Z3, Z2, Z2
+	ADDQ    $0x00000040, SI
+	VMOVUPS (DI), Z3
+	VPMAXUD Z3, Z1, Z1
+	VPMAXSD Z3, Z2, Z2
+	ADDQ    $0x00000040, DI
+	VMOVUPS (DX), Z3
+	VPMAXUD Z3, Z1, Z1
+	VPMAXSD Z3, Z2, Z2
+	ADDQ    $0x00000040, DX
+	VMOVUPS (BX), Z3
+	VPMAXUD Z3, Z1, Z1
+	VPMAXSD Z3, Z2, Z2
+	ADDQ    $0x00000040, BX
+	SUBQ    $0x10, CX
+	JNZ     side
+	JMP     fold
 
 next:
-	PREFETCHT0    1024(SI)
-	VMOVUPS       (SI), Z3
-	VPMAXUD       Z3, Z1, Z1
-	VPMAXSD       Z3, Z2, Z2
-	ADDQ          $0x00000040, SI
-	SUBQ          $0x10, CX
-	JNZ           next
+	PREFETCHT0 1024(SI)
+	VMOVUPS    (SI), Z3
+	VPMAXUD    Z3, Z1, Z1
+	VPMAXSD    Z3, Z2, Z2
+	ADDQ       $0x00000040, SI
+	SUBQ       $0x10, CX
+	JNZ        next
+
+fold:
 	VEXTRACTI64X4 $0x01, Z1, Y3
 	VEXTRACTI64X4 $0x01, Z2, Y4
 	VPMAXUD       Y3, Y1, Y1
@@ -201,21 +234,62 @@ TEXT ·extremesSharedFloat64AVX512(SB), NOSPLIT, $0-8
 	MOVQ         (AX), SI
 	MOVQ         144(AX), R8
 	MOVQ         168(AX), R9
+	MOVQ         192(AX), R10
+	MOVQ         200(AX), R11
 	MOVQ         208(AX), CX
 	VPBROADCASTD (R8), Z1
 	VPBROADCASTD (R9), Z2
+	CMPQ         R11, $0x04
+	JNE          next
+	MOVQ         SI, DI
+	ADDQ         R10, DI
+	MOVQ         DI, DX
+	ADDQ         R10, DX
+	MOVQ         DX, BX
+	ADDQ         R10, BX
+
+side:
+	VCVTPD2PS    (SI), Y3
+	VCVTPD2PS    64(SI), Y4
+	VINSERTF64X4 $0x01, Y4, Z3, Z3
+	VPMAXUD      Z3, Z1, Z1
+	VPMAXSD      Z3, Z2, Z2
+	ADDQ         $0x00000080, SI
+	VCVTPD2PS    (DI), Y3
+	VCVTPD2PS    64(DI), Y4
+	VINSERTF64X4 $0x01, Y4, Z3, Z3
+	VPMAXUD      Z3, Z1, Z1
+	VPMAXSD      Z3, Z2, Z2
+	ADDQ         $0x00000080, DI
+	VCVTPD2PS    (DX), Y3
+	VCVTPD2PS    64(DX), Y4
+	VINSERTF64X4 $0x01, Y4, Z3, Z3
+	VPMAXUD      Z3, Z1, Z1
+	VPMAXSD      Z3, Z2, Z2
+	ADDQ         $0x00000080, DX
+	VCVTPD2PS    (BX), Y3
+	VCVTPD2PS    64(BX), Y4
+	VINSERTF64X4 $0x01, Y4, Z3, Z3
+	VPMAXUD      Z3, Z1, Z1
+	VPMAXSD      Z3, Z2, Z2
+	ADDQ         $0x00000080, BX
+	SUBQ         $0x10, CX
+	JNZ          side
+	JMP          fold
 
 next:
-	PREFETCHT0    1024(SI)
-	PREFETCHT0    1088(SI)
-	VCVTPD2PS     (SI), Y3
-	VCVTPD2PS     64(SI), Y4
-	VINSERTF64X4  $0x01, Y4, Z3, Z3
-	VPMAXUD       Z3, Z1, Z1
-	VPMAXSD       Z3, Z2, Z2
-	ADDQ          $0x00000080, SI
-	SUBQ          $0x10, CX
-	JNZ           next
+	PREFETCHT0   1024(SI)
+	PREFETCHT0   1088(SI)
+	VCVTPD2PS    (SI), Y3
+	VCVTPD2PS    64(SI), Y4
+	VINSERTF64X4 $0x01, Y4, Z3, Z3
+	VPMAXUD      Z3, Z1, Z1
+	VPMAXSD      Z3, Z2, Z2
+	ADDQ         $0x00000080, SI
+	SUBQ         $0x10, CX
+	JNZ          next
+
+fold:
 	VEXTRACTI64X4 $0x01, Z1, Y3
 	VEXTRACTI64X4 $0x01, Z2, Y4
 	VPMAXUD       Y3, Y1, Y1
@@ -244,18 +318,51 @@ TEXT ·extremesSharedFloat16AVX512(SB), NOSPLIT, $0-8
 	MOVQ         (AX), SI
 	MOVQ         144(AX), R8
 	MOVQ         168(AX), R9
+	MOVQ         192(AX), R10
+	MOVQ         200(AX), R11
 	MOVQ         208(AX), CX
 	VPBROADCASTD (R8), Z1
 	VPBROADCASTD (R9), Z2
+	CMPQ         R11, $0x04
+	JNE          next
+	MOVQ         SI, DI
+	ADDQ         R10, DI
+	MOVQ         DI, DX
+	ADDQ         R10, DX
+	MOVQ         DX, BX
+	ADDQ         R10, BX
+
+side:
+	VCVTPH2PS (SI), Z3
+	VPMAXUD   Z3, Z1, Z1
+	VPMAXSD   Z3, Z2, Z2
+	ADDQ      $0x00000020, SI
+	VCVTPH2PS (DI), Z3
+	VPMAXUD   Z3, Z1, Z1
+	VPMAXSD   Z3, Z2, Z2
+	ADDQ      $0x00000020, DI
+	VCVTPH2PS (DX), Z3
+	VPMAXUD   Z3, Z1, Z1
+	VPMAXSD   Z3, Z2, Z2
+	ADDQ      $0x00000020, DX
+	VCVTPH2PS (BX), Z3
+	VPMAXUD   Z3, Z1, Z1
+	VPMAXSD   Z3, Z2, Z2
+	ADDQ      $0x00000020, BX
+	SUBQ      $0x10, CX
+	JNZ       side
+	JMP       fold
 
 next:
-	PREFETCHT0    1024(SI)
-	VCVTPH2PS     (SI), Z3
-	VPMAXUD       Z3, Z1, Z1
-	VPMAXSD       Z3, Z2, Z2
-	ADDQ          $0x00000020, SI
-	SUBQ          $0x10, CX
-	JNZ           next
+	PREFETCHT0 1024(SI)
+	VCVTPH2PS  (SI), Z3
+	VPMAXUD    Z3, Z1, Z1
+	VPMAXSD    Z3, Z2, Z2
+	ADDQ       $0x00000020, SI
+	SUBQ       $0x10, CX
+	JNZ        next
+
+fold:
 	VEXTRACTI64X4 $0x01, Z1, Y3
 	VEXTRACTI64X4 $0x01, Z2, Y4
 	VPMAXUD       Y3, Y1, Y1
@@ -284,19 +391,56 @@ TEXT ·extremesSharedBFloat16AVX512(SB), NOSPLIT, $0-8
 	MOVQ         (AX), SI
 	MOVQ         144(AX), R8
 	MOVQ         168(AX), R9
+	MOVQ         192(AX), R10
+	MOVQ         200(AX), R11
 	MOVQ         208(AX), CX
 	VPBROADCASTD (R8), Z1
 	VPBROADCASTD (R9), Z2
+	CMPQ         R11, $0x04
+	JNE          next
+	MOVQ         SI, DI
+	ADDQ         R10, DI
+	MOVQ         DI, DX
+	ADDQ         R10, DX
+	MOVQ         DX, BX
+	ADDQ         R10, BX
+
+side:
+	VPMOVZXWD (SI), Z3
+	VPSLLD    $0x10, Z3, Z3
+	VPMAXUD   Z3, Z1, Z1
+	VPMAXSD   Z3, Z2, Z2
+	ADDQ      $0x00000020, SI
+	VPMOVZXWD (DI), Z3
+	VPSLLD    $0x10, Z3, Z3
+	VPMAXUD   Z3, Z1, Z1
+	VPMAXSD   Z3, Z2, Z2
+	ADDQ      $0x00000020, DI
+	VPMOVZXWD (DX), Z3
+	VPSLLD    $0x10, Z3, Z3
+	VPMAXUD   Z3, Z1, Z1
+	VPMAXSD   Z3, Z2, Z2
+	ADDQ      $0x00000020, DX
+	VPMOVZXWD (BX), Z3
+	VPSLLD    $0x10, Z3, Z3
+	VPMAXUD   Z3, Z1, Z1
+	VPMAXSD   Z3, Z2, Z2
+	ADDQ      $0x00000020, BX
+	SUBQ      $0x10, CX
+	JNZ       side
+	JMP       fold
 
 next:
-	PREFETCHT0    1024(SI)
-	VPMOVZXWD     (SI), Z3
-	VPSLLD        $0x10, Z3, Z3
-	VPMAXUD       Z3, Z1, Z1
-	VPMAXSD       Z3, Z2, Z2
-	ADDQ          $0x00000020, SI
-	SUBQ          $0x10, CX
-	JNZ           next
+	PREFETCHT0 1024(SI)
+	VPMOVZXWD  (SI), Z3
+	VPSLLD     $0x10, Z3, Z3
+	VPMAXUD    Z3, Z1, Z1
+	VPMAXSD    Z3, Z2, Z2
+	ADDQ       $0x00000020, SI
+	SUBQ       $0x10, CX
+	JNZ        next
+
+fold:
 	VEXTRACTI64X4 $0x01, Z1, Y3
 	VEXTRACTI64X4 $0x01, Z2, Y4
 	VPMAXUD       Y3, Y1, Y1
@@ -2275,20 +2419,65 @@ TEXT ·extremesSharedFloat32AVX2(SB), NOSPLIT, $0-8
 	MOVQ         (AX), SI
 	MOVQ         144(AX), R8
 	MOVQ         168(AX), R9
+	MOVQ         192(AX), R10
+	MOVQ         200(AX), R11
 	MOVQ         208(AX), CX
 	VPBROADCASTD (R8), Y1
 	VPBROADCASTD (R9), Y2
+	CMPQ         R11, $0x04
+	JNE          next
+	MOVQ         SI, DI
+	ADDQ         R10, DI
+	MOVQ         DI, DX
+	ADDQ         R10, DX
+	MOVQ         DX, BX
+	ADDQ         R10, BX
+
+side:
+	VMOVUPS (SI), Y3
+	VPMAXUD Y3, Y1, Y1
+	VPMAXSD Y3, Y2, Y2
+	VMOVUPS 32(SI), Y5
+	VPMAXUD Y5, Y1, Y1
+	VPMAXSD Y5, Y2, Y2
+	ADDQ    $0x00000040, SI
+	VMOVUPS (DI), Y3
+	VPMAXUD Y3, Y1, Y1
+	VPMAXSD Y3, Y2, Y2
+	VMOVUPS 32(DI), Y5
+	VPMAXUD Y5, Y1, Y1
+	VPMAXSD Y5, Y2, Y2
+	ADDQ    $0x00000040, DI
+	VMOVUPS (DX), Y3
+	VPMAXUD Y3, Y1, Y1
+	VPMAXSD Y3, Y2, Y2
+	VMOVUPS 32(DX), Y5
+	VPMAXUD Y5, Y1, Y1
+	VPMAXSD Y5, Y2, Y2
+	ADDQ    $0x00000040, DX
+	VMOVUPS (BX), Y3
+	VPMAXUD Y3, Y1, Y1
+	VPMAXSD Y3, Y2, Y2
+	VMOVUPS 32(BX), Y5
+	VPMAXUD Y5, Y1, Y1
+	VPMAXSD Y5, Y2, Y2
+	ADDQ    $0x00000040, BX
+	SUBQ    $0x10, CX
+	JNZ     side
+	JMP     fold
 
 next:
-	VMOVUPS      (SI), Y3
-	VPMAXUD      Y3, Y1, Y1
-	VPMAXSD      Y3, Y2, Y2
-	VMOVUPS      32(SI), Y5
-	VPMAXUD      Y5, Y1, Y1
-	VPMAXSD      Y5, Y2, Y2
-	ADDQ         $0x00000040, SI
-	SUBQ         $0x10, CX
-	JNZ          next
+	VMOVUPS (SI), Y3
+	VPMAXUD Y3, Y1, Y1
+	VPMAXSD Y3, Y2, Y2
+	VMOVUPS 32(SI), Y5
+	VPMAXUD Y5, Y1, Y1
+	VPMAXSD Y5, Y2, Y2
+	ADDQ    $0x00000040, SI
+	SUBQ    $0x10, CX
+	JNZ     next
+
+fold:
 	VEXTRACTI128 $0x01, Y1, X3
 	VEXTRACTI128 $0x01, Y2, X4
 	VPMAXUD      X3, X1, X1
@@ -2313,24 +2502,85 @@ TEXT ·extremesSharedFloat64AVX2(SB), NOSPLIT, $0-8
 	MOVQ         (AX), SI
 	MOVQ         144(AX), R8
 	MOVQ         168(AX), R9
+	MOVQ         192(AX), R10
+	MOVQ         200(AX), R11
 	MOVQ         208(AX), CX
 	VPBROADCASTD (R8), Y1
 	VPBROADCASTD (R9), Y2
+	CMPQ         R11, $0x04
+	JNE          next
+	MOVQ         SI, DI
+	ADDQ         R10, DI
+	MOVQ         DI, DX
+	ADDQ         R10, DX
+	MOVQ         DX, BX
+	ADDQ         R10, BX
+
+side:
+	VCVTPD2PSY  (SI), X3
+	VCVTPD2PSY  32(SI), X4
+	VINSERTF128 $0x01, X4, Y3, Y3
+	VPMAXUD     Y3, Y1, Y1
+	VPMAXSD     Y3, Y2, Y2
+	VCVTPD2PSY  64(SI), X5
+	VCVTPD2PSY  96(SI), X6
+	VINSERTF128 $0x01, X6, Y5, Y5
+	VPMAXUD     Y5, Y1, Y1
+	VPMAXSD     Y5, Y2, Y2
+	ADDQ        $0x00000080, SI
+	VCVTPD2PSY  (DI), X3
+	VCVTPD2PSY  32(DI), X4
+	VINSERTF128 $0x01, X4, Y3, Y3
+	VPMAXUD     Y3, Y1, Y1
+	VPMAXSD     Y3, Y2, Y2
+	VCVTPD2PSY  64(DI), X5
+	VCVTPD2PSY  96(DI), X6
+	VINSERTF128 $0x01, X6, Y5, Y5
+	VPMAXUD     Y5, Y1, Y1
+	VPMAXSD     Y5, Y2, Y2
+	ADDQ        $0x00000080, DI
+	VCVTPD2PSY  (DX), X3
+	VCVTPD2PSY  32(DX), X4
+	VINSERTF128 $0x01, X4, Y3, Y3
+	VPMAXUD     Y3, Y1, Y1
+	VPMAXSD     Y3, Y2, Y2
+	VCVTPD2PSY  64(DX), X5
+	VCVTPD2PSY  96(DX), X6
+	VINSERTF128 $0x01, X6, Y5, Y5
+	VPMAXUD     Y5, Y1, Y1
+	VPMAXSD     Y5, Y2, Y2
+	ADDQ        $0x00000080, DX
+	VCVTPD2PSY  (BX), X3
+	VCVTPD2PSY  32(BX), X4
+	VINSERTF128 $0x01, X4, Y3, Y3
+	VPMAXUD     Y3, Y1, Y1
+	VPMAXSD     Y3, Y2, Y2
+	VCVTPD2PSY  64(BX), X5
+	VCVTPD2PSY  96(BX), X6
+	VINSERTF128 $0x01, X6, Y5, Y5
+	VPMAXUD     Y5, Y1, Y1
+	VPMAXSD     Y5, Y2, Y2
+	ADDQ        $0x00000080, BX
+	SUBQ        $0x10, CX
+	JNZ         side
+	JMP         fold
 
 next:
-	VCVTPD2PSY   (SI), X3
-	VCVTPD2PSY   32(SI), X4
-	VINSERTF128  $0x01, X4, Y3, Y3
-	VPMAXUD      Y3, Y1, Y1
-	VPMAXSD      Y3, Y2, Y2
-	VCVTPD2PSY   64(SI), X5
-	VCVTPD2PSY   96(SI), X6
-	VINSERTF128  $0x01, X6, Y5, Y5
-	VPMAXUD      Y5, Y1, Y1
-	VPMAXSD      Y5, Y2, Y2
-	ADDQ         $0x00000080, SI
-	SUBQ         $0x10, CX
-	JNZ          next
+	VCVTPD2PSY  (SI), X3
+	VCVTPD2PSY  32(SI), X4
+	VINSERTF128 $0x01, X4, Y3, Y3
+	VPMAXUD     Y3, Y1, Y1
+	VPMAXSD     Y3, Y2, Y2
+	VCVTPD2PSY  64(SI), X5
+	VCVTPD2PSY  96(SI), X6
+	VINSERTF128 $0x01, X6, Y5, Y5
+	VPMAXUD     Y5, Y1, Y1
+	VPMAXSD     Y5, Y2, Y2
+	ADDQ        $0x00000080, SI
+	SUBQ        $0x10, CX
+	JNZ         next
+
+fold:
 	VEXTRACTI128 $0x01, Y1, X3
 	VEXTRACTI128 $0x01, Y2, X4
 	VPMAXUD      X3, X1, X1
@@ -2355,20 +2605,65 @@ TEXT ·extremesSharedFloat16AVX2(SB), NOSPLIT, $0-8
 	MOVQ         (AX), SI
 	MOVQ         144(AX), R8
 	MOVQ         168(AX), R9
+	MOVQ         192(AX), R10
+	MOVQ         200(AX), R11
 	MOVQ         208(AX), CX
 	VPBROADCASTD (R8), Y1
 	VPBROADCASTD (R9), Y2
+	CMPQ         R11, $0x04
+	JNE          next
+	MOVQ         SI, DI
+	ADDQ         R10, DI
+	MOVQ         DI, DX
+	ADDQ         R10, DX
+	MOVQ         DX, BX
+	ADDQ         R10, BX
+
+side:
+	VCVTPH2PS (SI), Y3
+	VPMAXUD   Y3, Y1, Y1
+	VPMAXSD   Y3, Y2, Y2
+	VCVTPH2PS 16(SI), Y5
+	VPMAXUD   Y5, Y1, Y1
+	VPMAXSD   Y5, Y2, Y2
+	ADDQ      $0x00000020, SI
+	VCVTPH2PS (DI), Y3
+	VPMAXUD   Y3, Y1, Y1
+	VPMAXSD   Y3, Y2, Y2
+	VCVTPH2PS 16(DI), Y5
+	VPMAXUD   Y5, Y1, Y1
+	VPMAXSD   Y5, Y2, Y2
+	ADDQ      $0x00000020, DI
+	VCVTPH2PS (DX), Y3
+	VPMAXUD   Y3, Y1, Y1
+	VPMAXSD   Y3, Y2, Y2
+	VCVTPH2PS 16(DX), Y5
+	VPMAXUD   Y5, Y1, Y1
+	VPMAXSD   Y5, Y2, Y2
+	ADDQ      $0x00000020, DX
+	VCVTPH2PS (BX), Y3
+	VPMAXUD   Y3, Y1, Y1
+	VPMAXSD   Y3, Y2, Y2
+	VCVTPH2PS 16(BX), Y5
+	VPMAXUD   Y5, Y1, Y1
+	VPMAXSD   Y5, Y2, Y2
+	ADDQ      $0x00000020, BX
+	SUBQ      $0x10, CX
+	JNZ       side
+	JMP       fold
 
 next:
-	VCVTPH2PS    (SI), Y3
-	VPMAXUD      Y3, Y1, Y1
-	VPMAXSD      Y3, Y2, Y2
-	VCVTPH2PS    16(SI), Y5
-	VPMAXUD      Y5, Y1, Y1
-	VPMAXSD      Y5, Y2, Y2
-	ADDQ         $0x00000020, SI
-	SUBQ         $0x10, CX
-	JNZ          next
+	VCVTPH2PS (SI), Y3
+	VPMAXUD   Y3, Y1, Y1
+	VPMAXSD   Y3, Y2, Y2
+	VCVTPH2PS 16(SI), Y5
+	VPMAXUD   Y5, Y1, Y1
+	VPMAXSD   Y5, Y2, Y2
+	ADDQ      $0x00000020, SI
+	SUBQ      $0x10, CX
+	JNZ       next
+
+fold:
 	VEXTRACTI128 $0x01, Y1, X3
 	VEXTRACTI128 $0x01, Y2, X4
 	VPMAXUD      X3, X1, X1
@@ -2393,22 +2688,75 @@ TEXT ·extremesSharedBFloat16AVX2(SB), NOSPLIT, $0-8
 	MOVQ         (AX), SI
 	MOVQ         144(AX), R8
 	MOVQ         168(AX), R9
+	MOVQ         192(AX), R10
+	MOVQ         200(AX), R11
 	MOVQ         208(AX), CX
 	VPBROADCASTD (R8), Y1
 	VPBROADCASTD (R9), Y2
+	CMPQ         R11, $0x04
+	JNE          next
+	MOVQ         SI, DI
+	ADDQ         R10, DI
+	MOVQ         DI, DX
+	ADDQ         R10, DX
+	MOVQ         DX, BX
+	ADDQ         R10, BX
+
+side:
+	VPMOVZXWD (SI), Y3
+	VPSLLD    $0x10, Y3, Y3
+	VPMAXUD   Y3, Y1, Y1
+	VPMAXSD   Y3, Y2, Y2
+	VPMOVZXWD 16(SI), Y5
+	VPSLLD    $0x10, Y5, Y5
+	VPMAXUD   Y5, Y1, Y1
+	VPMAXSD   Y5, Y2, Y2
+	ADDQ      $0x00000020, SI
+	VPMOVZXWD (DI), Y3
+	VPSLLD    $0x10, Y3, Y3
+	VPMAXUD   Y3, Y1, Y1
+	VPMAXSD   Y3, Y2, Y2
+	VPMOVZXWD 16(DI), Y5
+	VPSLLD    $0x10, Y5, Y5
+	VPMAXUD   Y5, Y1, Y1
+	VPMAXSD   Y5, Y2, Y2
+	ADDQ      $0x00000020, DI
+	VPMOVZXWD (DX), Y3
+	VPSLLD    $0x10, Y3, Y3
+	VPMAXUD   Y3, Y1, Y1
+	VPMAXSD   Y3, Y2, Y2
+	VPMOVZXWD 16(DX), Y5
+	VPSLLD    $0x10, Y5, Y5
+	VPMAXUD   Y5, Y1, Y1
+	VPMAXSD   Y5, Y2, Y2
+	ADDQ      $0x00000020, DX
+	VPMOVZXWD (BX), Y3
+	VPSLLD    $0x10, Y3, Y3
+	VPMAXUD   Y3, Y1, Y1
+	VPMAXSD   Y3, Y2, Y2
+	VPMOVZXWD 16(BX), Y5
+	VPSLLD    $0x10, Y5, Y5
+	VPMAXUD   Y5, Y1, Y1
+	VPMAXSD   Y5, Y2, Y2
+	ADDQ      $0x00000020, BX
+	SUBQ      $0x10, CX
+	JNZ       side
+	JMP       fold
 
 next:
-	VPMOVZXWD    (SI), Y3
-	VPSLLD       $0x10, Y3, Y3
-	VPMAXUD      Y3, Y1, Y1
-	VPMAXSD      Y3, Y2, Y2
-	VPMOVZXWD    16(SI), Y5
-	VPSLLD       $0x10, Y5, Y5
-	VPMAXUD      Y5, Y1, Y1
-	VPMAXSD      Y5, Y2, Y2
-	ADDQ         $0x00000020, SI
-	SUBQ         $0x10, CX
-	JNZ          next
+	VPMOVZXWD (SI), Y3
+	VPSLLD    $0x10, Y3, Y3
+	VPMAXUD   Y3, Y1, Y1
+	VPMAXSD   Y3, Y2, Y2
+	VPMOVZXWD 16(SI), Y5
+	VPSLLD    $0x10, Y5, Y5
+	VPMAXUD   Y5, Y1, Y1
+	VPMAXSD   Y5, Y2, Y2
+	ADDQ      $0x00000020, SI
+	SUBQ      $0x10, CX
+	JNZ       next
+
+fold:
 	VEXTRACTI128 $0x01, Y1, X3
 	VEXTRACTI128 $0x01, Y2, X4
 	VPMAXUD      X3, X1, X1

@@ -60,7 +60,11 @@ func TestSweepKernels(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
 	for _, level := range sweepLevels() {
 		for _, float := range []FloatType{Float32Type, Float64Type, Float16Type, BFloat16Type} {
-			for count := 1; count <= 100; count += 1 + r.IntN(3) {
+			for short := 1; short <= 100; short += 1 + r.IntN(3) {
+				count := short
+				if r.IntN(20) == 0 {
+					count += sideBySide
+				}
 				offset, rows, gap := r.IntN(4)*float.Size(), 1+r.IntN(9), r.IntN(5)
 				columns := count + gap
 				data := append(make([]byte, offset), storeFloats(awkward(r, rows*columns, false), float)...)[offset:]

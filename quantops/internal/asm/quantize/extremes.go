@@ -62,27 +62,35 @@ func (k *kernels) moveIntegers(l level, from, to operand.Op) {
 	}
 }
 
-// extremesShared makes the sweep over neighbours that share their extremes.
+// extremesShared makes the sweep over neighbours that share their extremes: one
+// stretch, or four that are read side by side.
 func (k *kernels) extremesShared(l level, t float) string {
 	name := "extremesShared" + t.name + l.name
 	k.function(name, name+" widens one pair of extremes by the floats of a sweep.")
-	data, low, high, count := reg.RSI, reg.R8, reg.R9, reg.RCX
-	k.arguments(map[int]reg.Register{sweepData: data, sweepLow: low, sweepHigh: high, sweepCount: count})
+	low, high, stride, rows, count := reg.R8, reg.R9, reg.R10, reg.R11, reg.RCX
+	stretches := []reg.Register{reg.RSI, reg.RDI, reg.RDX, reg.RBX}
+	k.arguments(map[int]reg.Register{sweepData: stretches[0], sweepLow: low, sweepHigh: high, sweepStride: stride, sweepRows: rows, sweepCount: count})
 	k.VPBROADCASTD(at(low, 0), l.vectors[1])
 	k.VPBROADCASTD(at(high, 0), l.vectors[2])
+	k.CMPQ(rows, operand.Imm(sweepStretches))
+	k.JNE(operand.LabelRef("next"))
+	for i := 1; i < sweepStretches; i++ {
+		k.MOVQ(stretches[i-1], stretches[i])
+		k.ADDQ(stride, stretches[i])
+	}
+	k.Label("side")
+	k.extremesOf(l, t, stretches)
+	k.SUBQ(operand.Imm(step), count)
+	k.JNZ(operand.LabelRef("side"))
+	k.JMP(operand.LabelRef("fold"))
 	k.Label("next")
 	if l.asksAhead {
-		k.prefetch(t, data, nil, step)
+		k.prefetch(t, stretches[0], nil, step)
 	}
-	for part := range l.parts() {
-		value, spare := 3+2*part, 4+2*part
-		k.load(l, t, data, part, value, spare)
-		k.VPMAXUD(l.vectors[value], l.vectors[1], l.vectors[1])
-		k.VPMAXSD(l.vectors[value], l.vectors[2], l.vectors[2])
-	}
-	k.ADDQ(operand.U32(step*t.size), data)
+	k.extremesOf(l, t, stretches[:1])
 	k.SUBQ(operand.Imm(step), count)
 	k.JNZ(operand.LabelRef("next"))
+	k.Label("fold")
 	// Halves are folded onto each other until one number is left.
 	if l.lanes == 16 {
 		k.VEXTRACTI64X4(operand.Imm(1), l.vectors[1], half(3))
@@ -106,4 +114,17 @@ func (k *kernels) extremesShared(l level, t float) string {
 	k.VZEROUPPER()
 	k.RET()
 	return name
+}
+
+// extremesOf widens the extremes by a step of each stretch.
+func (k *kernels) extremesOf(l level, t float, stretches []reg.Register) {
+	for _, data := range stretches {
+		for part := range l.parts() {
+			value, spare := 3+2*part, 4+2*part
+			k.load(l, t, data, part, value, spare)
+			k.VPMAXUD(l.vectors[value], l.vectors[1], l.vectors[1])
+			k.VPMAXSD(l.vectors[value], l.vectors[2], l.vectors[2])
+		}
+		k.ADDQ(operand.U32(step*t.size), data)
+	}
 }

@@ -25,6 +25,9 @@ const (
 	sweepPast      = 240
 )
 
+// sweepStretches is how many stretches are read side by side.
+const sweepStretches = 4
+
 // step is how many floats one turn of a loop takes, at every level.
 const step = 16
 
