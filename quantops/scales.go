@@ -61,6 +61,10 @@ func (s *Scales) set(i int, low, high float32) {
 		s.Substituted++
 		return
 	}
+	if !scheme.Asymmetric && scheme.Scale == Float32Type && exact < 0x1p120 {
+		s.Values[i] = exact // as most are: far from all that is looked at below
+		return
+	}
 	stored := scheme.Scale.Round(exact)
 	if scheme.Asymmetric && stored < exact {
 		stored = scheme.Scale.next(stored, 1)
