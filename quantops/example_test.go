@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
+	"sync"
 
 	"github.com/onnx-tinyq/onnx-tinyq/quantops"
 )
@@ -35,4 +36,31 @@ func Example() {
 	// Output:
 	// [127 0 -64 127 31 -50]
 	// [0.94 15.40]
+}
+
+// Two goroutines share the sweep for scales, and then the quantizing.
+func ExampleQuantization() {
+	data := make([]byte, 4*64*48)
+	for i := 0; i < len(data); i += 4 {
+		binary.LittleEndian.PutUint32(data[i:], math.Float32bits(float32(i%97-48)/48))
+	}
+	weights := &quantops.Weights{Data: data, Batch: 1, Rows: 64, Columns: 48, Axis: quantops.AlongColumns}
+	both := func(work func()) {
+		var group sync.WaitGroup
+		group.Go(work)
+		group.Go(work)
+		group.Wait()
+	}
+
+	measurement := quantops.NewMeasurement(weights, quantops.Scheme{})
+	both(measurement.Help)
+	scales, err := measurement.Join()
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	quantized := make([]byte, 64*48)
+	both(quantops.NewQuantization(quantized, weights, scales).Help)
+	fmt.Println(int8(quantized[0]), int8(quantized[1]), int8(quantized[len(quantized)-1]))
+	// Output: -127 -116 37
 }
