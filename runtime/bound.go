@@ -31,6 +31,8 @@ const latestOpset = 21
 //     added to it: 3u·Σ|x||ŵ| in all (and 4u² for their products), and v·Σ|x||w|
 //     for the original's. b is rounded by u·|b|; the result by u·|y′| and by
 //     v·|y|, and once more by v where it is cast back from another 16-bit type.
+//   - Where ŵ, or b, goes through a 16-bit type that is not the layer's own, it is
+//     rounded by that one's unit roundoff once more.
 //   - Numbers below float16's normal range are rounded by up to 2⁻²⁵ instead, and
 //     those below that of float32 by up to 2⁻¹²⁵: some products take them for 0.
 //
@@ -54,7 +56,7 @@ func (s *site) bound(ctx context.Context, threads int, room *limitRoom, in []ten
 	}
 	workers := quantops.NewWorkers(threads)
 	defer workers.Close()
-	e := errorTerms(s.cone.dtype, want.DType(), l.k, s.add != nil)
+	e := errorTerms(s.cone.dtype, s.cone.narrow, want.DType(), l.k, s.add != nil)
 	limits := room.of(w.Len())
 	if err := steps.limitsOf(limits, l, w, e, workers); err != nil {
 		return nil, err
@@ -100,20 +102,20 @@ type terms struct {
 }
 
 // errorTerms works out the factors for the types that the rewritten and the
-// original layer compute in.
-func errorTerms(rewritten, original onnx.DType, k int, added bool) terms {
+// original layer compute in, and a narrow one that the rewritten layer's constants
+// go through, if there is one.
+func errorTerms(rewritten, narrow, original onnx.DType, k int, added bool) terms {
 	const single = 0x1p-24
 	gamma := float64(k+8) * single
 	gamma = 2 * gamma / max(0, 1-gamma)
 	e := terms{relative: gamma, underflow: 0x1p-125, addend: gamma, result: 4 * single, store: float64(k+8) * 0x1p-124}
-	is16 := func(t onnx.DType) bool { return t == onnx.Float16 || t == onnx.BFloat16 }
-	if u := unitRoundoff(rewritten); is16(rewritten) {
+	if u := unitRoundoff(rewritten); is16Bit(rewritten) {
 		e.relative += 3*u + 4*u*u
 		e.addend += u
 		e.rewritten = u
 		e.result += u
 	}
-	if v := unitRoundoff(original); is16(original) {
+	if v := unitRoundoff(original); is16Bit(original) {
 		if added {
 			e.relative += v
 		}
@@ -123,7 +125,11 @@ func errorTerms(rewritten, original onnx.DType, k int, added bool) terms {
 			e.rewritten += v
 		}
 	}
-	if rewritten == onnx.Float16 || original == onnx.Float16 {
+	if n := unitRoundoff(narrow); is16Bit(narrow) {
+		e.relative += n * (1 + e.relative)
+		e.addend += n * (1 + e.addend)
+	}
+	if rewritten == onnx.Float16 || narrow == onnx.Float16 || original == onnx.Float16 {
 		e.underflow = 0x1p-25
 		e.store += 4 * 0x1p-25
 	}

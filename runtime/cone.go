@@ -17,6 +17,7 @@ type cone struct {
 	scope   *onnx.Scope // of the core
 	weight  int         // the core's operand that is constant
 	dtype   onnx.DType  // that the core computes in
+	narrow  onnx.DType  // a 16-bit type other than that which its constants go through; Undefined: none
 	bounded bool        // it has a proven bound
 }
 
@@ -298,8 +299,12 @@ func (w *coneWalk) constant(d definition) error {
 			return fmt.Errorf("constant %q is stored in a form that the judge does not read", d.name)
 		}
 		w.cone.stored = append(w.cone.stored, t)
+		if t.Type != typeOf(w.layer.scope, w.layer.node.Inputs[w.layer.weight]) { // else the original's are stored so too
+			w.narrowed(t.Type)
+		}
 		return nil
 	}
+	w.narrowed(typeOf(d.scope, d.name))
 	for _, in := range n.Inputs {
 		if home := d.scope.Lookup(in); in != "" && !w.seen[definition{home, in}] {
 			w.seen[definition{home, in}] = true
@@ -310,6 +315,13 @@ func (w *coneWalk) constant(d definition) error {
 	}
 	w.place(n)
 	return nil
+}
+
+// narrowed notes a type that constants go through.
+func (w *coneWalk) narrowed(t onnx.DType) {
+	if c := w.cone; is16Bit(t) && t != c.dtype && (c.narrow == onnx.Undefined || unitRoundoff(t) > unitRoundoff(c.narrow)) {
+		c.narrow = t
+	}
 }
 
 // original says whether a name is one of the original's, seen from the layer,
