@@ -163,7 +163,7 @@ func (m *Measurement) conclude() {
 		}
 	}
 	if m.level != sweepGeneric {
-		s.over, s.under = around(s.Values, asFloats(m.high), make([]float32, len(m.high)))
+		s.over = overReciprocals(s.Values, asFloats(m.high))
 	}
 	m.scales, m.low, m.high = s, nil, nil
 }

@@ -48,6 +48,8 @@ type quantizer struct {
 	gathered      Scales
 	column, block int
 	columns       int
+	// The underReciprocals that belong to the overReciprocals keptOf.
+	kept, keptOf []float32
 
 	past bool   // the caches, wherever the result's place allows
 	tile []byte // what is being transposed
@@ -104,7 +106,7 @@ func (q *quantizer) row(dst []byte, row, column int) {
 			q.each(row, column, scale)
 		} else {
 			q.count = min(q.count, until-column)
-			q.take(q.s, scale)
+			q.take(q.s, scale, 1)
 			quantize = q.level.quantizeShared
 		}
 		n := q.count
@@ -126,7 +128,7 @@ func (q *quantizer) passCaches() {
 func (q *quantizer) each(row, column, first int) {
 	step, _ := q.w.steps()
 	if step == 1 {
-		q.take(q.s, first)
+		q.take(q.s, first, q.count)
 		return
 	}
 	q.count = min(q.count, scaleRun)
@@ -134,7 +136,7 @@ func (q *quantizer) each(row, column, first int) {
 	if q.gathered.Values == nil {
 		q.gathered.Values = make([]float32, scaleRun)
 		if q.s.over != nil {
-			q.gathered.over, q.gathered.under = make([]float32, scaleRun), make([]float32, scaleRun)
+			q.gathered.over = make([]float32, scaleRun)
 		}
 		if q.s.Zeros != nil {
 			q.gathered.Zeros = make([]int8, scaleRun)
@@ -145,26 +147,41 @@ func (q *quantizer) each(row, column, first int) {
 			at := first + i*step
 			q.gathered.Values[i] = q.s.Values[at]
 			if q.s.over != nil {
-				q.gathered.over[i], q.gathered.under[i] = q.s.over[at], q.s.under[at]
+				q.gathered.over[i] = q.s.over[at]
 			}
 			if q.s.Zeros != nil {
 				q.gathered.Zeros[i] = q.s.Zeros[at]
 			}
 		}
 		q.column, q.block, q.columns = column, block, q.count
+		q.keptOf = nil
 	}
-	q.take(&q.gathered, 0)
+	q.take(&q.gathered, 0, q.count)
 }
 
-// take takes the scales as they lie, from one on.
-func (q *quantizer) take(s *Scales, first int) {
+// take takes some scales as they lie, from one on.
+func (q *quantizer) take(s *Scales, first, count int) {
 	q.scales, q.over, q.under, q.zeros = s.Values[first:], nil, nil, nil
 	if s.over != nil {
-		q.over, q.under = s.over[first:], s.under[first:]
+		q.over = s.over[first:]
+		q.under = q.underOf(q.over[:count])
 	}
 	if s.Zeros != nil {
 		q.zeros = s.Zeros[first:]
 	}
+}
+
+// underOf are the underReciprocals of scales, made anew when these are not those of
+// the last call: rows share them.
+func (q *quantizer) underOf(over []float32) []float32 {
+	if len(q.keptOf) < len(over) || &q.keptOf[0] != &over[0] {
+		if len(q.kept) < len(over) {
+			q.kept = make([]float32, len(over))
+		}
+		underReciprocals(over, q.kept)
+		q.keptOf = over
+	}
+	return q.kept
 }
 
 const (

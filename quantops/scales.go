@@ -29,7 +29,7 @@ type Scales struct {
 	// the largest float32, ends may be off by a whole scale instead of its half.)
 	Underflow, Overflow int
 
-	over, under []float32 // numbers around the reciprocals of Values, for the assembly; nil: it is not for these
+	over []float32 // a little more than the reciprocals of Values, for the assembly; nil: it is not for these
 }
 
 // NonfiniteError is a weight that is NaN or infinite, or a float64 weight that

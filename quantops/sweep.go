@@ -172,18 +172,26 @@ const (
 	mostFastScale  = 0x1p64
 )
 
-// around finds numbers that are over and under the reciprocals of scales by 2⁻²⁰
-// of them, which is more than what rounding takes from them, from a product and
-// from a division. It writes them where there is room for them, and gives up with
-// nil for a scale that the assembly does not take.
-func around(scales, over, under []float32) (_, _ []float32) {
+// overReciprocals are numbers that are more than the reciprocals of scales by 2⁻²⁰
+// of them, written where there is room for them; nil if the assembly does not take
+// one of the scales. With underReciprocals, which are as much less, they are farther
+// from the reciprocals than rounding takes themselves, a product, or a quotient.
+func overReciprocals(scales, over []float32) []float32 {
 	for i, scale := range scales {
 		if !(scale >= leastFastScale && scale <= mostFastScale) {
-			return nil, nil
+			return nil
 		}
-		over[i], under[i] = (1+0x1p-20)/scale, (1-0x1p-20)/scale
+		over[i] = (1 + 0x1p-20) / scale
 	}
-	return over, under
+	return over
+}
+
+// underReciprocals are the numbers on the other side of the reciprocals. Scales in
+// blocks are many, so they are not kept.
+func underReciprocals(over, under []float32) {
+	for i, v := range over {
+		under[i] = v * (1 - 0x1p-19)
+	}
 }
 
 // split is how many of a sweep's floats the assembly takes.

@@ -53,6 +53,13 @@ func awkward(r *rand.Rand, n int, finite bool) []float64 {
 	return values
 }
 
+// aroundReciprocals are the numbers over and under the reciprocals of scales.
+func aroundReciprocals(scales []float32) (over, under []float32) {
+	over, under = overReciprocals(scales, make([]float32, len(scales))), make([]float32, len(scales))
+	underReciprocals(over, under)
+	return over, under
+}
+
 // TestSweepKernels holds every level's kernels to the ones in Go, at odd lengths
 // and offsets, and looks at the bytes around what they write.
 func TestSweepKernels(t *testing.T) {
@@ -94,7 +101,7 @@ func TestSweepKernels(t *testing.T) {
 						}
 					}
 					results = append(results, fmt.Append(nil, low), fmt.Append(nil, high), fmt.Append(nil, low1[:2]), fmt.Append(nil, high1[:2]))
-					over, under := around(scales, make([]float32, count), make([]float32, count))
+					over, under := aroundReciprocals(scales)
 					for _, f := range []func(*sweep, FloatType){level.quantizeEach, level.quantizeShared} {
 						dst := bytes.Repeat([]byte{guard}, count+2)
 						f(&sweep{data: data, dst: dst[1 : 1+count], scales: scales, over: over, under: under, zeros: zeros, count: count, least: least, most: most}, float)
@@ -276,7 +283,7 @@ func TestQuotients(t *testing.T) {
 			v := float32(float64(scales[i]) * (q + 0.5))
 			values = binary.LittleEndian.AppendUint32(values, math.Float32bits(v)+r.Uint32N(7)-3)
 		}
-		over, under := around(scales, make([]float32, n), make([]float32, n))
+		over, under := aroundReciprocals(scales)
 		if over == nil {
 			t.Fatal("a scale is outside the assembly's range: these are not what it is tested with")
 		}

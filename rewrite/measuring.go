@@ -9,7 +9,7 @@ import (
 
 // measuring is a weight on the way to its scales.
 //
-// Scales in blocks, with what goes with them, may take a tenth of the weights'
+// Scales in blocks, with what goes with them, may take an eighth of the weights'
 // bytes, so they are not kept for a whole model: once all that is promised of a
 // weight has been read, they are let go of, and whoever asks again has them
 // measured again.
@@ -127,7 +127,7 @@ func (w *weight) conclude(r *round) {
 	}
 	size := int64(0)
 	if r.err == nil {
-		size = int64(3*4*len(r.scales.Values) + len(r.scales.Zeros)) // with what the assembly multiplies by
+		size = int64(2*4*len(r.scales.Values) + len(r.scales.Zeros)) // with what the assembly multiplies by
 	}
 	if w.quantizer.kept.Add(size) <= keptScales {
 		w.kept = true
