@@ -1,6 +1,9 @@
 package onnx
 
-import "slices"
+import (
+	"fmt"
+	"slices"
+)
 
 // FloatAttr makes an attribute that is a float.
 func FloatAttr(name string, v float32) *Attr { return &Attr{Name: name, Type: AttrFloat, F: v} }
@@ -97,4 +100,18 @@ func canonicalDomain(domain string) string {
 		return ""
 	}
 	return domain
+}
+
+var attrTypeNames = [...]string{
+	AttrUndefined: "UNDEFINED", AttrFloat: "FLOAT", AttrInt: "INT", AttrString: "STRING", AttrTensor: "TENSOR", AttrGraph: "GRAPH",
+	AttrFloats: "FLOATS", AttrInts: "INTS", AttrStrings: "STRINGS", AttrTensors: "TENSORS", AttrGraphs: "GRAPHS",
+	AttrSparseTensor: "SPARSE_TENSOR", AttrSparseTensors: "SPARSE_TENSORS", AttrTypeProto: "TYPE_PROTO", AttrTypeProtos: "TYPE_PROTOS",
+}
+
+// String is the name of the type in the format.
+func (t AttrType) String() string {
+	if t < 0 || int(t) >= len(attrTypeNames) {
+		return fmt.Sprintf("AttrType(%d)", int32(t))
+	}
+	return attrTypeNames[t]
 }

@@ -305,7 +305,7 @@ func (s *scope) build(st *step, constants []tensor.Value) error {
 		}
 		return nil
 	}
-	run, err := kernel.Build(&ops.Node{
+	node := &ops.Node{
 		Node: n, Opset: int(opset), Constants: constants,
 		Later: func(work func()) { s.compiler.later = append(s.compiler.later, work) },
 		Body: func(attr string) (ops.Body, error) {
@@ -319,7 +319,11 @@ func (s *scope) build(st *step, constants []tensor.Value) error {
 			}
 			return &graphBody{body.plan}, nil
 		},
-	})
+	}
+	run, err := kernel.Build(node)
+	if err == nil {
+		err = node.Mistyped()
+	}
 	st.run = run
 	return err
 }

@@ -46,6 +46,10 @@ type Node struct {
 	Later func(work func())
 	// Body compiles the graph attribute of that name.
 	Body func(attr string) (Body, error)
+
+	// asked are the types that attributes which are there were asked for as: their
+	// own if they ever were.
+	asked map[string]onnx.AttrType
 }
 
 // Body is a compiled graph attribute: a branch of If, a body of Loop or Scan.

@@ -9,8 +9,28 @@ import (
 
 func (n *Node) attr(name string, kind onnx.AttrType) *onnx.Attr {
 	for _, a := range n.Attrs {
-		if a.Name == name && a.Type == kind {
+		if a.Name != name || a.Type == onnx.AttrUndefined {
+			continue
+		}
+		if n.asked == nil {
+			n.asked = map[string]onnx.AttrType{}
+		}
+		if n.asked[name] != a.Type { // else the operator takes more than one type
+			n.asked[name] = kind
+		}
+		if a.Type == kind {
 			return a
+		}
+	}
+	return nil
+}
+
+// Mistyped is an error if a Builder has asked for an attribute that the node states
+// with a value of another type: the default would not be what is meant.
+func (n *Node) Mistyped() error {
+	for _, a := range n.Attrs {
+		if kind, asked := n.asked[a.Name]; asked && kind != a.Type {
+			return fmt.Errorf("attribute %q is of type %v, and the operator's is of type %v", a.Name, a.Type, kind)
 		}
 	}
 	return nil
