@@ -49,6 +49,8 @@ func TestCompileRefuses(t *testing.T) {
 			modelOf(17, graphOf(x, "y", []*onnx.Node{node("Add", "x,_", "y")})), []string{`node "y" (Add)`, "operand 1 is missing"}},
 		"an attribute of another type": {
 			modelOf(17, graphOf(x, "y", []*onnx.Node{node("LeakyRelu", "x", "y", onnx.IntAttr("alpha", 1))})), []string{`node "y" (LeakyRelu)`, `"alpha"`, "INT", "FLOAT"}},
+		"an attribute without type and value": {
+			modelOf(17, graphOf(x, "y", []*onnx.Node{node("LeakyRelu", "x", "y", &onnx.Attr{Name: "alpha"})})), []string{`"alpha"`, "UNDEFINED", "FLOAT"}},
 		"an initializer that is too short": {
 			modelOf(17, graphOf(x, "y", []*onnx.Node{node("Add", "x,w", "y")}, broken)), []string{`"w"`, "16 bytes"}},
 		"an initializer beyond all memory": {

@@ -9,13 +9,13 @@ import (
 
 func (n *Node) attr(name string, kind onnx.AttrType) *onnx.Attr {
 	for _, a := range n.Attrs {
-		if a.Name != name || a.Type == onnx.AttrUndefined {
+		if a.Name != name {
 			continue
 		}
 		if n.asked == nil {
 			n.asked = map[string]onnx.AttrType{}
 		}
-		if n.asked[name] != a.Type { // else the operator takes more than one type
+		if as, before := n.asked[name]; !before || as != a.Type { // else the operator takes more than one type
 			n.asked[name] = kind
 		}
 		if a.Type == kind {
@@ -26,7 +26,7 @@ func (n *Node) attr(name string, kind onnx.AttrType) *onnx.Attr {
 }
 
 // Mistyped is an error if a Builder has asked for an attribute that the node states
-// with a value of another type: the default would not be what is meant.
+// with a value of another type, or of none: the default would not be what is meant.
 func (n *Node) Mistyped() error {
 	for _, a := range n.Attrs {
 		if kind, asked := n.asked[a.Name]; asked && kind != a.Type {
