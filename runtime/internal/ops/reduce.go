@@ -50,6 +50,15 @@ func rowReduction[C number](reduction string) func(row []C) C {
 	case "ReduceLogSumExp":
 		return logSumExp[C]
 	case "ReduceProd":
+		if !isInteger[C]() { // no product on the way is infinite unless the last is
+			return func(row []C) C {
+				product := 1.0
+				for _, v := range row {
+					product *= float64(v)
+				}
+				return C(product)
+			}
+		}
 		return func(row []C) C {
 			product := C(1)
 			for _, v := range row {

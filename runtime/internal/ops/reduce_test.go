@@ -46,6 +46,8 @@ func TestReduce(t *testing.T) {
 		{name: "of integers", op: "ReduceL1", opset: 18, in: values(list[int64](-3, 4, -1<<60)), want: values(list[int64](1<<60 + 7))},
 		{name: "of unsigned", op: "ReduceL1", opset: 18, in: values(list[uint32](3, 4)), want: values(list[uint32](7))},
 		{name: "of integers", op: "ReduceL2", opset: 18, in: values(list[int32](3, -4)), want: values(list[int32](5))},
+		{name: "far out on the way", op: "ReduceProd", opset: 18, in: values(list[float32](0x1p100, 0x1p100, 0x1p-100)), want: values(list[float32](0x1p100))},
+		{name: "far out on the way", op: "ReduceProd", opset: 18, attrs: attrs(keep(0)), in: values(shaped[float32]([]int{3, 2}, 0x1p100, 1, 0x1p100, 2, 0x1p-100, 3), list[int64](0)), want: values(list[float32](0x1p100, 6))},
 		{name: "far out", op: "ReduceLogSumExp", opset: 18, in: values(list[float64](1000, 1000)), want: values(list(1000 + math.Ln2))},
 		{name: "of zeros", op: "ReduceLogSum", opset: 18, in: values(list[float32](0, 0)), want: values(list(-infinity))},
 	})
