@@ -109,13 +109,13 @@ func errorTerms(rewritten, narrow, original onnx.DType, k int, added bool) terms
 	gamma := float64(k+8) * single
 	gamma = 2 * gamma / max(0, 1-gamma)
 	e := terms{relative: gamma, underflow: 0x1p-125, addend: gamma, result: 4 * single, store: float64(k+8) * 0x1p-124}
-	if u := unitRoundoff(rewritten); is16Bit(rewritten) {
+	if u := unitRoundoff(rewritten); sixteenBit(rewritten) {
 		e.relative += 3*u + 4*u*u
 		e.addend += u
 		e.rewritten = u
 		e.result += u
 	}
-	if v := unitRoundoff(original); is16Bit(original) {
+	if v := unitRoundoff(original); sixteenBit(original) {
 		if added {
 			e.relative += v
 		}
@@ -125,7 +125,7 @@ func errorTerms(rewritten, narrow, original onnx.DType, k int, added bool) terms
 			e.rewritten += v
 		}
 	}
-	if n := unitRoundoff(narrow); is16Bit(narrow) {
+	if n := unitRoundoff(narrow); sixteenBit(narrow) {
 		e.relative += n * (1 + e.relative)
 		e.addend += n * (1 + e.addend)
 	}

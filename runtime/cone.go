@@ -319,7 +319,7 @@ func (w *coneWalk) constant(d definition) error {
 
 // narrowed notes a type that constants go through.
 func (w *coneWalk) narrowed(t onnx.DType) {
-	if c := w.cone; is16Bit(t) && t != c.dtype && (c.narrow == onnx.Undefined || unitRoundoff(t) > unitRoundoff(c.narrow)) {
+	if c := w.cone; sixteenBit(t) && t != c.dtype && (c.narrow == onnx.Undefined || unitRoundoff(t) > unitRoundoff(c.narrow)) {
 		c.narrow = t
 	}
 }

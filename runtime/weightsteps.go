@@ -378,5 +378,3 @@ func unitRoundoff(t onnx.DType) float64 {
 	}
 	return 0x1p-24
 }
-
-func is16Bit(t onnx.DType) bool { return t == onnx.Float16 || t == onnx.BFloat16 }
